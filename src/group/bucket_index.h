@@ -1,0 +1,104 @@
+/* bucket_index.h - finds the nearest earlier report and says which buckets a report belongs to.
+ *
+ * Place in the story: the commit step asks it about each report in turn, then adds the report, so
+ * that each report sees all before it. At start it is built again from the store, in commit order,
+ * with the buckets as they were decided.
+ *
+ *     place ──► (store writes it) ──► add ... add ──► publish        or, when storing failed, undo
+ *
+ * Three parts, kept apart: candidates (postings.h), their scores (similarity.h), the buckets.
+ *
+ * Threads: one writer calls what is under "Writer"; what is under "Readers", and the collection,
+ * any thread may use at any time. Memory: the index owns its collection. */
+#ifndef CRUMPLE_GROUP_BUCKET_INDEX_H
+#define CRUMPLE_GROUP_BUCKET_INDEX_H
+
+#include "base/buf.h"
+#include "group/collection.h"
+
+struct bucket_index;
+
+struct bucket_index_config {
+    const double *thresholds; /* rising; at most COLLECTION_THRESHOLDS_MAX */
+    size_t threshold_count;
+    const char *similarity;    /* "classic" */
+    uint32_t max_query_terms;  /* a field; 20 */
+    const struct str *ignored; /* fields left out of grouping, beside those that always are */
+    size_t ignored_count;
+};
+
+/* The defaults of docs/grouping.md; thresholds point to static memory. */
+struct bucket_index_config bucket_index_defaults(void);
+
+/* ERR_INPUT for a configuration that makes no sense (says which key), ERR_NOMEM. */
+MUST_CHECK bool bucket_index_new(struct bucket_index **out,
+                                 const struct bucket_index_config *config, struct err *e);
+void bucket_index_free(struct bucket_index *ix); /* no reader may be left */
+DEFINE_CLEANUP(struct bucket_index, bucket_index_free)
+
+/* Where a report belongs. */
+struct placement {
+    uint32_t top_match; /* COLLECTION_NONE: no earlier report reaches the lowest threshold */
+    float score;
+    /* At each threshold: whether it joins the bucket of top_match, or founds one of its own name.
+     * A report with force_bucket goes where that says, whatever stands here. */
+    bool joins[COLLECTION_THRESHOLDS_MAX];
+};
+
+/* Writer. */
+
+/* The nearest report among all that were added (published or not). Changes nothing that readers
+ * see. ERR_NOMEM, ERR_LIMIT. */
+MUST_CHECK bool bucket_index_place(struct bucket_index *ix, const struct report *r,
+                                   struct placement *out, struct err *e);
+
+/* Adds the report with its placement; its number is the count so far. buckets: the names of its
+ * buckets as bytes, one for each threshold, when they were decided before (at start); NULL to take
+ * them from the placement. The same report may not be there yet. On failure nothing has changed. */
+MUST_CHECK bool bucket_index_add(struct bucket_index *ix, const struct report *r,
+                                 const struct placement *p, const struct str *buckets,
+                                 struct err *e);
+uint32_t bucket_index_added(const struct bucket_index *ix); /* published or not */
+void bucket_index_publish(struct bucket_index *ix);         /* readers see all that was added */
+void bucket_index_undo(struct bucket_index *ix);            /* takes back what is not published */
+
+/* What the search has cost so far, for bench and metrics. */
+struct bucket_index_cost {
+    uint64_t searches, postings_touched, candidates_checked;
+};
+struct bucket_index_cost bucket_index_cost(const struct bucket_index *ix);
+
+/* Readers. */
+
+const struct collection *bucket_index_collection(const struct bucket_index *ix);
+const struct bucket_index_config *bucket_index_config(const struct bucket_index *ix);
+size_t bucket_index_bytes(const struct bucket_index *ix); /* memory it holds, about */
+
+/* One line of an explanation: what a term gave to the score. The values of all lines add up to the
+ * score (to single precision). */
+struct term_weight {
+    struct str field, token;
+    double value;
+};
+struct explanation {
+    double score;
+    size_t count;
+    struct term_weight *terms; /* heaviest first */
+};
+
+/* Why `query` and `other` are alike, as of now: `query` asks, `other` is found. Both are numbers
+ * of published reports. */
+MUST_CHECK bool bucket_index_compare(const struct bucket_index *ix, uint32_t query, uint32_t other,
+                                     struct explanation *out, struct arena *a, struct err *e);
+/* What weighs most in a report against the whole collection: each of its query terms alone. */
+MUST_CHECK bool bucket_index_summary(const struct bucket_index *ix, uint32_t report,
+                                     struct explanation *out, struct arena *a, struct err *e);
+/* Writer: the same for a placement that was just made, before the report is added. */
+MUST_CHECK bool bucket_index_explain(struct bucket_index *ix, const struct report *r,
+                                     const struct placement *p, struct explanation *out,
+                                     struct arena *a, struct err *e);
+
+/* -log2(reports that have this function / all reports); false when none has. */
+bool bucket_index_logdf(const struct bucket_index *ix, struct str function, double *out);
+
+#endif

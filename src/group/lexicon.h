@@ -1,0 +1,74 @@
+/* lexicon.h - the strings of all reports, each kept once and known by a number.
+ *
+ *   field   "stacktrace.function"                       struct lexicon_field
+ *   token   "Main"                                      a str
+ *   term    token "Main" in field stacktrace.function   struct lexicon_term
+ *   value   the whole string "QMainWindow::event" in that field, with its terms in order
+ *
+ * A report is a list of value numbers, which makes it small and lets a word be cut up once however
+ * often it comes. Numbers are given in order of first appearance and never change or go away.
+ *
+ * Memory: everything belongs to the lexicon. Threads: one writer calls lexicon_add_*; any number
+ * of readers call the others, without locks: what a find gives is complete. Counts of reports (df)
+ * are the writer's latest and may run ahead of what was published. */
+#ifndef CRUMPLE_GROUP_LEXICON_H
+#define CRUMPLE_GROUP_LEXICON_H
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stdatomic.h>
+
+#define LEXICON_NONE UINT32_MAX
+#define LEXICON_FIELDS_MAX 100000 /* different names of fields on one server */
+
+struct lexicon_field {
+    struct str name;
+    bool in_stack; /* stacktrace and all below it */
+    bool grouped;  /* its terms take part in grouping; the others are only searched */
+};
+
+struct lexicon_term {
+    uint32_t field, token;
+    _Atomic uint32_t df; /* reports that hold it; kept for grouped fields */
+};
+
+struct lexicon_value {
+    uint32_t field;
+    uint32_t term_count;
+    const uint32_t *terms; /* the numbers of its terms, in the order of the text */
+    struct str text;
+    _Atomic uint32_t df; /* reports that hold this value */
+};
+
+struct lexicon;
+
+/* ignored: names of fields that stay out of grouping beside those that always do (database_id,
+ * date, stacktrace.depth, ...); borrowed only during the call. */
+struct lexicon *lexicon_new(const struct str *ignored, size_t ignored_count);
+void lexicon_free(struct lexicon *lx);
+DEFINE_CLEANUP(struct lexicon, lexicon_free)
+
+/* Writer only. LEXICON_NONE with *e: ERR_NOMEM, or ERR_LIMIT for too many fields. */
+uint32_t lexicon_add_field(struct lexicon *lx, struct str name, struct err *e);
+uint32_t lexicon_add_value(struct lexicon *lx, uint32_t field, struct str text, struct err *e);
+
+/* Any thread. LEXICON_NONE when there is none. */
+uint32_t lexicon_find_field(const struct lexicon *lx, struct str name);
+uint32_t lexicon_find_token(const struct lexicon *lx, struct str token);
+uint32_t lexicon_find_term(const struct lexicon *lx, uint32_t field, uint32_t token);
+uint32_t lexicon_find_value(const struct lexicon *lx, uint32_t field, struct str text);
+
+/* Any thread: how many there are. Every smaller number may be asked for. */
+uint32_t lexicon_field_count(const struct lexicon *lx);
+uint32_t lexicon_token_count(const struct lexicon *lx);
+uint32_t lexicon_term_count(const struct lexicon *lx);
+uint32_t lexicon_value_count(const struct lexicon *lx);
+
+const struct lexicon_field *lexicon_field(const struct lexicon *lx, uint32_t field);
+struct str lexicon_token(const struct lexicon *lx, uint32_t token);
+struct lexicon_term *lexicon_term(const struct lexicon *lx, uint32_t term);
+struct lexicon_value *lexicon_value(const struct lexicon *lx, uint32_t value);
+
+#endif

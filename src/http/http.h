@@ -1,0 +1,99 @@
+/* http.h - HTTP for the rest of Crumple, on libmicrohttpd. Knows nothing of reports.
+ *
+ * A handler is called once the whole request is there (body decoded from chunks, gzip or deflate,
+ * within the limits). It answers at once, or parks the exchange and answers later:
+ *
+ *     static void post(struct http_exchange *x, void *ctx)
+ *     {
+ *         ... http_park(x);           // from now on another thread may wake it
+ *         engine_submit(...)          // its done() calls http_wake(x, finish, job)
+ *     }
+ *     static void finish(struct http_exchange *x, void *job) { ... http_answer(x, 201); }
+ *
+ * Everything from the exchange's arena lives until the answer has been sent.
+ * Threads: handlers run on several threads at once, one per exchange; http_wake: any thread. */
+#ifndef CRUMPLE_HTTP_HTTP_H
+#define CRUMPLE_HTTP_HTTP_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/metrics.h"
+
+struct http_server;
+struct http_exchange;
+typedef void (*http_handler)(struct http_exchange *x, void *ctx);
+
+struct http_listen {
+    const char *address; /* "127.0.0.1", "0.0.0.0", "[::1]" */
+    uint16_t port;       /* 0: any free one */
+};
+
+struct http_config {
+    const struct http_listen *listen;
+    size_t listen_count;
+    size_t threads;              /* 0: one a core */
+    size_t connections_max;      /* a further one is closed at once */
+    size_t body_max_bytes;       /* after decoding; over it 413 */
+    size_t bodies_max_bytes;     /* of all bodies in memory together; over it 503 */
+    size_t header_max_bytes;     /* request line and headers; over it 431 */
+    unsigned idle_timeout_s;     /* between requests */
+    unsigned request_timeout_s;  /* from the first byte of a request to its last; over it 408 */
+    const char *cors_origin;     /* "*"; NULL or "" turns CORS off */
+    const char *trusted_proxies; /* addresses and networks, by commas; believed when they say
+                                  * Forwarded, X-Forwarded-Host, X-Forwarded-Proto */
+};
+struct http_config http_defaults(void);
+
+/* Routes are tried in order. A pattern is segments after the first slash: "reports", ":project"
+ * (takes any one segment), e.g. ":project/reports/:id". A trailing slash in a request is ignored.
+ * `methods` is one or more, by spaces; HEAD comes with GET, OPTIONS by itself (200 with Allow and
+ * the CORS headers), and any other method on a path that some route has gets 405 with Allow. */
+struct http_route {
+    const char *methods;
+    const char *pattern;
+    http_handler handler;
+};
+
+/* ERR_CONFLICT when a port is taken. Routes stay borrowed. */
+MUST_CHECK bool http_start(struct http_server **out, const struct http_config *config,
+                           const struct http_route *routes, size_t route_count, void *ctx,
+                           struct err *e);
+/* Stops accepting, waits until parked exchanges are answered, closes. */
+void http_stop(struct http_server *s);
+/* Requests by status class, connections, bytes of bodies in memory, latency. */
+struct metric *const *http_metrics(struct http_server *s, size_t *count);
+uint16_t http_port(const struct http_server *s, size_t listen);
+
+/* The request. */
+struct arena *http_arena(struct http_exchange *x);
+struct str http_method(const struct http_exchange *x);
+struct str http_path(const struct http_exchange *x); /* as it came, for logs */
+/* A named segment of the route, percent-decoded; valid UTF-8 (else 400 before the handler). */
+struct str http_segment(const struct http_exchange *x, const char *name);
+/* A query parameter, percent-decoded, '+' a space; false when it is not given. */
+bool http_param(const struct http_exchange *x, const char *name, struct str *out);
+/* The query string as it came, without '?'. */
+struct str http_query(const struct http_exchange *x);
+bool http_header(const struct http_exchange *x, const char *name, struct str *out);
+struct str http_body(const struct http_exchange *x);
+/* "https://host:port", what the client sees in front of the first slash; no slash at the end. */
+struct str http_base(struct http_exchange *x);
+
+/* The answer: fill http_out (JSON by default), set headers, then http_answer once. */
+struct buf *http_out(struct http_exchange *x);
+void http_set_header(struct http_exchange *x, const char *name, struct str value);
+void http_set_type(struct http_exchange *x, const char *content_type); /* a literal */
+void http_answer(struct http_exchange *x, unsigned status);
+/* {"error": word, "message": sentence} with the status of the code; `word` of e or of the code. */
+void http_answer_err(struct http_exchange *x, const struct err *e);
+unsigned http_status_of(enum err_code code);
+/* Percent-encodes for one path segment (all but unreserved, ':' and '@'). */
+void http_encode_segment(struct buf *out, struct str s);
+
+/* Later answers. */
+void http_park(struct http_exchange *x);
+/* Runs fn(x, arg) on a thread of the server; once for each park. */
+void http_wake(struct http_exchange *x, http_handler fn, void *arg);
+
+#endif

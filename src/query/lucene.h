@@ -1,0 +1,52 @@
+/* lucene.h - the Lucene 2.9.4 query syntax, to a tree.
+ *
+ * docs/query-lucene.md has the grammar and what we chose where Lucene's page leaves it open.
+ * The default operator is AND; AND, OR, NOT combine as in Lucene's classic parser (each clause is
+ * required, optional or forbidden; there is no precedence but parentheses).
+ * The tree lives in the arena and borrows the text. Threads: pure. */
+#ifndef CRUMPLE_QUERY_LUCENE_H
+#define CRUMPLE_QUERY_LUCENE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+#define LUCENE_TEXT_MAX 65536   /* bytes of a query */
+#define LUCENE_CLAUSES_MAX 1024 /* as Lucene's BooleanQuery */
+#define LUCENE_DEPTH_MAX 64     /* parentheses inside one another */
+
+enum lucene_type {
+    LUCENE_ALL,      /* *:* and a lone * */
+    LUCENE_NOTHING,  /* text in which the tokeniser finds no token */
+    LUCENE_BOOLEAN,  /* clauses */
+    LUCENE_TERM,     /* one token */
+    LUCENE_PHRASE,   /* tokens, slop */
+    LUCENE_WILDCARD, /* pattern with * and ?; also prefixes; field:* means: has the field */
+    LUCENE_FUZZY,    /* token, edits or similarity */
+    LUCENE_RANGE     /* low and high; an empty str means open */
+};
+enum lucene_occur { LUCENE_MUST, LUCENE_SHOULD, LUCENE_MUST_NOT };
+
+struct lucene_query {
+    enum lucene_type type;
+    enum lucene_occur occur;  /* as a clause of its parent */
+    struct str field;         /* empty: all fields taken together */
+    struct str text;          /* TERM, FUZZY: the token; WILDCARD: the pattern, `\` escapes */
+    const struct str *tokens; /* PHRASE */
+    size_t token_count;
+    uint32_t slop;
+    double fuzziness;     /* FUZZY: >= 1 is edits (at most 2), below 1 the least similarity */
+    struct str low, high; /* RANGE */
+    bool include_low, include_high;
+    double boost;                      /* 1.0 when not given */
+    struct lucene_query *first, *next; /* BOOLEAN: clauses, linked */
+};
+
+/* ERR_INPUT with e->offset, the byte of the text where it went wrong, and a message that ends in
+ * "at position N" (from 0). ERR_LIMIT for the maxima above. */
+MUST_CHECK bool lucene_parse(const struct lucene_query **out, struct str text, struct arena *a,
+                             struct err *e);
+
+/* Writes the tree as a query that parses to the same tree; for tests and for answers. */
+void lucene_print(const struct lucene_query *q, struct buf *out);
+
+#endif
