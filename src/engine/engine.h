@@ -19,12 +19,17 @@ struct engine;
 struct engine_config {
     const char *data_dir;
     struct bucket_index_config grouping;
-    size_t workers;     /* 0: one a core */
-    size_t queue_limit; /* jobs that wait; more get ERR_BUSY */
-    size_t
-        batch_reports; /* at most so many reports in one transaction, one job's always together */
+    /* Threads that parse; 0: one a core. With one, reports are committed in the order in which they
+     * were submitted; with more, in the order in which they were ready. */
+    size_t workers;
+    size_t queue_limit; /* jobs taken and not yet done; more get ERR_BUSY */
+    /* At most so many reports in one transaction; one job's are always together. */
+    size_t batch_reports;
     bool allow_delete_all;
 };
+
+#define ENGINE_LIST_MAX 100000    /* reports in one list */
+#define ENGINE_JSON_NODES 4000000 /* values in one upload */
 
 struct engine_config engine_defaults(void);
 
@@ -35,7 +40,9 @@ MUST_CHECK bool engine_open(struct engine **out, const struct engine_config *con
 void engine_close(struct engine *en);
 DEFINE_CLEANUP(struct engine, engine_close)
 
-/* One upload: a report, or a JSON list of reports; all of it is stored, or nothing. */
+/* One upload: a report, or a JSON list of reports; all of it is stored, or nothing. err.word is one
+ * of report.h's, or: no_report_data_provided (empty body or list), list_in_dry_run,
+ * too_many_reports (over ENGINE_LIST_MAX), conflict. */
 struct engine_job {
     /* Set by the sender; lent until done() is called. */
     struct arena *arena; /* everything below that the engine fills in lives here */
@@ -56,8 +63,7 @@ struct engine_job {
     bool is_list;
     struct engine_result *results; /* in the order of the body */
     size_t result_count;
-    struct engine_job *next; /* the engine's own */
-    struct report *reports;  /* the engine's own */
+    struct engine_work *work; /* the engine's own */
 };
 
 struct engine_result {
@@ -65,11 +71,13 @@ struct engine_result {
     struct str database_id, project;
     int64_t date_ms;
     struct str *buckets; /* names by threshold; empty in a dry run where it would found one */
-    struct str *bucket_projects; /* the project of the report that the bucket is named after */
+    /* The project of the report that the bucket is named after; the report's own project when no
+     * report has that name (a forced bucket). */
+    struct str *bucket_projects;
     bool has_match;
     struct str match_id, match_project;
     float score;
-    struct explanation *explanation; /* NULL when not asked for or without a match */
+    struct explanation *explanation; /* NULL when not asked for, without a match, or `same` */
 };
 
 /* Takes the job on success: done() will come. ERR_BUSY when too many wait: nothing was taken. */
@@ -84,9 +92,10 @@ struct engine_view {
 const struct engine_view *engine_view_acquire(struct engine *en);
 void engine_view_release(struct engine *en, const struct engine_view *v);
 
-/* The stored JSON of a report of the view. ERR_NOT_FOUND after a deletion; ERR_IO. */
-MUST_CHECK bool engine_payload(struct engine *en, uint32_t report, struct arena *a, struct str *out,
-                               struct err *e);
+/* The stored JSON of a report of the view. ERR_NOT_FOUND when all was deleted since the view was
+ * acquired; ERR_IO. */
+MUST_CHECK bool engine_payload(struct engine *en, const struct engine_view *v, uint32_t report,
+                               struct arena *a, struct str *out, struct err *e);
 
 MUST_CHECK bool engine_projects(struct engine *en, struct arena *a, struct str **out, size_t *count,
                                 struct err *e);
@@ -97,6 +106,8 @@ const struct engine_config *engine_config_of(const struct engine *en);
 /* What the engine counts: reports accepted, stored, refused by reason; queue depth; latencies of
  * the steps; size of the index (brought up to date by the call). */
 struct metric *const *engine_metrics(struct engine *en, size_t *count);
-bool engine_ready(struct engine *en); /* accepts jobs, and the last write did not fail */
+/* Accepts jobs, and no write failed in the last ENGINE_FAILED_MS without a good one after it. */
+bool engine_ready(struct engine *en);
+#define ENGINE_FAILED_MS 10000
 
 #endif
