@@ -14,6 +14,8 @@
 
 #define STORE_CONTENT_HASH_BYTES 32
 #define STORE_NONE UINT32_MAX
+#define STORE_PAYLOAD_MAX (512 * 1024 * 1024) /* bytes of one report */
+#define STORE_THRESHOLDS_MAX 64
 
 struct store;
 
@@ -40,13 +42,13 @@ struct store_settings {
 
 /* Opens DIR/crumple.db, made when it is not there (DIR too). Checks the schema's version.
  * settings NULL: for administration, without reports. ERR_CONFLICT when it was made with other
- * thresholds; the message says which. */
+ * thresholds, or by a newer version; the message says which. ERR_IO for a damaged one. */
 MUST_CHECK bool store_open(struct store **out, const char *dir,
                            const struct store_settings *settings, struct err *e);
 void store_close(struct store *s); /* NULL is fine */
 DEFINE_CLEANUP(struct store, store_close)
 
-/* Takes the data directory for one server; held until the process ends or store_unlock.
+/* Makes DIR and takes it for one server; held until the process ends or store_unlock.
  * ERR_CONFLICT names the process that has it. */
 MUST_CHECK bool store_lock(const char *dir, int *lock, struct err *e);
 void store_unlock(int lock);
@@ -54,22 +56,25 @@ void store_unlock(int lock);
 /* Compresses a payload for store_write: any thread, so that the writer need not. */
 MUST_CHECK bool store_pack(struct str payload, struct arena *a, struct str *packed, struct err *e);
 
-/* All or nothing, durable on return. Projects that are new are added. */
+/* All or nothing, durable on return. Numbers go on from what is stored. Projects that are new are
+ * added. */
 MUST_CHECK bool store_write(struct store *s, const struct stored_report *reports, size_t count,
                             struct err *e);
+/* All reports; projects stay. */
 MUST_CHECK bool store_delete_all(struct store *s, struct err *e);
 
-/* One report by its number; ERR_NOT_FOUND. */
+/* One report by its number, all of it in the arena, packed left empty; ERR_NOT_FOUND. */
 MUST_CHECK bool store_read(struct store *s, uint32_t number, struct arena *a,
                            struct stored_report *out, struct err *e);
 /* All reports from `first` on in order; stops when each() returns false, and then fails with what
  * it put into *e. What each() is given is only lent for the call; payload is empty and packed set:
- * unpack it with store_unpack on another thread. */
+ * unpack it with store_unpack on another thread. ERR_IO when a number is missing. */
 MUST_CHECK bool store_scan(struct store *s, uint32_t first,
                            bool (*each)(void *ctx, const struct stored_report *r, struct err *e),
                            void *ctx, struct err *e);
 MUST_CHECK bool store_unpack(struct str packed, struct arena *a, struct str *payload,
                              struct err *e);
+/* How many there are, and so the number that comes next. */
 MUST_CHECK bool store_count(struct store *s, uint32_t *out, struct err *e);
 
 /* ERR_CONFLICT when there is one of that name. */
