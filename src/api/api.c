@@ -1,0 +1,101 @@
+/* api.c - the table of routes, and starting and stopping what serves them.
+ *
+ * What is hard here is the order: `:project` takes any segment, so the routes without a project
+ * come first, and "/reports/x/summary" can never be the report "summary" of a project "reports"
+ * (which cannot exist: the names of routes are reserved). */
+#include "api/shared.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct http_route routes[] = {
+    { "GET", "", api_root },
+    { "GET", "health", api_health },
+    { "GET", "metrics", api_metrics },
+    { "GET", "config", api_config_get },
+    { "POST", "reports", api_post },
+    { "DELETE", "reports", api_delete_all },
+    { "POST", "reports/dry-run", api_dry_run },
+    { "POST", "reports/dry_run", api_dry_run },
+    { "GET", "reports/:id", api_report },
+    { "GET", "reports/:id/summary", api_summary },
+    { "GET", "reports/:id/compare/:other", api_compare },
+    { "GET", "buckets", api_buckets_default },
+    { "GET", "buckets/:threshold", api_buckets },
+    { "GET", "buckets/:threshold/:bucket", api_bucket },
+    { "GET", "search", api_search },
+
+    { "GET", ":project", api_project },
+    { "GET", ":project/config", api_config_get },
+    { "POST", ":project/reports", api_post },
+    { "POST", ":project/reports/dry-run", api_dry_run },
+    { "POST", ":project/reports/dry_run", api_dry_run },
+    { "GET", ":project/reports/:id", api_report },
+    { "GET", ":project/reports/:id/summary", api_summary },
+    { "GET", ":project/reports/:id/compare/:other", api_compare },
+    { "GET", ":project/buckets", api_buckets_default },
+    { "GET", ":project/buckets/:threshold", api_buckets },
+    { "GET", ":project/buckets/:threshold/:bucket", api_bucket },
+    { "GET", ":project/search", api_search },
+};
+
+/* One decimal as the documentation has it, more only where thresholds would look alike. */
+static struct str threshold_text(double value, char out[API_THRESHOLD_TEXT_MAX])
+{
+    int n = 0;
+    for (int decimals = 1; decimals <= 15; decimals++) {
+        n = snprintf(out, API_THRESHOLD_TEXT_MAX, "%.*f", decimals, value);
+        if (strtod(out, NULL) == value)
+            break;
+    }
+    return (struct str){ out, (size_t)n < API_THRESHOLD_TEXT_MAX ? (size_t)n
+                                                                 : API_THRESHOLD_TEXT_MAX - 1 };
+}
+
+static bool settle_thresholds(struct api *a, double default_threshold, struct err *e)
+{
+    const struct bucket_index_config *grouping = &engine_config_of(a->engine)->grouping;
+    a->threshold_count = grouping->threshold_count;
+    a->threshold_values = grouping->thresholds;
+    a->default_threshold = SIZE_MAX;
+    for (size_t i = 0; i < a->threshold_count; i++) {
+        a->thresholds[i] = threshold_text(a->threshold_values[i], a->threshold_texts[i]);
+        if (a->threshold_values[i] == default_threshold)
+            a->default_threshold = i;
+    }
+    if (a->default_threshold == SIZE_MAX)
+        return err_set(e, ERR_INPUT, 0, "the default threshold %g is none of the thresholds",
+                       default_threshold);
+    return true;
+}
+
+bool api_start(struct api **out, const struct api_config *config, struct err *e)
+{
+    struct api *a = calloc(1, sizeof *a);
+    if (!a)
+        return err_set(e, ERR_NOMEM, 0, "no memory for the API");
+    a->engine = config->engine;
+    a->job_max_bytes = config->job_max_bytes;
+    struct http_server *http;
+    if (!settle_thresholds(a, config->default_threshold, e) ||
+        !http_start(&http, config->http, routes, sizeof routes / sizeof *routes, a, e)) {
+        free(a);
+        return false;
+    }
+    atomic_store(&a->http, http);
+    *out = a;
+    return true;
+}
+
+void api_stop(struct api *a)
+{
+    if (!a)
+        return;
+    http_stop(a->http);
+    free(a);
+}
+
+uint16_t api_port(const struct api *a, size_t listen)
+{
+    return http_port(a->http, listen);
+}
