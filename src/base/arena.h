@@ -1,8 +1,9 @@
 /* arena.h - memory that lives as long as one request or one job, and goes in one call.
  *
- * Made with a byte limit: over it, allocations give NULL and callers check. Memory is aligned to
- * 16 bytes and not zeroed (arena_zalloc: zeroed). Under ASan, what is not handed out is poisoned.
- * Threads: one at a time; an arena travels with its job from thread to thread. */
+ * Made with a byte limit on all its blocks together: over it, allocations give NULL and callers
+ * check. Memory is aligned to 16 bytes and not zeroed (arena_zalloc: zeroed). Under ASan, what is
+ * not handed out is poisoned. Threads: one at a time; an arena travels with its job from thread to
+ * thread. */
 #ifndef CRUMPLE_BASE_ARENA_H
 #define CRUMPLE_BASE_ARENA_H
 

@@ -19,7 +19,8 @@ void buf_init(struct buf *b, size_t max_bytes);
 void buf_done(struct buf *b);  /* frees; may be called again */
 void buf_reset(struct buf *b); /* empty, memory kept, failure forgotten */
 
-bool buf_reserve(struct buf *b, size_t n); /* room for n more without a further allocation */
+/* Room for n more without a further allocation; false, as with a write, when that cannot be. */
+bool buf_reserve(struct buf *b, size_t n);
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_str(struct buf *b, struct str s);
 void buf_char(struct buf *b, char c);

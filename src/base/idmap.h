@@ -20,7 +20,7 @@
 struct idmap_table;
 struct idmap {
     _Atomic(struct idmap_table *) table;
-    size_t count;
+    size_t count; /* the writer's */
 };
 
 /* SipHash-2-4 with the process's random key; `salt` tells fields of the same name apart. */
@@ -34,7 +34,8 @@ uint32_t idmap_find(const struct idmap *m, uint64_t hash,
                     bool (*same)(const void *ctx, uint32_t id), const void *ctx);
 /* Adds; the caller has made sure that it is not there. False: no memory, nothing changed. */
 MUST_CHECK bool idmap_insert(struct idmap *m, uint64_t hash, uint32_t id);
-/* Takes the newest inserts back: removes the slot of `id`. Only for things never published. */
+/* Takes an insert back, which must be there. For things that were never published: a reader may
+ * still be given the number of one, and goes by the count that was published to it. */
 void idmap_remove(struct idmap *m, uint64_t hash, uint32_t id);
 
 #endif

@@ -64,7 +64,8 @@ void json_str(struct json_writer *w, struct str s);
 void json_null(struct json_writer *w);
 void json_bool(struct json_writer *w, bool b);
 void json_int(struct json_writer *w, int64_t n);
-/* The shortest text that reads back as the same double; not finite becomes null. */
+/* The shortest text that reads back as the same double (of the smallest doubles, those under
+ * 2.3e-308, not always the shortest); not finite becomes null. */
 void json_double(struct json_writer *w, double d);
 void json_tree(struct json_writer *w, const struct json *j); /* a tree as it is */
 

@@ -1,0 +1,107 @@
+/* log.c - one line, one write(2), so that lines of several threads do not mix. */
+#include "base/log.h"
+
+#include "base/utf8.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOG_LINE_MAX 4096
+#define LOG_STR_MAX 200
+#define LOG_STR_BUFFERS 8
+
+static _Atomic int most_level = LOG_INFO;
+
+void log_set_level(enum log_level most)
+{
+    atomic_store_explicit(&most_level, (int)most, memory_order_relaxed);
+}
+
+void log_line(enum log_level level, const char *event, const char *fmt, ...)
+{
+    static const char *const names[] = { "error", "warn", "info", "debug" };
+    if ((int)level > atomic_load_explicit(&most_level, memory_order_relaxed))
+        return;
+    struct timespec now;
+    struct tm utc;
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+
+    char line[LOG_LINE_MAX];
+    size_t room = sizeof line - 1; /* one byte for the line break */
+    size_t len = strftime(line, room, "%Y-%m-%dT%H:%M:%S", &utc);
+    int n = snprintf(line + len, room - len, ".%03ldZ %s %s ", now.tv_nsec / 1000000, names[level],
+                     event);
+    if (n > 0)
+        len = (size_t)n < room - len ? len + (size_t)n : room - 1;
+    va_list args;
+    va_start(args, fmt);
+    n = vsnprintf(line + len, room - len, fmt, args);
+    va_end(args);
+    if (n > 0)
+        len = (size_t)n < room - len ? len + (size_t)n : room - 1;
+    while (len > 0 && line[len - 1] == ' ') /* an event without values */
+        len--;
+    line[len++] = '\n';
+    ssize_t written = write(STDERR_FILENO, line, len);
+    (void)written; /* when the log cannot be written there is nobody to tell */
+}
+
+static bool is_plain(unsigned char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr("._:/@+-", c) != NULL);
+}
+
+static bool all_plain(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (!is_plain((unsigned char)s.ptr[i]))
+            return false;
+    return s.len > 0;
+}
+
+const char *log_str(struct str s)
+{
+    static _Thread_local char buffers[LOG_STR_BUFFERS][4 * LOG_STR_MAX + 8];
+    static _Thread_local unsigned turn;
+    char *out = buffers[turn++ % LOG_STR_BUFFERS];
+    bool cut = s.len > LOG_STR_MAX;
+    if (cut)
+        s.len = LOG_STR_MAX;
+    if (!cut && all_plain(s)) {
+        memcpy(out, s.ptr, s.len);
+        out[s.len] = '\0';
+        return out;
+    }
+    char *p = out;
+    *p++ = '"';
+    while (s.len > 0) {
+        unsigned char c = (unsigned char)s.ptr[0];
+        size_t n = utf8_char_len(s);
+        if (n > 1 || (n == 1 && c >= 0x20 && c != 0x7f && c != '"' && c != '\\')) {
+            memcpy(p, s.ptr, n);
+            p += n;
+        } else {
+            static const char hex[] = "0123456789abcdef";
+            *p++ = '\\';
+            if (c == '"' || c == '\\') {
+                *p++ = (char)c;
+            } else {
+                *p++ = 'x';
+                *p++ = hex[c >> 4];
+                *p++ = hex[c & 15];
+            }
+            n = 1;
+        }
+        s = (struct str){ s.ptr + n, s.len - n };
+    }
+    *p++ = '"';
+    for (const char *dots = cut ? "..." : ""; *dots; dots++)
+        *p++ = *dots;
+    *p = '\0';
+    return out;
+}
