@@ -63,9 +63,22 @@ static const char schema[] =
     "CREATE TABLE projects(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;"
     "CREATE TABLE settings(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;";
 
+/* What the system said. SQLite hands it on for some calls only; else the log's file, which a commit
+ * writes to, remembers it. */
+static int connection_errno(struct connection *c)
+{
+    int errnum = sqlite3_system_errno(c->db);
+    sqlite3_file *wal = NULL;
+    if (errnum == 0 &&
+        sqlite3_file_control(c->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) == SQLITE_OK &&
+        wal && wal->pMethods)
+        wal->pMethods->xFileControl(wal, SQLITE_FCNTL_LAST_ERRNO, &errnum);
+    return errnum;
+}
+
 bool connection_failed(struct connection *c, int rc, struct err *e)
 {
-    int errnum = c->db ? sqlite3_system_errno(c->db) : 0;
+    int errnum = c->db ? connection_errno(c) : 0;
     const char *why = c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc);
     switch (rc & 0xff) {
     case SQLITE_NOMEM:
