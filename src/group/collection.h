@@ -7,10 +7,14 @@
  * Fields that `stack` and `values` leave out: the cold ones, whose values hardly ever repeat
  * (collection_is_cold): they cost too much memory and are read from the stored payload instead.
  *
- * Threads: one writer; readers see reports below collection_count, without locks. */
+ *     lookup ──► (the writer places the report) ──► add ... add ──► publish, or undo
+ *
+ * Threads: one writer calls what is under "Writer"; readers see reports below collection_count,
+ * without locks. Memory: everything belongs to the collection, its lexicon too. */
 #ifndef CRUMPLE_GROUP_COLLECTION_H
 #define CRUMPLE_GROUP_COLLECTION_H
 
+#include "base/vec.h"
 #include "group/lexicon.h"
 #include "report/report.h"
 
@@ -48,9 +52,71 @@ uint32_t collection_named_report(const struct collection *c, uint32_t name);
 struct str collection_project(const struct collection *c, uint32_t project);
 uint32_t collection_find_project(const struct collection *c, struct str name);
 uint32_t collection_project_count(const struct collection *c);
+size_t collection_bytes(const struct collection *c); /* memory it holds, about; lexicon and all */
 /* Whether a field is kept only in payloads: those that grouping ignores by configuration
  * (stacktrace.address by default), stacktrace.depth, database_id and date (which are kept, but
  * not as values). */
 bool collection_is_cold(const struct collection *c, struct str field);
+
+/* Writer. */
+
+/* ignored: see lexicon_new. NULL: no memory. */
+struct collection *collection_new(const struct str *ignored, size_t ignored_count,
+                                  size_t threshold_count);
+void collection_free(struct collection *c); /* no reader may be left */
+DEFINE_CLEANUP(struct collection, collection_free)
+
+/* A value of a report that may not be there yet. */
+struct sought_value {
+    uint64_t hash;   /* meaningless when the field is not known */
+    struct str text; /* the report's own */
+    struct str field_name;
+    uint32_t field; /* COLLECTION_NONE: no report has had this field */
+    uint32_t value; /* COLLECTION_NONE: no report has had this value */
+};
+
+/* What collection_lookup found out about a report. Zeroed at first, then used for one report after
+ * another, which keeps its memory; borrows the report. */
+struct collection_lookup {
+    VEC(struct sought_value) stack; /* in document order, cold fields left out */
+    VEC(struct sought_value) other; /* the same, and then the project */
+    uint32_t stack_number;          /* of the same stack, or COLLECTION_NONE when it is new */
+    /* The collection's own from here on. */
+    bool stack_known;         /* every value of the stack is: numbers and stack_hash are set */
+    VEC(uint32_t) numbers;    /* the values of the stack */
+    uint64_t stack_hash;      /* of numbers */
+    uint32_t fields_seen[64]; /* numbers of fields + 1, by a cheap hash of their names */
+};
+void collection_lookup_done(struct collection_lookup *l);
+
+/* Finds the values of a report among all that were added, published or not, and adds nothing. The
+ * report must have its project. ERR_NOMEM. */
+MUST_CHECK bool collection_lookup(const struct collection *c, const struct report *r,
+                                  struct collection_lookup *l, struct err *e);
+
+/* The number of a name, for buckets; made when it is new. COLLECTION_NONE with *e: ERR_NOMEM. */
+uint32_t collection_add_name(struct collection *c, struct str name, struct err *e);
+
+/* Adds the report that `l` was last looked up for (others may have been added since, but nothing
+ * undone); its number is the count so far. r->date_ms must be set. bucket_names: one for each
+ * threshold. ERR_CONFLICT when there is a report of that database_id, published or not. On failure
+ * nothing visible has changed. */
+MUST_CHECK bool collection_add(struct collection *c, const struct report *r,
+                               struct collection_lookup *l, uint32_t top_match, float score,
+                               const uint32_t *bucket_names, struct err *e);
+
+uint32_t collection_added(const struct collection *c); /* reports, published or not */
+/* The report of this database_id, published or not; COLLECTION_NONE. */
+uint32_t collection_find_added(const struct collection *c, struct str database_id);
+/* The stack that consists of these values, published or not; COLLECTION_NONE. Stacks are numbered
+ * without gaps; the readers' functions above also take numbers that are not published yet. */
+uint32_t collection_find_stack(const struct collection *c, const uint32_t *values, uint32_t count);
+struct lexicon *collection_lexicon_writer(struct collection *c);
+
+void collection_publish(struct collection *c); /* readers see all that was added */
+/* Takes back what is not published: reports, their stacks, names and projects; their numbers will
+ * be given again, and lookups made before are void. The lexicon keeps their words, which are likely
+ * to come again. */
+void collection_undo(struct collection *c);
 
 #endif

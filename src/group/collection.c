@@ -1,0 +1,440 @@
+/* collection.c - reports as numbers of values, stacks folded. (collection_lookup.c finds them.)
+ *
+ * An add first does all that can fail, in parts that can be taken back, and then fills in what
+ * counts: so an add that fails and an undo are the same thing, a rewind to a mark. Numbers that
+ * readers go by (names, projects, stacks, reports) are stored by collection_publish, the count of
+ * reports last, so that who sees a report sees all that it names. */
+#include "group/collection_stacks.h"
+
+#include "base/idmap.h"
+#include "base/seglist.h"
+#include "group/names.h"
+#include "group/pool.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct entry {
+    uint32_t name, project, stack, top_match;
+    float score;
+    uint32_t other_count;
+    const uint32_t *other;
+    int64_t date_ms;
+};
+
+struct stack {
+    const uint32_t *values;
+    uint32_t count;
+};
+
+/* A set of numbers of values, emptied by taking a new round: a report counts a value once. */
+struct seen_value {
+    uint32_t value, round;
+};
+
+struct mark {
+    size_t reports, stacks;
+    struct names_mark names, projects;
+    struct pool_mark pool;
+};
+
+struct collection {
+    struct lexicon *lexicon;
+    size_t threshold_count;
+    struct names names, projects;
+    struct seglist entries; /* struct entry, one a report */
+    struct seglist buckets; /* threshold_count numbers of names, one such list a report */
+    struct seglist stacks;  /* struct stack */
+    struct idmap stack_map; /* from a stack's values to its number; the writer's alone */
+    struct pool pool;       /* lists of values */
+    _Atomic uint32_t count, stack_count; /* published */
+    /* The writer's alone. */
+    struct mark published;
+    struct seen_value *seen; /* seen_size of them, a power of two */
+    size_t seen_size;
+    uint32_t round;
+};
+
+struct collection *collection_new(const struct str *ignored, size_t ignored_count,
+                                  size_t threshold_count)
+{
+    assert(threshold_count > 0 && threshold_count <= COLLECTION_THRESHOLDS_MAX);
+    struct collection *c = calloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    c->threshold_count = threshold_count;
+    seglist_init(&c->entries, sizeof(struct entry));
+    seglist_init(&c->buckets, threshold_count * sizeof(uint32_t));
+    seglist_init(&c->stacks, sizeof(struct stack));
+    pool_init(&c->pool);
+    bool ok = names_init(&c->names);
+    ok = names_init(&c->projects) && ok;
+    ok = idmap_init(&c->stack_map) && ok;
+    c->lexicon = lexicon_new(ignored, ignored_count);
+    if (!ok || !c->lexicon) {
+        collection_free(c);
+        return NULL;
+    }
+    return c;
+}
+
+void collection_free(struct collection *c)
+{
+    if (!c)
+        return;
+    lexicon_free(c->lexicon);
+    names_done(&c->names);
+    names_done(&c->projects);
+    seglist_done(&c->entries);
+    seglist_done(&c->buckets);
+    seglist_done(&c->stacks);
+    idmap_done(&c->stack_map);
+    pool_done(&c->pool);
+    free(c->seen);
+    free(c);
+}
+
+/* Counting in how many reports a value is. */
+
+static bool seen_reserve(struct collection *c, size_t values)
+{
+    if (values <= c->seen_size / 2)
+        return true;
+    size_t size = c->seen_size ? c->seen_size : 256;
+    while (values > size / 2)
+        size *= 2;
+    struct seen_value *seen = calloc(size, sizeof *seen);
+    if (!seen)
+        return false;
+    free(c->seen);
+    c->seen = seen;
+    c->seen_size = size;
+    c->round = 0;
+    return true;
+}
+
+/* Whether this is the first time in this round. */
+static bool seen_first(struct collection *c, uint32_t value)
+{
+    size_t mask = c->seen_size - 1;
+    /* The number is its own hash: a sender who wants n of them to meet must have given the server
+     * some n * 2n values before. */
+    for (size_t i = value & mask;; i = (i + 1) & mask) {
+        struct seen_value *s = &c->seen[i];
+        if (s->round != c->round) {
+            *s = (struct seen_value){ value, c->round };
+            return true;
+        }
+        if (s->value == value)
+            return false;
+    }
+}
+
+static void count_values(struct collection *c, struct values v, uint32_t step)
+{
+    for (uint32_t i = 0; i < v.count; i++) {
+        if (!seen_first(c, v.at[i]))
+            continue;
+        struct lexicon_value *value = lexicon_value(c->lexicon, v.at[i]);
+        /* Only the writer changes it, so this need not be one step. */
+        uint32_t df = atomic_load_explicit(&value->df, memory_order_relaxed);
+        atomic_store_explicit(&value->df, df + step, memory_order_relaxed);
+    }
+}
+
+/* Adds `step` (1, or -1 as an unsigned number) to the df of each value of a report. seen_reserve
+ * has made room for them. */
+static void count_report(struct collection *c, struct values stack, struct values other,
+                         uint32_t step)
+{
+    if (++c->round == 0) { /* an old mark could be taken for a new one */
+        memset(c->seen, 0, c->seen_size * sizeof *c->seen);
+        c->round = 1;
+    }
+    count_values(c, stack, step);
+    count_values(c, other, step);
+}
+
+/* Stacks. */
+
+struct sought_stack {
+    const struct collection *c;
+    const uint32_t *values;
+    uint32_t count;
+};
+
+static bool is_stack(const void *ctx, uint32_t id)
+{
+    const struct sought_stack *s = ctx;
+    struct values v = collection_stack(s->c, id);
+    return v.count == s->count &&
+           (v.count == 0 || memcmp(v.at, s->values, v.count * sizeof *v.at) == 0);
+}
+
+uint64_t collection_stack_hash(const uint32_t *values, uint32_t count)
+{
+    return idmap_hash((struct str){ (const char *)values, count * sizeof *values }, 0);
+}
+
+uint32_t collection_find_hashed(const struct collection *c, const uint32_t *values, uint32_t count,
+                                uint64_t hash)
+{
+    struct sought_stack s = { c, values, count };
+    return idmap_find(&c->stack_map, hash, is_stack, &s);
+}
+
+uint32_t collection_find_stack(const struct collection *c, const uint32_t *values, uint32_t count)
+{
+    return collection_find_hashed(c, values, count, collection_stack_hash(values, count));
+}
+
+/* Adding. */
+
+static struct mark mark(const struct collection *c)
+{
+    return (struct mark){ .reports = c->entries.len,
+                          .stacks = c->stacks.len,
+                          .names = names_mark(&c->names),
+                          .projects = names_mark(&c->projects),
+                          .pool = pool_mark(&c->pool) };
+}
+
+/* Takes back everything since the mark, but for what the lexicon has learnt. */
+static void rewind_to(struct collection *c, const struct mark *to)
+{
+    for (size_t i = c->entries.len; i-- > to->reports;) {
+        struct collected r = collection_report(c, (uint32_t)i);
+        count_report(c, collection_stack(c, r.stack), r.other, UINT32_MAX);
+        names_set_report(&c->names, r.name, COLLECTION_NONE);
+    }
+    for (size_t i = c->stacks.len; i-- > to->stacks;) {
+        struct values v = collection_stack(c, (uint32_t)i);
+        idmap_remove(&c->stack_map, collection_stack_hash(v.at, v.count), (uint32_t)i);
+    }
+    seglist_truncate(&c->entries, to->reports);
+    seglist_truncate(&c->buckets, to->reports);
+    seglist_truncate(&c->stacks, to->stacks);
+    names_rewind(&c->names, to->names);
+    names_rewind(&c->projects, to->projects);
+    pool_rewind(&c->pool, to->pool);
+}
+
+static bool add_values(struct lexicon *lx, struct sought_value *values, size_t count, uint32_t *out,
+                       struct err *e)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct sought_value *v = &values[i];
+        if (v->field == COLLECTION_NONE) {
+            v->field = lexicon_add_field(lx, v->field_name, e);
+            if (v->field == LEXICON_NONE)
+                return false;
+            v->hash = lexicon_value_hash(v->field, v->text);
+        }
+        if (v->value == COLLECTION_NONE) {
+            v->value = lexicon_add_hashed(lx, v->field, v->text, v->hash, e);
+            if (v->value == LEXICON_NONE)
+                return false;
+        }
+        out[i] = v->value;
+    }
+    return true;
+}
+
+static bool no_memory(struct err *e)
+{
+    return err_set(e, ERR_NOMEM, 0, "no memory for one report more");
+}
+
+static bool add_stack(struct collection *c, const struct collection_lookup *l, uint32_t *out,
+                      struct err *e)
+{
+    size_t count = l->stack.len;
+    *out = collection_find_hashed(c, l->numbers.at, (uint32_t)count, l->stack_hash);
+    if (*out != IDMAP_NONE)
+        return true;
+    uint32_t *values = pool_alloc(&c->pool, count * sizeof *values, _Alignof(uint32_t));
+    if (!values || !seglist_grow(&c->stacks, 1))
+        return no_memory(e);
+    if (count)
+        memcpy(values, l->numbers.at, count * sizeof *values);
+    *out = (uint32_t)(c->stacks.len - 1);
+    *(struct stack *)seglist_at(&c->stacks, *out) = (struct stack){ values, (uint32_t)count };
+    if (!idmap_insert(&c->stack_map, l->stack_hash, *out)) {
+        seglist_truncate(&c->stacks, *out);
+        return no_memory(e);
+    }
+    return true;
+}
+
+/* All of an add that can fail; what it leaves behind then, rewind_to takes back. */
+static bool prepare(struct collection *c, const struct report *r, struct collection_lookup *l,
+                    struct entry *out, struct err *e)
+{
+    size_t stack_count = l->stack.len, other_count = l->other.len;
+    uint32_t *numbers = l->numbers.at;
+    if (!l->stack_known) {
+        if (!add_values(c->lexicon, l->stack.at, stack_count, numbers, e))
+            return false;
+        l->stack_hash = collection_stack_hash(numbers, (uint32_t)stack_count);
+        l->stack_known = true;
+    }
+    uint32_t *other = pool_alloc(&c->pool, other_count * sizeof *other, _Alignof(uint32_t));
+    if (!other || !seen_reserve(c, stack_count + other_count))
+        return no_memory(e);
+    out->other = other;
+    out->other_count = (uint32_t)other_count;
+    out->name = names_add(&c->names, r->database_id, e);
+    if (out->name == NAMES_NONE)
+        return false;
+    out->project = names_add(&c->projects, r->project, e);
+    return out->project != NAMES_NONE &&
+           add_values(c->lexicon, l->other.at, other_count, other, e) &&
+           add_stack(c, l, &out->stack, e);
+}
+
+static bool add_row(struct collection *c, struct err *e)
+{
+    if (!seglist_grow(&c->entries, 1))
+        return no_memory(e);
+    if (seglist_grow(&c->buckets, 1))
+        return true;
+    seglist_truncate(&c->entries, c->entries.len - 1);
+    return no_memory(e);
+}
+
+bool collection_add(struct collection *c, const struct report *r, struct collection_lookup *l,
+                    uint32_t top_match, float score, const uint32_t *bucket_names, struct err *e)
+{
+    if (collection_find_added(c, r->database_id) != COLLECTION_NONE)
+        return err_set(e, ERR_CONFLICT, 0, "there is a report %.*s already",
+                       STR_ARG(r->database_id));
+    struct mark before = mark(c);
+    struct entry entry = { .top_match = top_match, .score = score, .date_ms = r->date_ms };
+    if (!prepare(c, r, l, &entry, e) || !add_row(c, e)) {
+        rewind_to(c, &before);
+        return false;
+    }
+    uint32_t report = (uint32_t)before.reports;
+    *(struct entry *)seglist_at(&c->entries, report) = entry;
+    memcpy(seglist_at(&c->buckets, report), bucket_names,
+           c->threshold_count * sizeof *bucket_names);
+    names_set_report(&c->names, entry.name, report);
+    count_report(c, collection_stack(c, entry.stack),
+                 (struct values){ entry.other, entry.other_count }, 1);
+    return true;
+}
+
+uint32_t collection_add_name(struct collection *c, struct str name, struct err *e)
+{
+    return names_add(&c->names, name, e);
+}
+
+uint32_t collection_added(const struct collection *c)
+{
+    return (uint32_t)c->entries.len;
+}
+
+uint32_t collection_find_added(const struct collection *c, struct str database_id)
+{
+    uint32_t name = names_find_added(&c->names, database_id);
+    return name == NAMES_NONE ? COLLECTION_NONE : names_report(&c->names, name);
+}
+
+struct lexicon *collection_lexicon_writer(struct collection *c)
+{
+    return c->lexicon;
+}
+
+void collection_publish(struct collection *c)
+{
+    names_publish(&c->names);
+    names_publish(&c->projects);
+    atomic_store_explicit(&c->stack_count, (uint32_t)c->stacks.len, memory_order_release);
+    atomic_store_explicit(&c->count, (uint32_t)c->entries.len, memory_order_release);
+    c->published = mark(c);
+}
+
+void collection_undo(struct collection *c)
+{
+    rewind_to(c, &c->published);
+}
+
+/* Readers. */
+
+uint32_t collection_count(const struct collection *c)
+{
+    return atomic_load_explicit(&c->count, memory_order_acquire);
+}
+
+const struct lexicon *collection_lexicon(const struct collection *c)
+{
+    return c->lexicon;
+}
+
+struct collected collection_report(const struct collection *c, uint32_t report)
+{
+    const struct entry *at = seglist_at(&c->entries, report);
+    return (struct collected){ .name = at->name,
+                               .project = at->project,
+                               .stack = at->stack,
+                               .top_match = at->top_match,
+                               .score = at->score,
+                               .date_ms = at->date_ms,
+                               .other = { at->other, at->other_count },
+                               .buckets = seglist_at(&c->buckets, report) };
+}
+
+struct values collection_stack(const struct collection *c, uint32_t stack)
+{
+    const struct stack *at = seglist_at(&c->stacks, stack);
+    return (struct values){ at->values, at->count };
+}
+
+uint32_t collection_stack_count(const struct collection *c)
+{
+    return atomic_load_explicit(&c->stack_count, memory_order_acquire);
+}
+
+struct str collection_name(const struct collection *c, uint32_t name)
+{
+    return names_text(&c->names, name);
+}
+
+uint32_t collection_find_name(const struct collection *c, struct str name)
+{
+    return names_find(&c->names, name);
+}
+
+uint32_t collection_named_report(const struct collection *c, uint32_t name)
+{
+    uint32_t report = names_report(&c->names, name);
+    return report < collection_count(c) ? report : COLLECTION_NONE;
+}
+
+struct str collection_project(const struct collection *c, uint32_t project)
+{
+    return names_text(&c->projects, project);
+}
+
+uint32_t collection_find_project(const struct collection *c, struct str name)
+{
+    return names_find(&c->projects, name);
+}
+
+uint32_t collection_project_count(const struct collection *c)
+{
+    return names_count(&c->projects);
+}
+
+bool collection_is_cold(const struct collection *c, struct str field)
+{
+    return !lexicon_is_grouped(c->lexicon, field);
+}
+
+size_t collection_bytes(const struct collection *c)
+{
+    size_t reports = collection_count(c), stacks = collection_stack_count(c);
+    return lexicon_bytes(c->lexicon) + names_bytes(&c->names) + names_bytes(&c->projects) +
+           pool_bytes(&c->pool) + reports * (sizeof(struct entry) + c->buckets.element_bytes) +
+           stacks * (sizeof(struct stack) + 2 * sizeof(uint64_t));
+}
