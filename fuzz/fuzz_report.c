@@ -34,8 +34,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct report r, again;
     struct err e = { 0 };
     if (!a || !arena_str(a, (struct str){ (const char *)data, size }, &text) ||
-        !read_report(&r, &json, text, a) || !report_set_project(&r, STR("P"), &e))
+        !read_report(&r, &json, text, a))
         return 0;
+    bool named = report_set_project(&r, r.project.len ? STR("") : STR("P"), &e);
+    assert(named);
     struct buf b;
     struct json_writer w;
     buf_init(&b, 64u << 20);

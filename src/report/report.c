@@ -123,8 +123,7 @@ bool report_from_json(struct report *out, const struct json *json, struct str te
     if (r.database_id.len == 0)
         return err_word(e, ERR_INPUT, "no_database_id",
                         "the report needs a database_id, a string that no other report has");
-    if (!report_collect_texts(&r, json, a, e) ||
-        !report_hash_content(r.content_hash, json, a, e))
+    if (!report_collect_texts(&r, json, a, e) || !report_hash_content(r.content_hash, json, a, e))
         return false;
     *out = r;
     return true;

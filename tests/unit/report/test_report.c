@@ -30,7 +30,7 @@ static bool read_report(struct report *r, struct str text, struct arena *a, stru
 static struct report must_read(struct str text, struct arena *a)
 {
     struct err e = { 0 };
-    struct report r;
+    struct report r = { 0 };
     if (!read_report(&r, text, a, &e))
         fail_msg("%.*s: %s", STR_ARG(text), e.msg);
     return r;
@@ -96,7 +96,7 @@ static struct str nested(struct arena *a, size_t depth)
     for (size_t i = depth; i-- > 0;)
         buf_str(&b, i % 2 ? STR("}") : STR("]"));
     buf_str(&b, STR("}"));
-    struct str out;
+    struct str out = { 0 };
     assert_true(buf_ok(&b) && arena_str(a, buf_view(&b), &out));
     buf_done(&b);
     return out;
@@ -114,7 +114,7 @@ static struct str with_list(struct arena *a, const char *key, const char *item, 
         buf_str(&b, str_from_c(item));
     }
     buf_str(&b, STR("]}"));
-    struct str out;
+    struct str out = { 0 };
     assert_true(buf_ok(&b) && arena_str(a, buf_view(&b), &out));
     buf_done(&b);
     return out;
@@ -123,7 +123,7 @@ static struct str with_list(struct arena *a, const char *key, const char *item, 
 static void check_limit(struct arena *a, struct str text, const char *word)
 {
     struct err e = { 0 };
-    struct report r;
+    struct report r = { 0 };
     bool ok = read_report(&r, text, a, &e);
     if (ok != (word == NULL))
         fail_msg("%.60s... gave %s", text.ptr, ok ? "a report" : e.msg);
@@ -167,8 +167,9 @@ static void test_members(void **state)
 {
     (void)state;
     CLEANUP(arena_free_p) struct arena *a = arena_new(ARENA_BYTES);
-    struct str text = STR(" {\"database_id\":17, \"project\":\"P\",\"date\":\"2007-06-18T19:23:43\","
-                          "\"force_bucket\":\"b\",\"stacktrace\":null} ");
+    struct str text =
+        STR(" {\"database_id\":17, \"project\":\"P\",\"date\":\"2007-06-18T19:23:43\","
+            "\"force_bucket\":\"b\",\"stacktrace\":null} ");
     struct report r = must_read(text, a);
     assert_true(str_eq(r.database_id, STR("17")));
     assert_true(str_eq(r.project, STR("P")));
@@ -189,7 +190,7 @@ static void test_payload_in_a_list(void **state)
     CLEANUP(arena_free_p) struct arena *a = arena_new(ARENA_BYTES);
     struct str text = STR("[ {\"database_id\":\"1\"} , {\"database_id\":\"2\"}]");
     struct err e = { 0 };
-    struct report r;
+    struct report r = { 0 };
     assert_true(report_from_json(&r, parse(text, a)->first->next, text, a, &e));
     assert_true(str_eq(r.payload, STR("{\"database_id\":\"2\"}")));
 }
@@ -230,12 +231,9 @@ static void test_project(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_out_of_memory),
-        cmocka_unit_test(test_members),
-        cmocka_unit_test(test_payload_in_a_list),
-        cmocka_unit_test(test_project),
+        cmocka_unit_test(test_refusals),          cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_out_of_memory),     cmocka_unit_test(test_members),
+        cmocka_unit_test(test_payload_in_a_list), cmocka_unit_test(test_project),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

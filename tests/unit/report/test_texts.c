@@ -15,8 +15,8 @@
 static struct report read_report(struct str text, struct arena *a)
 {
     struct err e = { 0 };
-    const struct json *j;
-    struct report r;
+    const struct json *j = NULL;
+    struct report r = { 0 };
     if (!json_parse(&j, text, (struct json_limits){ 100, 1000000 }, a, &e) ||
         !report_from_json(&r, j, text, a, &e))
         fail_msg("%.*s: %s", STR_ARG(text), e.msg);
@@ -31,7 +31,7 @@ static struct str listing(const struct report *r, struct arena *a)
     for (size_t i = 0; i < r->text_count; i++)
         buf_printf(&b, "%s%.*s=%.*s", i ? "|" : "", STR_ARG(r->texts[i].field),
                    STR_ARG(r->texts[i].text));
-    struct str out;
+    struct str out = { 0 };
     assert_true(buf_ok(&b) && arena_str(a, buf_view(&b), &out));
     buf_done(&b);
     return out;
@@ -71,10 +71,10 @@ static void test_texts(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         CLEANUP(arena_free_p) struct arena *a = arena_new(ARENA_BYTES);
-        struct str text;
+        struct str text = { 0 };
         assert_true(arena_printf(a, &text, "{\"database_id\":\"i\",%s}", cases[i].members));
         struct report r = read_report(text, a);
-        struct str got = listing(&r, a), want;
+        struct str got = listing(&r, a), want = { 0 };
         assert_true(arena_printf(a, &want, "database_id=i%s%s", cases[i].want[0] ? "|" : "",
                                  cases[i].want));
         if (!str_eq(got, want))
@@ -169,7 +169,7 @@ static void test_sameness(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         CLEANUP(arena_free_p) struct arena *a = arena_new(ARENA_BYTES);
-        struct str one, two;
+        struct str one = { 0 }, two = { 0 };
         assert_true(arena_printf(a, &one, "{\"database_id\":\"i\",%s}", cases[i].one));
         assert_true(arena_printf(a, &two, "{%s,\"database_id\":\"i\"}", cases[i].two));
         struct report x = read_report(one, a), y = read_report(two, a);

@@ -43,7 +43,7 @@ static struct str write_report(struct str payload, const struct report_extra *x,
     buf_init(&b, 1 << 20);
     json_writer_init(&w, &b);
     report_write(&w, parse(payload, a), x);
-    struct str out;
+    struct str out = { 0 };
     assert_true(buf_ok(&b) && arena_str(a, buf_view(&b), &out));
     buf_done(&b);
     return out;
@@ -61,7 +61,8 @@ static void test_write(void **state)
         { "or stand where they stood", "{\"date\":\"2007-06-18T21:23:43+02:00\",\"project\":null}",
           "{\"date\":\"2007-06-18T19:23:43\",\"project\":\"P\",\"href\":\"http://h/\"}" },
         { "generated ones are made anew",
-          "{\"project\":\"P\",\"date\":\"x\",\"buckets\":{\"a\":1},\"href\":\"old\",\"top_match\":1,"
+          "{\"project\":\"P\",\"date\":\"x\",\"buckets\":{\"a\":1},\"href\":\"old\",\"top_match\":"
+          "1,"
           "\"a\":{\"href\":\"kept\"}}",
           "{\"project\":\"P\",\"date\":\"2007-06-18T19:23:43\",\"a\":{\"href\":\"kept\"},"
           "\"href\":\"http://h/\"}" },
@@ -78,10 +79,9 @@ static void test_write(void **state)
           "{\"function\":\"f\",\"d\":\"1\",\"logdf\":\"0\"}],"
           "\"other\":[{\"function\":\"g\",\"logdf\":\"7\"}],\"href\":\"http://h/\"}" },
     };
-    const struct report_extra x = { .members = add_members,
-                                    .logdf = known_logdf,
-                                    .project = STR("P"),
-                                    .date_ms = 1182194623000 };
+    const struct report_extra x = {
+        .members = add_members, .logdf = known_logdf, .project = STR("P"), .date_ms = 1182194623000
+    };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         CLEANUP(arena_free_p) struct arena *a = arena_new(ARENA_BYTES);
         struct str got = write_report(str_from_c(cases[i].payload), &x, a);
@@ -98,7 +98,7 @@ static struct str read_file(const char *path, struct arena *a)
     static char text[1 << 16];
     size_t len = fread(text, 1, sizeof text, f);
     fclose(f);
-    struct str out;
+    struct str out = { 0 };
     assert_true(arena_str(a, (struct str){ text, len }, &out));
     return out;
 }
@@ -109,7 +109,7 @@ static void test_example(void **state)
     (void)state;
     CLEANUP(arena_free_p) struct arena *a = arena_new(ARENA_BYTES);
     struct str text = read_file(EXAMPLE_REPORT, a);
-    struct report r, again;
+    struct report r = { 0 }, again = { 0 };
     struct err e = { 0 };
     assert_true(report_from_json(&r, parse(text, a), text, a, &e));
     assert_true(str_eq(r.database_id, STR("launchpad:0000450543")));
