@@ -1,0 +1,40 @@
+/* bench_stats.c - see the header. */
+#include "cli/bench_stats.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+static int by_value(const void *a, const void *b)
+{
+    const uint32_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+uint32_t bench_percentile(struct bench_times *t, double p)
+{
+    if (t->each.len == 0)
+        return 0;
+    qsort(t->each.at, t->each.len, sizeof *t->each.at, by_value);
+    size_t i = (size_t)(p * (double)t->each.len);
+    return t->each.at[i < t->each.len ? i : t->each.len - 1];
+}
+
+uint64_t bench_rss_bytes(void)
+{
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (!f)
+        return 0;
+    unsigned long long size, resident;
+    if (fscanf(f, "%llu %llu", &size, &resident) != 2)
+        resident = 0;
+    fclose(f);
+    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+int64_t bench_clock_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}

@@ -1,0 +1,20 @@
+/* bench_stats.h - times of many operations, and what is typical among them. */
+#ifndef CRUMPLE_CLI_BENCH_STATS_H
+#define CRUMPLE_CLI_BENCH_STATS_H
+
+#include "base/vec.h"
+
+#include <stdint.h>
+
+struct bench_times {
+    VEC(uint32_t) each; /* in whatever unit the caller chose */
+};
+
+/* Sorts. The value that the part p (0 to 1) of all do not exceed; 0 when there are none. */
+uint32_t bench_percentile(struct bench_times *t, double p);
+
+/* Resident memory of this process in bytes; 0 when the system does not tell. */
+uint64_t bench_rss_bytes(void);
+int64_t bench_clock_ns(void); /* monotonic */
+
+#endif
