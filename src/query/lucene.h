@@ -11,15 +11,17 @@
 #include "base/buf.h"
 
 #define LUCENE_TEXT_MAX 65536   /* bytes of a query */
-#define LUCENE_CLAUSES_MAX 1024 /* as Lucene's BooleanQuery */
+#define LUCENE_CLAUSES_MAX 1024 /* clauses, and words of phrases, in the whole query */
 #define LUCENE_DEPTH_MAX 64     /* parentheses inside one another */
+#define LUCENE_EDITS_MAX 2      /* of a fuzzy term */
+#define LUCENE_SLOP_MAX INT32_MAX
 
 enum lucene_type {
     LUCENE_ALL,      /* *:* and a lone * */
-    LUCENE_NOTHING,  /* text in which the tokeniser finds no token */
+    LUCENE_NOTHING,  /* the whole query, when the tokeniser finds no token in it */
     LUCENE_BOOLEAN,  /* clauses */
-    LUCENE_TERM,     /* one token */
-    LUCENE_PHRASE,   /* tokens, slop */
+    LUCENE_TERM,     /* one token; in the field `date` the text as written */
+    LUCENE_PHRASE,   /* two tokens or more, slop */
     LUCENE_WILDCARD, /* pattern with * and ?; also prefixes; field:* means: has the field */
     LUCENE_FUZZY,    /* token, edits or similarity */
     LUCENE_RANGE     /* low and high; an empty str means open */
@@ -30,7 +32,7 @@ struct lucene_query {
     enum lucene_type type;
     enum lucene_occur occur;  /* as a clause of its parent */
     struct str field;         /* empty: all fields taken together */
-    struct str text;          /* TERM, FUZZY: the token; WILDCARD: the pattern, `\` escapes */
+    struct str text;          /* TERM, FUZZY: the token; WILDCARD: \ escapes only * ? and \ */
     const struct str *tokens; /* PHRASE */
     size_t token_count;
     uint32_t slop;
