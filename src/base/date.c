@@ -208,9 +208,9 @@ static bool parse_ago(struct str s, int64_t now_ms, int64_t *out_ms)
         struct str name;
         int64_t ms, months;
     } units[] = {
-        { { "minute", 6 }, MINUTE_MS, 0 }, { { "hour", 4 }, HOUR_MS, 0 },
-        { { "day", 3 }, DAY_MS, 0 },       { { "week", 4 }, 7 * DAY_MS, 0 },
-        { { "month", 5 }, 0, 1 },          { { "year", 4 }, 0, 12 },
+        { STR_INIT("minute"), MINUTE_MS, 0 }, { STR_INIT("hour"), HOUR_MS, 0 },
+        { STR_INIT("day"), DAY_MS, 0 },       { STR_INIT("week"), 7 * DAY_MS, 0 },
+        { STR_INIT("month"), 0, 1 },          { STR_INIT("year"), 0, 12 },
     };
     struct cursor c = { .left = s };
     int64_t n = 0;

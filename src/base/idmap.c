@@ -145,6 +145,19 @@ bool idmap_insert(struct idmap *m, uint64_t hash, uint32_t id)
     return true;
 }
 
+/* Removed slots with nothing behind them are free again, so that taking back the newest things
+ * over and over does not fill the table. */
+static void free_removed(struct idmap_table *t, size_t i)
+{
+    if (atomic_load_explicit(&t->at[(i + 1) & (t->slots - 1)], memory_order_relaxed) != 0)
+        return;
+    while (atomic_load_explicit(&t->at[i], memory_order_relaxed) == REMOVED) {
+        atomic_store_explicit(&t->at[i], 0, memory_order_release);
+        t->used--;
+        i = (i - 1) & (t->slots - 1);
+    }
+}
+
 void idmap_remove(struct idmap *m, uint64_t hash, uint32_t id)
 {
     struct idmap_table *t = atomic_load_explicit(&m->table, memory_order_relaxed);
@@ -158,4 +171,5 @@ void idmap_remove(struct idmap *m, uint64_t hash, uint32_t id)
     }
     atomic_store_explicit(&t->at[i], REMOVED, memory_order_release);
     m->count--;
+    free_removed(t, i);
 }

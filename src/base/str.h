@@ -21,6 +21,10 @@ struct bytes {
 };
 
 #define STR(literal) ((struct str){ "" literal, sizeof(literal) - 1 })
+#define STR_INIT(literal)                                                                          \
+    {                                                                                              \
+        "" literal, sizeof(literal) - 1                                                            \
+    }                                    /* the same, for static tables */
 #define STR_ARG(s) (int)(s).len, (s).ptr /* for "%.*s" */
 
 /* The edge where a C string comes in; NULL gives the empty str. */

@@ -9,6 +9,7 @@
 #define CRUMPLE_BASE_VEC_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #define VEC(T)                                                                                     \
@@ -26,10 +27,16 @@ static inline bool vec_reserve(void **at, size_t len, size_t *cap, size_t more, 
 {
     if (more <= *cap - len)
         return true;
-    size_t want = *cap < 8 ? 8 : *cap + *cap / 2;
-    if (want < len + more)
-        want = len + more;
-    void *p = reallocarray(*at, want, size);
+    size_t want, bytes;
+    if (__builtin_add_overflow(len, more, &want))
+        return false;
+    if (want < *cap + *cap / 2)
+        want = *cap + *cap / 2;
+    if (want < 8)
+        want = 8;
+    if (__builtin_mul_overflow(want, size, &bytes) || bytes > PTRDIFF_MAX)
+        return false;
+    void *p = realloc(*at, bytes);
     if (!p)
         return false;
     *at = p;

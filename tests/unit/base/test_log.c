@@ -1,0 +1,94 @@
+/* log: what a line looks like, whatever the values hold. */
+#include "base/log.h"
+
+#include "../cmocka_all.h"
+#include <unistd.h>
+
+/* Runs log_line with standard error in a pipe. Returns what was written, NUL-terminated. */
+static const char *logged(enum log_level level, const char *event, struct str value)
+{
+    static char text[8192];
+    int ends[2], saved = dup(STDERR_FILENO);
+    assert_int_equal(pipe(ends), 0);
+    dup2(ends[1], STDERR_FILENO);
+    log_line(level, event, "id=%s", log_str(value));
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(ends[1]);
+    ssize_t n = read(ends[0], text, sizeof text - 1);
+    close(ends[0]);
+    assert_true(n >= 0);
+    text[n] = '\0';
+    return text;
+}
+
+static void test_line(void **state)
+{
+    (void)state;
+    const char *line = logged(LOG_INFO, "report_stored", STR("a\nb"));
+    assert_int_equal(strspn(line, "0123456789-T:.Z"), strlen("2026-01-02T03:04:05.678Z"));
+    assert_string_equal(line + strlen("2026-01-02T03:04:05.678Z"),
+                        " info report_stored id=\"a\\x0ab\"\n");
+    assert_string_equal(logged(LOG_DEBUG, "quiet", STR("x")), "");
+    log_set_level(LOG_DEBUG);
+    assert_non_null(strstr(logged(LOG_DEBUG, "loud", STR("x")), "Z debug loud id=x\n"));
+    log_set_level(LOG_ERROR);
+    assert_string_equal(logged(LOG_WARN, "quiet", STR("x")), "");
+    log_set_level(LOG_INFO);
+}
+
+static void test_str(void **state)
+{
+    (void)state;
+    static const struct {
+        struct str in;
+        const char *want;
+    } cases[] = {
+        { { "abc-1.2:x/y@z+_", 15 }, "abc-1.2:x/y@z+_" },
+        { { "", 0 }, "\"\"" },
+        { { NULL, 0 }, "\"\"" },
+        { { "a b", 3 }, "\"a b\"" },
+        { { "a=b", 3 }, "\"a=b\"" },
+        { { "a\"b\\", 4 }, "\"a\\\"b\\\\\"" },
+        { { "a\0\n\x7f", 4 }, "\"a\\x00\\x0a\\x7f\"" },
+        { { "\xc3\xbc", 2 }, "\"\xc3\xbc\"" },
+        { { "\xff\xc3", 2 }, "\"\\xff\\xc3\"" },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_string_equal(log_str(cases[i].in), cases[i].want);
+}
+
+static void test_cut(void **state)
+{
+    (void)state;
+    char in[1000];
+    memset(in, 'x', sizeof in);
+    const char *got = log_str((struct str){ in, sizeof in });
+    assert_int_equal(strlen(got), 200 + strlen("\"\"..."));
+    memset(in, '\n', sizeof in);
+    got = log_str((struct str){ in, sizeof in });
+    assert_int_equal(strlen(got), 4 * 200 + strlen("\"\"..."));
+}
+
+static void test_long_line(void **state)
+{
+    (void)state;
+    char event[6000];
+    memset(event, 'e', sizeof event - 1);
+    event[sizeof event - 1] = '\0';
+    const char *line = logged(LOG_ERROR, event, STR("x"));
+    assert_in_range(strlen(line), 4000, 4096);
+    assert_int_equal(line[strlen(line) - 1], '\n');
+    assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_line),
+        cmocka_unit_test(test_str),
+        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_long_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
