@@ -36,9 +36,11 @@ struct http_config {
     size_t connections_max;      /* a further one is closed at once */
     size_t body_max_bytes;       /* after decoding; over it 413 */
     size_t bodies_max_bytes;     /* of all bodies in memory together; over it 503 */
-    size_t header_max_bytes;     /* request line and headers; over it 431 */
-    unsigned idle_timeout_s;     /* between requests */
-    unsigned request_timeout_s;  /* from the first byte of a request to its last; over it 408 */
+    size_t arena_max_bytes;      /* what the handler of one request may take from its arena */
+    size_t answer_max_bytes;     /* of one answer; over it 500 */
+    size_t header_max_bytes;     /* request line and headers; over it 431 (414: the line alone) */
+    unsigned idle_timeout_s;     /* for the next request's line to be there; then it is closed */
+    unsigned request_timeout_s;  /* from the request's line to its last byte; over it 408 */
     const char *cors_origin;     /* "*"; NULL or "" turns CORS off */
     const char *trusted_proxies; /* addresses and networks, by commas; believed when they say
                                   * Forwarded, X-Forwarded-Host, X-Forwarded-Proto */
@@ -55,11 +57,12 @@ struct http_route {
     http_handler handler;
 };
 
-/* ERR_CONFLICT when a port is taken. Routes stay borrowed. */
+/* ERR_CONFLICT when a port is taken. Routes and the strings of the configuration stay borrowed. */
 MUST_CHECK bool http_start(struct http_server **out, const struct http_config *config,
                            const struct http_route *routes, size_t route_count, void *ctx,
                            struct err *e);
-/* Stops accepting, waits until parked exchanges are answered, closes. */
+/* Takes no new connections, waits until every request that has begun is answered, closes. NULL is
+ * fine. Not from a handler. */
 void http_stop(struct http_server *s);
 /* Requests by status class, connections, bytes of bodies in memory, latency. */
 struct metric *const *http_metrics(struct http_server *s, size_t *count);
@@ -91,9 +94,13 @@ unsigned http_status_of(enum err_code code);
 /* Percent-encodes for one path segment (all but unreserved, ':' and '@'). */
 void http_encode_segment(struct buf *out, struct str s);
 
-/* Later answers. */
+/* Later answers. An exchange can be parked once, by its handler. When the handler then finds that
+ * nobody will wake it (a full queue), it answers at once after all, and may not be woken any more.
+ * The client may go away meanwhile: fn is called all the same, exactly once for each http_wake, so
+ * that it can let go of `arg`; its answer then goes nowhere. */
 void http_park(struct http_exchange *x);
-/* Runs fn(x, arg) on a thread of the server; once for each park. */
+/* Has fn(x, arg) run on a thread of the server, where it must answer; once for each park, even
+ * before the handler that parked has returned. The caller may not touch x after that. */
 void http_wake(struct http_exchange *x, http_handler fn, void *arg);
 
 #endif

@@ -1,0 +1,184 @@
+/* answer.c - answers: bodies, headers, errors, CORS. */
+#include "http/internal.h"
+
+#include "base/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define CORS_HEADERS "Authorization, Content-Encoding, Content-Type"
+#define CORS_EXPOSED "Link, Location, Retry-After"
+#define CORS_MAX_AGE "86400"
+
+/* The one table from codes to statuses, and the words for errors that bring none. */
+static const struct {
+    unsigned status;
+    const char *word;
+} by_code[] = {
+    [ERR_NONE] = { 500, "internal_error" },  [ERR_INPUT] = { 400, "bad_request" },
+    [ERR_LIMIT] = { 400, "limit_exceeded" }, [ERR_NOT_FOUND] = { 404, "not_found" },
+    [ERR_CONFLICT] = { 409, "conflict" },    [ERR_BUSY] = { 503, "busy" },
+    [ERR_FULL] = { 507, "storage_full" },    [ERR_IO] = { 500, "internal_error" },
+    [ERR_NOMEM] = { 503, "out_of_memory" },
+};
+
+unsigned http_status_of(enum err_code code)
+{
+    return by_code[code].status;
+}
+
+struct buf *http_out(struct http_exchange *x)
+{
+    return &x->out;
+}
+
+void http_set_type(struct http_exchange *x, const char *content_type)
+{
+    x->type = content_type;
+}
+
+static void set_header(struct http_exchange *x, const char *name, const char *value)
+{
+    assert(x->header_count < ANSWER_HEADERS_MAX);
+    x->headers[x->header_count++] = (struct answer_header){ name, value };
+}
+
+void http_set_header(struct http_exchange *x, const char *name, struct str value)
+{
+    struct str copy;
+    if (arena_str(x->arena, value, &copy))
+        set_header(x, name, copy.ptr);
+    else
+        x->failed = true;
+}
+
+static void write_error(struct buf *out, const struct err *e)
+{
+    struct json_writer w;
+    json_writer_init(&w, out);
+    json_object(&w);
+    json_member(&w, "error", str_from_c(e->word ? e->word : by_code[e->code].word));
+    json_member(&w, "message", str_from_c(e->msg));
+    json_object_end(&w);
+    buf_char(out, '\n');
+}
+
+static void add(struct MHD_Response *r, const char *name, const char *value)
+{
+    if (MHD_add_response_header(r, name, value) != MHD_YES)
+        log_line(LOG_WARN, "http_header_dropped", "name=%s value=%s", name,
+                 log_str(str_from_c(value)));
+}
+
+static void add_headers(struct http_exchange *x, struct MHD_Response *r, bool has_body)
+{
+    const char *origin = x->server->config.cors_origin;
+    if (has_body)
+        add(r, "Content-Type", x->type ? x->type : "application/json");
+    for (size_t i = 0; i < x->header_count; i++)
+        add(r, x->headers[i].name, x->headers[i].value);
+    if (origin) {
+        add(r, "Access-Control-Allow-Origin", origin);
+        if (x->header_count > 0)
+            add(r, "Access-Control-Expose-Headers", CORS_EXPOSED);
+    }
+    if (atomic_load_explicit(&x->server->stopping, memory_order_relaxed))
+        add(r, "Connection", "close");
+}
+
+/* The buffer goes to MHD, which frees it when the last byte has been sent. */
+static struct MHD_Response *make_response(struct buf *out)
+{
+    static char nothing[1];
+    if (out->len == 0)
+        return MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *r =
+        MHD_create_response_from_buffer_with_free_callback(out->len, out->ptr, free);
+    if (r)
+        buf_init(out, out->max_bytes);
+    return r;
+}
+
+void http_answer(struct http_exchange *x, unsigned status)
+{
+    assert(x->status == 0);
+    if (!buf_ok(&x->out)) {
+        struct err e;
+        err_word(&e, ERR_IO, "answer_too_large", "the answer is too large, or memory is short");
+        log_line(LOG_WARN, "http_answer_too_large", "path=%s", log_str(x->path));
+        status = http_status_of(e.code);
+        buf_reset(&x->out);
+        write_error(&x->out, &e);
+    }
+    x->status = status;
+    x->answer_bytes = x->out.len;
+    if (x->dead)
+        return;
+    struct MHD_Response *r = x->failed ? NULL : make_response(&x->out);
+    if (r) {
+        add_headers(x, r, x->answer_bytes > 0);
+        x->failed = MHD_queue_response(x->mhd, status, r) != MHD_YES;
+        MHD_destroy_response(r);
+    } else {
+        x->failed = true;
+    }
+    if (x->parked) { /* by the handler that answers now, and nobody will wake it */
+        x->parked = false;
+        MHD_resume_connection(x->mhd);
+    }
+}
+
+static void answer_err(struct http_exchange *x, unsigned status, const struct err *e)
+{
+    buf_reset(&x->out);
+    x->type = NULL;
+    if (status == 503)
+        set_header(x, "Retry-After", "1");
+    write_error(&x->out, e);
+    http_answer(x, status);
+}
+
+void http_answer_err(struct http_exchange *x, const struct err *e)
+{
+    answer_err(x, http_status_of(e->code), e);
+}
+
+void answer_refusal(struct http_exchange *x, const struct refusal *r)
+{
+    answer_err(x, r->status, &r->err);
+}
+
+void answer_options(struct http_exchange *x, struct str allow)
+{
+    http_set_header(x, "Allow", allow);
+    if (x->server->config.cors_origin) {
+        http_set_header(x, "Access-Control-Allow-Methods", allow);
+        set_header(x, "Access-Control-Allow-Headers", CORS_HEADERS);
+        set_header(x, "Access-Control-Max-Age", CORS_MAX_AGE);
+    }
+    http_answer(x, 200);
+}
+
+bool answer_raw(const struct http_server *s, const struct answer_header *headers,
+                size_t header_count, const struct refusal *r, bool with_body, struct buf *out)
+{
+    struct buf body;
+    buf_init(&body, 4096);
+    write_error(&body, &r->err);
+    buf_printf(out,
+               "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Type: application/json\r\n"
+               "Content-Length: %zu\r\n",
+               r->status, MHD_get_reason_phrase_for(r->status), body.len);
+    for (size_t i = 0; i < header_count; i++)
+        buf_printf(out, "%s: %s\r\n", headers[i].name, headers[i].value);
+    if (r->status == 503)
+        buf_str(out, STR("Retry-After: 1\r\n"));
+    if (s->config.cors_origin)
+        buf_printf(out, "Access-Control-Allow-Origin: %s\r\n", s->config.cors_origin);
+    buf_str(out, STR("\r\n"));
+    if (with_body)
+        buf_str(out, buf_view(&body));
+    bool ok = buf_ok(&body) && buf_ok(out);
+    buf_done(&body);
+    return ok;
+}

@@ -1,0 +1,164 @@
+/* internal.h - the structures that the files of this room share. Nobody outside includes it.
+ *
+ * server.c starts and stops; exchange.c takes a request from MHD and calls the handler; request.c
+ * is what handlers ask about it; answer.c is what they say; watch.c ends what takes too long.
+ *
+ * Memory: one struct conn for each connection, with the exchange of its present request inside
+ * (HTTP/1.1 has one at a time); it belongs to the MHD thread that runs the connection, but for the
+ * fields marked otherwise. Between requests it keeps the first block of its arena, no more. */
+#ifndef CRUMPLE_HTTP_INTERNAL_H
+#define CRUMPLE_HTTP_INTERNAL_H
+
+#include "http/body.h"
+#include "http/http.h"
+#include "http/proxy.h"
+#include "http/route.h"
+#include "http/url.h"
+
+#include <microhttpd.h>
+#include <pthread.h>
+
+#define ANSWER_HEADERS_MAX 8
+#define LINGER_MAX 64 /* sockets that are drained at the same time */
+
+/* What a connection is doing, and since when: both in one word, so that the watch sees them
+ * together and only one side can end a request (the MHD thread by answering, the watch by 408). */
+enum phase {
+    PHASE_IDLE,    /* no request line yet */
+    PHASE_READING, /* headers and body */
+    PHASE_BUSY,    /* the request is there: handled, parked, answered */
+    PHASE_EXPIRED  /* the watch has ended it */
+};
+
+struct refusal {
+    unsigned status; /* 0: not refused */
+    struct err err;
+};
+
+struct answer_header {
+    const char *name;
+    const char *value;
+};
+
+struct http_exchange {
+    struct http_server *server;
+    struct conn *conn;
+    struct MHD_Connection *mhd;
+    struct arena *arena; /* NULL before the first request of the connection */
+    int64_t started_us;
+
+    /* The request. */
+    struct str target; /* as it came; a copy */
+    struct str method, authority, path, query;
+    const char *raw_target; /* MHD's, only to compare addresses with */
+    struct str segments[URL_SEGMENTS_MAX];
+    size_t segment_count;
+    const struct route *route;
+    struct url_param *params;
+    size_t param_count;
+    struct str base; /* empty until asked for */
+    bool has_length, chunked, expects_continue;
+    uint64_t content_length;
+    struct body body;
+    struct refusal refused;
+
+    /* The answer. */
+    struct buf out;
+    const char *type; /* NULL: JSON */
+    struct answer_header headers[ANSWER_HEADERS_MAX];
+    size_t header_count;
+    unsigned status; /* of the answer; 0 when there is none yet */
+    size_t answer_bytes;
+
+    /* Where it stands. */
+    bool open;    /* counted in server->active */
+    bool begun;   /* the headers have been looked at */
+    bool parked;  /* http_park, until woken or answered */
+    bool dead;    /* the client has gone: answering does nothing */
+    bool failed;  /* the answer could not be handed to MHD: nothing is left but to close */
+    bool options; /* OPTIONS, answered by the room itself */
+    bool linger;  /* drain the socket before it is closed */
+
+    /* Written by http_wake before MHD_resume_connection, read after MHD has resumed: MHD's lock is
+     * between them. */
+    http_handler wake_fn;
+    void *wake_arg;
+};
+
+struct conn {
+    int fd;
+    bool trusted;           /* the peer is a proxy that we believe */
+    _Atomic uint64_t phase; /* time in ms << 2 | enum phase; also read by the watch */
+    struct http_exchange x;
+    struct conn *prev, *next; /* guarded by server->conns_mu */
+};
+
+struct http_server {
+    struct http_config config;
+    void *ctx;
+    struct routes routes;
+    struct networks proxies;
+    struct MHD_Daemon **daemons; /* one for each listener */
+    uint16_t *ports;
+    struct body_budget bodies;
+
+    _Atomic bool stopping;         /* no new connections; answers close theirs */
+    _Atomic int64_t active;        /* requests from the request line to the last byte of the answer;
+                                    * far below zero once closed: nothing may begin any more */
+    _Atomic int64_t waking;        /* threads inside http_wake */
+    _Atomic size_t connections;    /* open now */
+    _Atomic int64_t last_limit_ms; /* when the connection limit was logged last */
+
+    /* Guarded by conns_mu: the list, the sockets to drain, closing. Held while the watch looks at a
+     * conn, so that its socket cannot be closed meanwhile. */
+    pthread_mutex_t conns_mu;
+    struct conn *conns;
+    struct lingering {
+        int fd;
+        int64_t until_ms;
+    } lingers[LINGER_MAX];
+    size_t linger_count;
+    bool watch_ends;
+
+    pthread_t watch;           /* the thread; woken by a write to watch_wakes */
+    int watch_wakes;           /* an eventfd */
+    struct buf timeout_answer; /* 408, ready to send */
+};
+
+/* exchange.c: MHD's callbacks. */
+void *exchange_line(void *cls, const char *target, struct MHD_Connection *mhd);
+enum MHD_Result exchange_step(void *cls, struct MHD_Connection *mhd, const char *url,
+                              const char *method, const char *version, const char *piece,
+                              size_t *piece_len, void **context);
+void exchange_ended(void *cls, struct MHD_Connection *mhd, void **context,
+                    enum MHD_RequestTerminationCode how);
+void exchange_free(struct http_exchange *x); /* with the connection */
+
+/* answer.c */
+/* Answers with the status and the message of *r. */
+void answer_refusal(struct http_exchange *x, const struct refusal *r);
+/* OPTIONS, for a route or for "*". */
+void answer_options(struct http_exchange *x, struct str allow);
+/* A whole answer as it goes over the wire, with Connection: close; for when MHD would still read
+ * the request and cannot answer. False when memory is short. */
+MUST_CHECK bool answer_raw(const struct http_server *s, const struct answer_header *headers,
+                           size_t header_count, const struct refusal *r, bool with_body,
+                           struct buf *out);
+
+/* watch.c */
+MUST_CHECK bool watch_start(struct http_server *s, struct err *e);
+void watch_stop(struct http_server *s); /* all connections are closed already */
+void watch_add(struct http_server *s, struct conn *c);
+void watch_remove(struct http_server *s, struct conn *c);
+/* Takes a duplicate of the socket and reads it empty before closing it: closed with unread bytes,
+ * TCP would reset it, and the client might never see the answer. */
+void watch_linger(struct http_server *s, int fd);
+void conn_phase_set(struct conn *c, enum phase p);
+/* From reading to busy; false when the watch was first. */
+MUST_CHECK bool conn_phase_busy(struct conn *c);
+
+/* metrics.c */
+extern struct metric http_connections_refused, http_timeouts;
+void metrics_answered(unsigned status, int64_t us);
+
+#endif

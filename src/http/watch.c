@@ -1,0 +1,218 @@
+/* watch.c - one thread for what MHD does not do: deadlines for whole requests (MHD's timeouts start
+ * again with every byte), and reading refused connections empty before they are closed. */
+#include "http/internal.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define LINGER_MS 10000
+#define SCAN_MIN_MS 50
+#define SCAN_MAX_MS 1000
+#define DRAIN_BYTES (1u << 20) /* read from one socket at a time */
+
+static int64_t now_ms(void)
+{
+    return metric_clock_us() / 1000;
+}
+
+static uint64_t phase_word(enum phase p)
+{
+    return (uint64_t)now_ms() << 2 | p;
+}
+
+void conn_phase_set(struct conn *c, enum phase p)
+{
+    atomic_store_explicit(&c->phase, phase_word(p), memory_order_relaxed);
+}
+
+bool conn_phase_busy(struct conn *c)
+{
+    uint64_t old = atomic_load_explicit(&c->phase, memory_order_relaxed);
+    return (old & 3) != PHASE_EXPIRED &&
+           atomic_compare_exchange_strong_explicit(&c->phase, &old, phase_word(PHASE_BUSY),
+                                                   memory_order_relaxed, memory_order_relaxed);
+}
+
+void watch_add(struct http_server *s, struct conn *c)
+{
+    conn_phase_set(c, PHASE_IDLE);
+    pthread_mutex_lock(&s->conns_mu);
+    c->prev = NULL;
+    c->next = s->conns;
+    if (s->conns)
+        s->conns->prev = c;
+    s->conns = c;
+    pthread_mutex_unlock(&s->conns_mu);
+}
+
+void watch_remove(struct http_server *s, struct conn *c)
+{
+    pthread_mutex_lock(&s->conns_mu);
+    if (c->next)
+        c->next->prev = c->prev;
+    *(c->prev ? &c->prev->next : &s->conns) = c->next;
+    pthread_mutex_unlock(&s->conns_mu);
+}
+
+static void wake_watch(struct http_server *s)
+{
+    uint64_t one = 1;
+    (void)!write(s->watch_wakes, &one, sizeof one); /* full only when it is awake anyway */
+}
+
+void watch_linger(struct http_server *s, int fd)
+{
+    if (fd < 0)
+        return;
+    pthread_mutex_lock(&s->conns_mu);
+    bool room = s->linger_count < LINGER_MAX;
+    if (room)
+        s->lingers[s->linger_count++] = (struct lingering){ fd, now_ms() + LINGER_MS };
+    pthread_mutex_unlock(&s->conns_mu);
+    if (room)
+        wake_watch(s);
+    else
+        close(fd);
+}
+
+/* Ends a connection from outside. MHD sees the socket shut down and closes it. */
+static void expire(struct http_server *s, struct conn *c, int64_t now)
+{
+    uint64_t word = atomic_load_explicit(&c->phase, memory_order_relaxed);
+    enum phase p = (enum phase)(word & 3);
+    int64_t age_ms = now - (int64_t)(word >> 2);
+    bool slow = p == PHASE_READING && age_ms > (int64_t)s->config.request_timeout_s * 1000;
+    bool idle = p == PHASE_IDLE && age_ms > (int64_t)s->config.idle_timeout_s * 1000;
+    if (!slow && !idle)
+        return;
+    uint64_t expired = (word & ~(uint64_t)3) | PHASE_EXPIRED;
+    if (!atomic_compare_exchange_strong_explicit(&c->phase, &word, expired, memory_order_relaxed,
+                                                 memory_order_relaxed))
+        return;
+    if (slow) {
+        metric_add(&http_timeouts, 1);
+        log_line(LOG_WARN, "http_refused", "status=408 seconds=%u", s->config.request_timeout_s);
+        (void)!send(c->fd, s->timeout_answer.ptr, s->timeout_answer.len,
+                    MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    shutdown(c->fd, SHUT_RDWR);
+}
+
+static void scan(struct http_server *s)
+{
+    int64_t now = now_ms();
+    pthread_mutex_lock(&s->conns_mu);
+    for (struct conn *c = s->conns; c; c = c->next)
+        expire(s, c, now);
+    pthread_mutex_unlock(&s->conns_mu);
+}
+
+/* True when there is nothing more to wait for. */
+static bool drain(int fd)
+{
+    ssize_t n = recv(fd, NULL, DRAIN_BYTES, MSG_TRUNC | MSG_DONTWAIT); /* throws away, no copy */
+    return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+/* Closes those that are done or too late. Only this thread takes entries out. */
+static void drain_lingers(struct http_server *s, const struct pollfd *polled, size_t polled_count)
+{
+    int64_t now = now_ms();
+    int closing[LINGER_MAX];
+    size_t closing_count = 0, kept = 0;
+    bool done[LINGER_MAX] = { false };
+    for (size_t i = 0; i < polled_count; i++)
+        done[i] = polled[i].revents && drain(polled[i].fd);
+    pthread_mutex_lock(&s->conns_mu);
+    for (size_t i = 0; i < s->linger_count; i++) { /* new ones stand behind the polled ones */
+        struct lingering l = s->lingers[i];
+        if (done[i] || now > l.until_ms || s->watch_ends)
+            closing[closing_count++] = l.fd;
+        else
+            s->lingers[kept++] = l;
+    }
+    s->linger_count = kept;
+    pthread_mutex_unlock(&s->conns_mu);
+    for (size_t i = 0; i < closing_count; i++)
+        close(closing[i]);
+}
+
+static int scan_interval_ms(const struct http_server *s)
+{
+    unsigned shorter = s->config.idle_timeout_s < s->config.request_timeout_s
+                           ? s->config.idle_timeout_s
+                           : s->config.request_timeout_s;
+    int64_t ms = (int64_t)shorter * 1000 / 8;
+    return ms < SCAN_MIN_MS ? SCAN_MIN_MS : ms > SCAN_MAX_MS ? SCAN_MAX_MS : (int)ms;
+}
+
+static void *watch_run(void *arg)
+{
+    struct http_server *s = arg;
+    int64_t next_scan = 0;
+    for (;;) {
+        struct pollfd polled[LINGER_MAX + 1];
+        pthread_mutex_lock(&s->conns_mu);
+        bool ends = s->watch_ends;
+        size_t n = s->linger_count;
+        for (size_t i = 0; i < n; i++)
+            polled[i] = (struct pollfd){ .fd = s->lingers[i].fd, .events = POLLIN };
+        pthread_mutex_unlock(&s->conns_mu);
+        polled[n] = (struct pollfd){ .fd = s->watch_wakes, .events = POLLIN };
+        if (!ends)
+            (void)poll(polled, n + 1, scan_interval_ms(s));
+        uint64_t wakes;
+        if (!ends && polled[n].revents)
+            (void)!read(s->watch_wakes, &wakes, sizeof wakes);
+        drain_lingers(s, polled, ends ? 0 : n);
+        if (ends)
+            return NULL;
+        if (now_ms() >= next_scan) {
+            scan(s);
+            next_scan = now_ms() + scan_interval_ms(s);
+        }
+    }
+}
+
+static bool make_timeout_answer(struct http_server *s, struct err *e)
+{
+    struct refusal late = { .status = 408 };
+    buf_init(&s->timeout_answer, 4096);
+    err_word(&late.err, ERR_INPUT, "request_timeout", "the request took more than %u seconds",
+             s->config.request_timeout_s);
+    return answer_raw(s, NULL, 0, &late, true, &s->timeout_answer) ||
+           err_set(e, ERR_NOMEM, 0, "no memory to start");
+}
+
+bool watch_start(struct http_server *s, struct err *e)
+{
+    if (!make_timeout_answer(s, e))
+        return false;
+    s->watch_wakes = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (s->watch_wakes < 0)
+        return err_set(e, ERR_IO, 0, "cannot make an eventfd: %s", strerror(errno));
+    int rc = pthread_create(&s->watch, NULL, watch_run, s);
+    if (rc == 0)
+        return true;
+    close(s->watch_wakes);
+    s->watch_wakes = -1;
+    return err_set(e, ERR_IO, 0, "cannot start a thread: %s", strerror(rc));
+}
+
+void watch_stop(struct http_server *s)
+{
+    if (s->watch_wakes >= 0) {
+        pthread_mutex_lock(&s->conns_mu);
+        s->watch_ends = true;
+        pthread_mutex_unlock(&s->conns_mu);
+        wake_watch(s);
+        pthread_join(s->watch, NULL);
+        close(s->watch_wakes);
+    }
+    buf_done(&s->timeout_answer);
+}
