@@ -1,0 +1,220 @@
+/* engine.c - opening, closing and submitting: the engine as its users see it. The steps that a job
+ * goes through are in process.c, place.c and writer.c. */
+#include "engine/inside.h"
+
+#include "base/log.h"
+#include "engine/measures.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define DELETIONS_MAX 16 /* waiting for the writer; a further one waits for room */
+
+struct engine_config engine_defaults(void)
+{
+    return (struct engine_config){
+        .grouping = bucket_index_defaults(),
+        .queue_limit = 1024,
+        .batch_reports = 256,
+    };
+}
+
+const struct engine_config *engine_config_of(const struct engine *en)
+{
+    return &en->config;
+}
+
+bool engine_projects(struct engine *en, struct arena *a, struct str **out, size_t *count,
+                     struct err *e)
+{
+    return store_projects(en->store, a, out, count, e);
+}
+
+/* Jobs. */
+
+void job_finish(struct engine *en, struct engine_job *job)
+{
+    metric_observe_us(&measures.whole, metric_clock_us() - job->work->submitted_us);
+    int64_t reports = job->work->items ? (int64_t)job->result_count : 1;
+    if (!job->ok) {
+        metric_add(&measures.refused[job->err.code], reports);
+    } else {
+        int64_t same = 0;
+        for (size_t i = 0; i < job->result_count; i++)
+            same += job->results[i].same;
+        metric_add(&measures.same, same);
+    }
+    /* First the place in the queue, then the word to the sender, who may at once send the next. */
+    atomic_fetch_sub_explicit(&en->jobs, 1, memory_order_relaxed);
+    job->done(job);
+}
+
+bool engine_submit(struct engine *en, struct engine_job *job, struct err *e)
+{
+    job->ok = false;
+    job->err = (struct err){ 0 };
+    job->err_index = 0;
+    job->err_project = job->err_id = STR("");
+    job->is_list = false;
+    job->results = NULL;
+    job->result_count = 0;
+    job->work = arena_zalloc(job->arena, sizeof *job->work);
+    if (!job->work)
+        return err_set(e, ERR_NOMEM, 0, "upload");
+    job->work->submitted_us = metric_clock_us();
+    /* A count and no more: the job itself is handed over by the queue. */
+    size_t before = atomic_fetch_add_explicit(&en->jobs, 1, memory_order_relaxed);
+    if (before < en->config.queue_limit && queue_put(en->inbox, job))
+        return true;
+    atomic_fetch_sub_explicit(&en->jobs, 1, memory_order_relaxed);
+    metric_add(&measures.refused[ERR_BUSY], 1);
+    return err_set(e, ERR_BUSY, 0, "%zu uploads are waiting already; try again later", before);
+}
+
+static void *worker_run(void *arg)
+{
+    struct engine *en = arg;
+    void *item;
+    while (queue_take(en->inbox, &item, 1) > 0) {
+        struct engine_job *job = item;
+        int64_t began_us = metric_clock_us();
+        bool ok = process_job(job);
+        metric_observe_us(&measures.process, metric_clock_us() - began_us);
+        if (ok) {
+            metric_add(&measures.accepted, (int64_t)job->result_count);
+            /* There is room for every job that was taken, and `ready` is closed after us. */
+            ok = queue_put_wait(en->ready, job) ||
+                 err_set(&job->err, ERR_BUSY, 0, "the server is closing");
+        }
+        if (!ok)
+            job_finish(en, job);
+    }
+    return NULL;
+}
+
+/* A deletion travels like an upload, so that it has its place in the order of commits. */
+struct deletion {
+    struct engine_job job;
+    pthread_mutex_t mu;
+    pthread_cond_t finished;
+    bool is_finished; /* guarded by mu */
+};
+
+static void deletion_done(struct engine_job *job)
+{
+    struct deletion *d = job->owner;
+    pthread_mutex_lock(&d->mu);
+    d->is_finished = true;
+    pthread_cond_signal(&d->finished); /* under mu: afterwards the waiter's stack is gone */
+    pthread_mutex_unlock(&d->mu);
+}
+
+bool engine_delete_all(struct engine *en, struct err *e)
+{
+    if (!en->config.allow_delete_all)
+        return err_word(e, ERR_CONFLICT, "delete_not_allowed",
+                        "this server was not started with allow_delete_all");
+    struct engine_work work = { .delete_all = true };
+    struct deletion d = {
+        .job = { .done = deletion_done, .owner = &d, .work = &work },
+        .mu = PTHREAD_MUTEX_INITIALIZER,
+        .finished = PTHREAD_COND_INITIALIZER,
+    };
+    if (!queue_put_wait(en->ready, &d.job))
+        return err_set(e, ERR_BUSY, 0, "the server is closing");
+    pthread_mutex_lock(&d.mu);
+    while (!d.is_finished)
+        pthread_cond_wait(&d.finished, &d.mu);
+    pthread_mutex_unlock(&d.mu);
+    *e = d.job.err;
+    return d.job.ok;
+}
+
+bool engine_ready(struct engine *en)
+{
+    int64_t failed_us = atomic_load_explicit(&en->failed_us, memory_order_relaxed);
+    size_t jobs = atomic_load_explicit(&en->jobs, memory_order_relaxed);
+    return jobs < en->config.queue_limit &&
+           (failed_us == 0 || metric_clock_us() - failed_us > ENGINE_FAILED_MS * 1000);
+}
+
+/* Opening and closing. */
+
+static bool start_threads(struct engine *en, struct err *e)
+{
+    if (pthread_create(&en->writer, NULL, writer_run, en) != 0)
+        return err_set(e, ERR_NOMEM, 0, "cannot start the writer's thread");
+    en->writer_started = true;
+    en->workers = calloc(en->config.workers, sizeof *en->workers);
+    if (!en->workers)
+        return err_set(e, ERR_NOMEM, 0, "workers");
+    while (en->workers_started < en->config.workers) {
+        if (pthread_create(&en->workers[en->workers_started], NULL, worker_run, en) != 0)
+            return err_set(e, ERR_NOMEM, 0, "cannot start a worker's thread");
+        en->workers_started++;
+    }
+    return true;
+}
+
+static bool open_parts(struct engine *en, struct err *e)
+{
+    const struct engine_config *c = &en->config;
+    struct store_settings settings = { c->grouping.thresholds, c->grouping.threshold_count };
+    en->inbox = queue_new(c->queue_limit);
+    en->ready = queue_new(c->queue_limit + DELETIONS_MAX);
+    if (!en->inbox || !en->ready)
+        return err_set(e, ERR_NOMEM, 0, "queues");
+    en->current = view_new(&c->grouping, e); /* first: it checks the configuration */
+    if (!en->current)
+        return false;
+    if (!store_lock(c->data_dir, &en->lock, e))
+        return false;
+    return store_open(&en->store, c->data_dir, &settings, e) && recovery_run(en, e) &&
+           start_threads(en, e);
+}
+
+bool engine_open(struct engine **out, const struct engine_config *config, struct err *e)
+{
+    if (config->queue_limit == 0 || config->batch_reports == 0)
+        return err_set(e, ERR_INPUT, 0, "the queue and the batch must have room for one report");
+    CLEANUP(engine_close_p) struct engine *en = calloc(1, sizeof *en);
+    if (!en)
+        return err_set(e, ERR_NOMEM, 0, "engine");
+    en->config = *config;
+    en->lock = -1;
+    pthread_mutex_init(&en->view_mu, NULL);
+    if (en->config.workers == 0) {
+        long cores = sysconf(_SC_NPROCESSORS_ONLN);
+        en->config.workers = cores > 0 ? (size_t)cores : 1;
+    }
+    if (!open_parts(en, e))
+        return false;
+    *out = en;
+    en = NULL;
+    return true;
+}
+
+/* Front to back: what is in a queue when it is closed is still taken out and finished. */
+void engine_close(struct engine *en)
+{
+    if (!en)
+        return;
+    if (en->inbox)
+        queue_close(en->inbox);
+    for (size_t i = 0; i < en->workers_started; i++)
+        pthread_join(en->workers[i], NULL);
+    if (en->ready)
+        queue_close(en->ready);
+    if (en->writer_started)
+        pthread_join(en->writer, NULL);
+    if (en->current)
+        view_drop(en, en->current);
+    store_close(en->store);
+    if (en->lock >= 0)
+        store_unlock(en->lock);
+    queue_free(en->inbox);
+    queue_free(en->ready);
+    pthread_mutex_destroy(&en->view_mu);
+    free(en->workers);
+    free(en);
+}

@@ -1,0 +1,115 @@
+/* measures.c - the engine's metrics and their names. The index is measured when somebody asks. */
+#include "engine/measures.h"
+
+#include "engine/inside.h"
+
+#define COUNTER(name_, label_, help_)                                                              \
+    {                                                                                              \
+        .type = METRIC_COUNTER, .name = "crumple_" name_, .label = label_, .help = help_           \
+    }
+#define GAUGE(name_, label_, help_)                                                                \
+    {                                                                                              \
+        .type = METRIC_GAUGE, .name = "crumple_" name_, .label = label_, .help = help_             \
+    }
+#define HISTOGRAM(name_, label_, help_)                                                            \
+    {                                                                                              \
+        .type = METRIC_HISTOGRAM, .name = "crumple_" name_, .label = label_, .help = help_         \
+    }
+#define REFUSED(reason_)                                                                           \
+    COUNTER("reports_refused_total", "reason=\"" reason_ "\"",                                     \
+            "Reports that were not stored; an upload that does not parse counts as one.")
+#define STEP(step_)                                                                                \
+    HISTOGRAM("step_seconds", "step=\"" step_ "\"",                                                \
+              "Time for one upload to be parsed and checked (process), one report to be placed "   \
+              "(place), one batch to be stored (store), and one upload from taken to answered "    \
+              "(whole).")
+
+struct measures measures = {
+    .accepted = COUNTER("reports_accepted_total", NULL, "Reports that passed all checks of form."),
+    .stored = COUNTER("reports_stored_total", NULL, "Reports stored."),
+    .same = COUNTER("reports_same_total", NULL, "Reports that were stored before."),
+    .refused = {
+        [ERR_INPUT] = REFUSED("input"),
+        [ERR_LIMIT] = REFUSED("limit"),
+        [ERR_NOT_FOUND] = REFUSED("not_found"),
+        [ERR_CONFLICT] = REFUSED("conflict"),
+        [ERR_BUSY] = REFUSED("busy"),
+        [ERR_FULL] = REFUSED("disk_full"),
+        [ERR_IO] = REFUSED("io"),
+        [ERR_NOMEM] = REFUSED("memory"),
+    },
+    .jobs = GAUGE("uploads_in_flight", NULL, "Uploads taken and not yet answered."),
+    .inbox = GAUGE("queue_depth", "queue=\"process\"", "Uploads that wait for a step."),
+    .ready = GAUGE("queue_depth", "queue=\"commit\"", "Uploads that wait for a step."),
+    .write_failing = GAUGE("write_failing", NULL, "1 when the last batch could not be stored."),
+    .process = STEP("process"),
+    .place = STEP("place"),
+    .store = STEP("store"),
+    .whole = STEP("whole"),
+    .reports = GAUGE("index_reports", NULL, "Reports in the index."),
+    .stacks = GAUGE("index_stacks", NULL, "Different stack traces in the index."),
+    .values = GAUGE("index_values", NULL, "Different strings in the index."),
+    .terms = GAUGE("index_terms", NULL, "Different terms in the index."),
+    .fields = GAUGE("index_fields", NULL, "Different fields in the index."),
+    .bytes = GAUGE("index_bytes", NULL, "Memory that the index holds, about."),
+    .searches = COUNTER("index_searches_total", NULL, "Searches for the nearest report."),
+    .postings = COUNTER("index_postings_touched_total", NULL, "Postings read by them."),
+    .candidates = COUNTER("index_candidates_checked_total", NULL, "Candidates scored by them."),
+};
+
+static struct metric *const all[] = {
+    &measures.accepted,
+    &measures.stored,
+    &measures.same,
+    &measures.refused[ERR_INPUT],
+    &measures.refused[ERR_LIMIT],
+    &measures.refused[ERR_NOT_FOUND],
+    &measures.refused[ERR_CONFLICT],
+    &measures.refused[ERR_BUSY],
+    &measures.refused[ERR_FULL],
+    &measures.refused[ERR_IO],
+    &measures.refused[ERR_NOMEM],
+    &measures.jobs,
+    &measures.inbox,
+    &measures.ready,
+    &measures.write_failing,
+    &measures.process,
+    &measures.place,
+    &measures.store,
+    &measures.whole,
+    &measures.reports,
+    &measures.stacks,
+    &measures.values,
+    &measures.terms,
+    &measures.fields,
+    &measures.bytes,
+    &measures.searches,
+    &measures.postings,
+    &measures.candidates,
+};
+
+void measures_search(struct bucket_index_cost cost)
+{
+    metric_set(&measures.searches, (int64_t)cost.searches);
+    metric_set(&measures.postings, (int64_t)cost.postings_touched);
+    metric_set(&measures.candidates, (int64_t)cost.candidates_checked);
+}
+
+struct metric *const *engine_metrics(struct engine *en, size_t *count)
+{
+    const struct engine_view *v = engine_view_acquire(en);
+    const struct lexicon *lx = collection_lexicon(v->collection);
+    metric_set(&measures.reports, collection_count(v->collection));
+    metric_set(&measures.stacks, collection_stack_count(v->collection));
+    metric_set(&measures.values, lexicon_value_count(lx));
+    metric_set(&measures.terms, lexicon_term_count(lx));
+    metric_set(&measures.fields, lexicon_field_count(lx));
+    metric_set(&measures.bytes, (int64_t)bucket_index_bytes(v->index));
+    engine_view_release(en, v);
+    metric_set(&measures.jobs, (int64_t)atomic_load(&en->jobs));
+    metric_set(&measures.inbox, (int64_t)queue_count(en->inbox));
+    metric_set(&measures.ready, (int64_t)queue_count(en->ready));
+    metric_set(&measures.write_failing, atomic_load(&en->failed_us) != 0);
+    *count = sizeof all / sizeof *all;
+    return all;
+}

@@ -1,0 +1,40 @@
+/* place.h - gives the reports of one batch their places, job by job, before any of it is stored.
+ *
+ * A batch is a list of reports that are new; the report at k will have the number base + k. For
+ * each job: `batch_check` holds all its reports against those that are there (stored, or earlier in
+ * the batch or in the job itself), and `batch_place` then puts the new ones into the index and
+ * fills in the job's results. So a refused job leaves nothing behind, and everything that may fail
+ * has happened before the store is asked.
+ *
+ * Threads: the writer's. Memory: what the results hold is in each job's arena. */
+#ifndef CRUMPLE_ENGINE_PLACE_H
+#define CRUMPLE_ENGINE_PLACE_H
+
+#include "base/idmap.h"
+#include "base/vec.h"
+#include "engine/inside.h"
+
+struct batch {
+    struct engine *engine;
+    struct bucket_index *index;
+    const struct collection *collection;
+    size_t threshold_count;
+    uint32_t base; /* reports that were there before */
+    VEC(struct item *) added;
+    struct idmap by_id;    /* from database_id to the place in `added` */
+    struct arena *scratch; /* for one report read back from the store */
+};
+
+MUST_CHECK bool batch_init(struct batch *b, struct engine *en, struct err *e);
+void batch_done(struct batch *b);
+/* Empties it; the caller takes back what was added to the index. */
+MUST_CHECK bool batch_reset(struct batch *b, struct err *e);
+
+/* ERR_CONFLICT (err_project, err_id) when another report has the id. On failure the job's err and
+ * err_index are set and the batch is as before. */
+MUST_CHECK bool batch_check(struct batch *b, struct engine_job *job);
+/* After batch_check. On failure the job's err is set, and the batch is of no more use but for
+ * batch_reset. */
+MUST_CHECK bool batch_place(struct batch *b, struct engine_job *job);
+
+#endif

@@ -1,0 +1,297 @@
+/* recovery.c - builds the index from the store at start, in the order of commit and with the
+ * buckets as they were decided.
+ *
+ *     scanner ──► chunk of rows ──► parsers: unpack, parse ──┐
+ *        │                                                   ▼
+ *        └──────── the same chunks, in their order ───► adder (the caller): index
+ *        ▲                                                   │
+ *        └────────────────── emptied chunks ◄────────────────┘
+ *
+ * Parsing costs most and runs on all cores; adding is one thread's. Chunks go round, so memory is
+ * bounded by their number. */
+#include "engine/inside.h"
+
+#include "base/log.h"
+#include "base/metrics.h"
+
+#include <stdlib.h>
+
+#define CHUNK_REPORTS 128
+#define CHUNK_PACKED_BYTES (4u << 20)  /* a chunk is passed on when it holds more */
+#define CHUNK_ARENA ((size_t)16 << 30) /* no limit of its own: what was taken once is taken again  \
+                                        */
+#define CHUNKS_PER_PARSER 4
+#define PROGRESS_US 2000000
+#define BROKEN_LOGGED 20 /* payloads that do not parse, one log line each */
+
+struct recovered {
+    struct stored_report row; /* its strings are the arena's */
+    struct report report;
+    bool broken; /* the payload does not parse; err says why */
+    struct err err;
+};
+
+struct chunk {
+    struct arena *arena;
+    size_t count, packed_bytes;
+    bool parsed; /* guarded by recovery.mu */
+    struct recovered items[CHUNK_REPORTS];
+};
+
+struct recovery {
+    struct engine *engine;
+    /* Chunks belong to whoever took them out of a queue; while they are parsed, to the parser,
+     * although the adder has them already: it waits for `parsed`. */
+    struct queue *empty, *to_parse, *in_order;
+    pthread_mutex_t mu;
+    pthread_cond_t some_parsed;
+
+    /* The scanner's, and the caller's when it has ended. */
+    struct chunk *filling;
+    bool scan_ok;
+    struct err scan_err;
+
+    /* The adder's. */
+    uint32_t total, broken;
+    int64_t began_us, logged_us;
+};
+
+/* The scanner. */
+
+static void chunk_pass_on(struct recovery *r)
+{
+    /* There is room in both queues for all the chunks there are. */
+    if (r->filling && queue_put_wait(r->in_order, r->filling) &&
+        queue_put_wait(r->to_parse, r->filling))
+        r->filling = NULL;
+}
+
+static bool row_copy(struct stored_report *row, size_t thresholds, struct arena *a)
+{
+    struct str *buckets = arena_array(a, thresholds, sizeof *buckets);
+    bool ok = buckets && arena_str(a, row->database_id, &row->database_id) &&
+              arena_str(a, row->project, &row->project) && arena_str(a, row->packed, &row->packed);
+    for (size_t t = 0; t < thresholds && ok; t++) {
+        if (t > 0 && str_eq(row->buckets[t], row->buckets[t - 1]))
+            buckets[t] = buckets[t - 1];
+        else
+            ok = arena_str(a, row->buckets[t], &buckets[t]);
+    }
+    row->buckets = buckets;
+    return ok;
+}
+
+static bool scan_each(void *ctx, const struct stored_report *row, struct err *e)
+{
+    struct recovery *r = ctx;
+    if (!r->filling) {
+        void *empty;
+        if (queue_take(r->empty, &empty, 1) == 0) /* closed: the adder has given up */
+            return err_set(e, ERR_IO, 0, "the start was given up");
+        r->filling = empty;
+    }
+    struct chunk *c = r->filling;
+    struct recovered *item = &c->items[c->count];
+    *item = (struct recovered){ .row = *row };
+    if (!row_copy(&item->row, row->bucket_count, c->arena))
+        return err_set(e, ERR_NOMEM, 0, "reading the store");
+    c->packed_bytes += row->packed.len;
+    if (++c->count == CHUNK_REPORTS || c->packed_bytes > CHUNK_PACKED_BYTES)
+        chunk_pass_on(r);
+    return true;
+}
+
+static void *scanner_run(void *arg)
+{
+    struct recovery *r = arg;
+    r->scan_ok = store_scan(r->engine->store, 0, scan_each, r, &r->scan_err);
+    chunk_pass_on(r);
+    queue_close(r->to_parse);
+    queue_close(r->in_order);
+    return NULL;
+}
+
+/* The parsers. */
+
+static void parse_one(struct recovered *item, struct arena *a)
+{
+    const struct stored_report *row = &item->row;
+    struct str payload;
+    item->broken = !store_unpack(row->packed, a, &payload, &item->err) ||
+                   !process_parse(&item->report, payload, a, &item->err);
+    if (item->broken)
+        item->report = (struct report){ 0 };
+    /* What was decided at commit stands, whatever the payload says. */
+    item->report.database_id = row->database_id;
+    item->report.project = row->project;
+    item->report.date_ms = row->date_ms;
+    item->report.has_date = true;
+}
+
+static void *parser_run(void *arg)
+{
+    struct recovery *r = arg;
+    void *taken;
+    while (queue_take(r->to_parse, &taken, 1) > 0) {
+        struct chunk *c = taken;
+        for (size_t i = 0; i < c->count; i++)
+            parse_one(&c->items[i], c->arena);
+        pthread_mutex_lock(&r->mu);
+        c->parsed = true;
+        pthread_cond_signal(&r->some_parsed); /* only the adder waits for it */
+        pthread_mutex_unlock(&r->mu);
+    }
+    return NULL;
+}
+
+/* The adder. */
+
+static void log_broken(struct recovery *r, const struct recovered *item)
+{
+    if (r->broken++ < BROKEN_LOGGED)
+        log_line(LOG_ERROR, "report_damaged", "number=%u id=%s reason=%s", item->row.number,
+                 log_str(item->row.database_id), log_str(str_from_c(item->err.msg)));
+}
+
+static void log_progress(struct recovery *r)
+{
+    int64_t now_us = metric_clock_us();
+    if (now_us - r->logged_us < PROGRESS_US)
+        return;
+    r->logged_us = now_us;
+    uint32_t added = bucket_index_added(r->engine->current->index);
+    double rate = (double)added * 1e6 / (double)(now_us - r->began_us);
+    log_line(LOG_INFO, "recovery", "reports=%u of=%u per_second=%.0f seconds_left=%.0f", added,
+             r->total, rate, rate > 0 ? (double)(r->total - added) / rate : 0.0);
+}
+
+static bool add_one(struct recovery *r, const struct recovered *item, struct err *e)
+{
+    struct bucket_index *ix = r->engine->current->index;
+    const struct collection *c = bucket_index_collection(ix);
+    const struct stored_report *row = &item->row;
+    struct placement p = { .top_match = row->top_match, .score = row->score };
+    uint32_t name = collection_find_name(c, row->database_id);
+    if (item->broken)
+        log_broken(r, item);
+    if (name != COLLECTION_NONE && collection_named_report(c, name) != COLLECTION_NONE)
+        return err_set(e, ERR_IO, 0, "the database is damaged: report %u has the id of another",
+                       row->number);
+    return bucket_index_add(ix, &item->report, &p, row->buckets, e);
+}
+
+static bool add_chunk(struct recovery *r, struct chunk *c, struct err *e)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (!add_one(r, &c->items[i], e))
+            return err_prefix(e, "report %u: ", c->items[i].row.number);
+    bucket_index_publish(r->engine->current->index);
+    log_progress(r);
+    return true;
+}
+
+static bool add_all(struct recovery *r, struct err *e)
+{
+    bool ok = true;
+    void *taken;
+    while (queue_take(r->in_order, &taken, 1) > 0) {
+        struct chunk *c = taken;
+        pthread_mutex_lock(&r->mu);
+        while (!c->parsed)
+            pthread_cond_wait(&r->some_parsed, &r->mu);
+        pthread_mutex_unlock(&r->mu);
+        ok = ok && add_chunk(r, c, e);
+        arena_reset(c->arena);
+        c->count = c->packed_bytes = 0;
+        c->parsed = false;
+        if (!ok)
+            queue_close(r->empty); /* ends the scanner; chunks on their way are passed over */
+        if (!ok || !queue_put(r->empty, c)) {
+            arena_free(c->arena);
+            free(c);
+        }
+    }
+    return ok;
+}
+
+/* All of it. */
+
+static bool recovery_init(struct recovery *r, size_t chunks, struct err *e)
+{
+    pthread_mutex_init(&r->mu, NULL);
+    pthread_cond_init(&r->some_parsed, NULL);
+    r->empty = queue_new(chunks);
+    r->to_parse = queue_new(chunks);
+    r->in_order = queue_new(chunks);
+    bool ok = r->empty && r->to_parse && r->in_order;
+    for (size_t i = 0; i < chunks && ok; i++) {
+        struct chunk *c = calloc(1, sizeof *c);
+        if (c)
+            c->arena = arena_new(CHUNK_ARENA);
+        ok = c && c->arena && queue_put(r->empty, c);
+        if (!ok) {
+            if (c)
+                arena_free(c->arena);
+            free(c);
+        }
+    }
+    return ok || err_set(e, ERR_NOMEM, 0, "reading the store");
+}
+
+static void recovery_done(struct recovery *r)
+{
+    void *taken;
+    if (r->empty) {
+        queue_close(r->empty);
+        while (queue_take(r->empty, &taken, 1) > 0) {
+            struct chunk *c = taken;
+            arena_free(c->arena);
+            free(c);
+        }
+    }
+    queue_free(r->empty);
+    queue_free(r->to_parse);
+    queue_free(r->in_order);
+    pthread_cond_destroy(&r->some_parsed);
+    pthread_mutex_destroy(&r->mu);
+}
+
+static bool run_threads(struct recovery *r, struct err *e)
+{
+    size_t wanted = r->engine->config.workers, parsers = 0;
+    pthread_t scanner, *threads = calloc(wanted, sizeof *threads);
+    if (!threads)
+        return err_set(e, ERR_NOMEM, 0, "reading the store");
+    while (parsers < wanted && pthread_create(&threads[parsers], NULL, parser_run, r) == 0)
+        parsers++;
+    bool ok = false;
+    if (parsers == 0 || pthread_create(&scanner, NULL, scanner_run, r) != 0) {
+        err_set(e, ERR_NOMEM, 0, "cannot start the threads that read the store");
+        queue_close(r->to_parse);
+    } else {
+        ok = add_all(r, e);
+        pthread_join(scanner, NULL);
+        if (ok && !r->scan_ok) {
+            *e = r->scan_err;
+            ok = false;
+        }
+    }
+    for (size_t i = 0; i < parsers; i++)
+        pthread_join(threads[i], NULL);
+    free(threads);
+    return ok;
+}
+
+bool recovery_run(struct engine *en, struct err *e)
+{
+    struct recovery r = { .engine = en, .began_us = metric_clock_us() };
+    r.logged_us = r.began_us;
+    if (!store_count(en->store, &r.total, e))
+        return false;
+    bool ok = recovery_init(&r, CHUNKS_PER_PARSER * en->config.workers, e) && run_threads(&r, e);
+    recovery_done(&r);
+    if (ok)
+        log_line(LOG_INFO, "recovered", "reports=%u damaged=%u seconds=%.2f", r.total, r.broken,
+                 (double)(metric_clock_us() - r.began_us) / 1e6);
+    return ok;
+}
