@@ -21,8 +21,14 @@ struct lines {
 bool lines_open(struct lines **out, const char *path, struct err *e)
 {
     struct lines *l = calloc(1, sizeof *l);
-    if (!l)
+    char *room = malloc(4 * PIECE);
+    if (!l || !room) {
+        free(l);
+        free(room);
         return err_set(e, ERR_NOMEM, 0, "no memory to read %.120s", path);
+    }
+    l->ptr = room;
+    l->cap = 4 * PIECE;
     l->fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : dup(STDIN_FILENO);
     struct stat st;
     if (l->fd < 0 || fstat(l->fd, &st) != 0) {
@@ -56,12 +62,11 @@ static bool make_room(struct lines *l)
     }
     if (l->cap - l->end >= PIECE)
         return true;
-    size_t cap = l->cap ? l->cap * 2 : 4 * PIECE;
-    char *p = realloc(l->ptr, cap);
+    char *p = realloc(l->ptr, l->cap * 2);
     if (!p)
         return false;
     l->ptr = p;
-    l->cap = cap;
+    l->cap *= 2;
     return true;
 }
 
