@@ -45,17 +45,43 @@ struct arena {
     struct block *current; /* the one that next and left belong to; NULL before the first */
     char *next;
     size_t left;
-    size_t room, limit; /* of all blocks; invariant: room <= limit */
+    size_t room, limit;          /* of all blocks; invariant: room <= limit */
+    struct arena_budget *budget; /* charged with `room`; NULL: none */
     size_t used;
     struct deferred *deferred; /* newest first; lives in the arena */
 };
 
-struct arena *arena_new(size_t limit_bytes)
+struct arena *arena_new_in(struct arena_budget *budget, size_t limit_bytes)
 {
     struct arena *a = calloc(1, sizeof *a);
-    if (a)
+    if (a) {
         a->limit = limit_bytes;
+        a->budget = budget;
+    }
     return a;
+}
+
+struct arena *arena_new(size_t limit_bytes)
+{
+    return arena_new_in(NULL, limit_bytes);
+}
+
+/* A count and no more, so that no order of memory is asked of it. */
+static bool budget_take(struct arena_budget *b, size_t n)
+{
+    if (!b)
+        return true;
+    size_t before = atomic_fetch_add_explicit(&b->used_bytes, n, memory_order_relaxed);
+    if (before <= b->limit_bytes && n <= b->limit_bytes - before)
+        return true;
+    atomic_fetch_sub_explicit(&b->used_bytes, n, memory_order_relaxed);
+    return false;
+}
+
+static void budget_give(struct arena_budget *b, size_t n)
+{
+    if (b)
+        atomic_fetch_sub_explicit(&b->used_bytes, n, memory_order_relaxed);
 }
 
 static void run_deferred(struct arena *a)
@@ -67,9 +93,10 @@ static void run_deferred(struct arena *a)
     }
 }
 
-static void block_free(struct block *b)
+static void block_free(struct arena *a, struct block *b)
 {
     ASAN_UNPOISON_MEMORY_REGION(b->at, b->room);
+    budget_give(a->budget, b->room);
     free(b);
 }
 
@@ -81,7 +108,7 @@ void arena_free(struct arena *a)
     while (a->blocks) {
         struct block *b = a->blocks;
         a->blocks = b->older;
-        block_free(b);
+        block_free(a, b);
     }
     free(a);
 }
@@ -92,7 +119,7 @@ void arena_reset(struct arena *a)
     while (a->blocks && a->blocks->older) {
         struct block *b = a->blocks;
         a->blocks = b->older;
-        block_free(b);
+        block_free(a, b);
     }
     a->used = 0;
     a->current = a->blocks;
@@ -104,9 +131,13 @@ void arena_reset(struct arena *a)
 
 static struct block *block_new(struct arena *a, size_t room)
 {
-    struct block *b = malloc(sizeof *b + room);
-    if (!b)
+    if (!budget_take(a->budget, room))
         return NULL;
+    struct block *b = malloc(sizeof *b + room);
+    if (!b) {
+        budget_give(a->budget, room);
+        return NULL;
+    }
     b->room = room;
     b->older = a->blocks;
     a->blocks = b;

@@ -11,9 +11,19 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#include <stdatomic.h>
+
 struct arena;
 
+/* A limit on many arenas together, of any threads; it must outlive them. */
+struct arena_budget {
+    size_t limit_bytes; /* set before the first arena, then never changed */
+    _Atomic size_t used_bytes;
+};
+
 struct arena *arena_new(size_t limit_bytes); /* NULL when memory is short */
+/* The same, and all arenas of the budget together keep within that, too. */
+struct arena *arena_new_in(struct arena_budget *budget, size_t limit_bytes);
 void arena_free(struct arena *a);  /* runs the deferred calls, newest first; NULL is fine */
 void arena_reset(struct arena *a); /* the same, but keeps the first block for more use */
 DEFINE_CLEANUP(struct arena, arena_free)

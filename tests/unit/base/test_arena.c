@@ -46,6 +46,27 @@ static void test_limit(void **state)
     assert_null(arena_alloc(none, 0));
 }
 
+static void test_budget(void **state)
+{
+    (void)state;
+    struct arena_budget budget = { .limit_bytes = 100000 };
+    CLEANUP(arena_free_p) struct arena *a = arena_new_in(&budget, 1 << 20);
+    {
+        CLEANUP(arena_free_p) struct arena *b = arena_new_in(&budget, 60000);
+        assert_non_null(arena_alloc(b, 50000));
+        assert_null(arena_alloc(b, 20000)); /* its own limit */
+        assert_null(arena_alloc(a, 60000)); /* that of both */
+        assert_non_null(arena_alloc(a, 40000));
+        assert_in_range(budget.used_bytes, 90000, 100000);
+    }
+    assert_non_null(arena_alloc(a, 50000)); /* b has given back */
+    arena_reset(a);
+    assert_in_range(budget.used_bytes, 40000, 50000); /* the first block is kept */
+    arena_free(a);
+    a = NULL;
+    assert_int_equal(budget.used_bytes, 0);
+}
+
 static void test_zero(void **state)
 {
     (void)state;
@@ -132,9 +153,13 @@ static void test_poison(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alloc),  cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_zero),   cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_defer),  cmocka_unit_test(test_reset_keeps_limit),
+        cmocka_unit_test(test_alloc),
+        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_zero),
+        cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_defer),
+        cmocka_unit_test(test_reset_keeps_limit),
 #ifdef __SANITIZE_ADDRESS__
         cmocka_unit_test(test_poison),
 #endif
