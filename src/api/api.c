@@ -75,7 +75,7 @@ bool api_start(struct api **out, const struct api_config *config, struct err *e)
     if (!a)
         return err_set(e, ERR_NOMEM, 0, "no memory for the API");
     a->engine = config->engine;
-    a->job_max_bytes = config->job_max_bytes;
+    a->memory.limit_bytes = config->job_max_bytes;
     struct http_server *http;
     if (!settle_thresholds(a, config->default_threshold, e) ||
         !http_start(&http, config->http, routes, sizeof routes / sizeof *routes, a, e)) {

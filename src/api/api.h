@@ -15,7 +15,7 @@ struct api_config {
     struct engine *engine;          /* borrowed; must outlive the API */
     const struct http_config *http; /* borrowed during api_start, its strings until api_stop */
     double default_threshold;       /* one of the engine's thresholds */
-    size_t job_max_bytes;           /* memory that the work on one request may take */
+    size_t job_max_bytes;           /* memory that the work on requests may take, all together */
 };
 
 /* Listens and answers from now on. ERR_CONFLICT when a port is taken. */

@@ -37,7 +37,7 @@ static void refuse_json(const struct post *p)
     struct json_writer w;
     size_t line, column;
     find_line(p->job.body, e->offset, &line, &column);
-    error_begin(&w, p->x, e->word ? e->word : "bad_json", e->msg);
+    error_begin(&w, p->x, e->code == ERR_LIMIT ? "limit_exceeded" : "bad_json", e->msg);
     json_key(&w, STR("line"));
     json_int(&w, (int64_t)line);
     json_key(&w, STR("column"));
@@ -80,16 +80,25 @@ static void refuse_report(const struct post *p)
     error_end(&w, p->x, conflict && !job->is_list ? 409 : 400);
 }
 
+/* It ran out of memory, and not because of the others. */
+static bool is_too_large(const struct post *p)
+{
+    return p->job.err.code == ERR_NOMEM &&
+           arena_used(p->job.arena) > p->api->memory.limit_bytes / 2;
+}
+
 static void refuse(const struct post *p)
 {
     const struct err *e = &p->job.err;
-    if (e->code == ERR_INPUT && !e->word) {
+    struct json_writer w;
+    if (!e->word && (e->code == ERR_INPUT || (e->code == ERR_LIMIT && e->offset > 0))) {
         refuse_json(p);
+    } else if (is_too_large(p)) {
+        error_begin(&w, p->x, "report_too_large", "the report takes more memory than there is");
+        error_end(&w, p->x, 413);
     } else if (e->code == ERR_INPUT || e->code == ERR_LIMIT || e->code == ERR_CONFLICT) {
         refuse_report(p);
     } else {
-        if (e->code == ERR_BUSY)
-            http_set_header(p->x, "Retry-After", STR("1"));
         http_answer_err(p->x, e);
     }
 }
@@ -202,7 +211,7 @@ static bool wants_explanation(const struct http_exchange *x)
 static bool post_new(struct post **out, struct http_exchange *x, struct api *api, bool dry_run)
 {
     struct post *p = arena_zalloc(http_arena(x), sizeof *p);
-    struct arena *arena = arena_new(api->job_max_bytes);
+    struct arena *arena = arena_new_in(&api->memory, api->memory.limit_bytes);
     if (!p || !arena || !arena_defer(http_arena(x), free_arena, arena)) {
         arena_free(arena);
         return false;

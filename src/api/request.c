@@ -24,8 +24,8 @@ bool reading_begin(struct reading *r, struct http_exchange *x, struct api *api)
         answer_no_route(x);
         return false;
     }
-    r->arena = arena_new(api->job_max_bytes);
-    r->scratch = arena_new(api->job_max_bytes);
+    r->arena = arena_new_in(&api->memory, api->memory.limit_bytes);
+    r->scratch = arena_new_in(&api->memory, api->memory.limit_bytes);
     if (!r->arena || !r->scratch) {
         (void)err_set(&e, ERR_NOMEM, 0, "no memory for this request");
         http_answer_err(x, &e);

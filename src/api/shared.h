@@ -21,7 +21,7 @@
 struct api {
     struct engine *engine;
     _Atomic(struct http_server *) http; /* NULL while http_start has not returned yet */
-    size_t job_max_bytes;
+    struct arena_budget memory;         /* of all requests; the one thing here that changes */
     size_t threshold_count, default_threshold;        /* the default as an index */
     const double *threshold_values;                   /* the engine's */
     struct str thresholds[COLLECTION_THRESHOLDS_MAX]; /* as they stand in URLs and answers: "4.0" */
