@@ -1,0 +1,206 @@
+"""Runs the real server for the tests over HTTP.
+
+CRUMPLE_BINARY names the program, build/crumple by default. Every server that a test started must end
+with status 0 on SIGTERM and must not have printed a sanitizer's report."""
+
+import http.client
+import json
+import os
+import pathlib
+import queue
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+import requests
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BINARY = pathlib.Path(os.environ.get("CRUMPLE_BINARY", ROOT / "build" / "crumple")).resolve()
+START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 60
+SANITIZER = re.compile(r"ERROR: \w*Sanitizer|runtime error:|WARNING: ThreadSanitizer")
+
+sys.path.insert(0, str(ROOT / "tests"))
+
+
+class Connection:
+    """A plain socket to the server, for requests that no client library would send."""
+
+    def __init__(self, port, timeout=20):
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.sock.close()
+
+    def send(self, data):
+        self.sock.sendall(data.encode() if isinstance(data, str) else data)
+        return self
+
+    def answer(self, method="GET"):
+        """The next answer, as (status, headers, body); None when the server closed instead."""
+        response = http.client.HTTPResponse(self.sock, method=method)
+        try:
+            response.begin()
+            body = response.read()
+        except (ConnectionError, http.client.RemoteDisconnected):
+            return None
+        finally:
+            response.close()
+        return response.status, response.headers, body
+
+    def is_closed(self):
+        """Whether the server ends the connection within the socket's timeout."""
+        try:
+            while self.sock.recv(65536):
+                pass
+            return True
+        except ConnectionError:
+            return True
+        except socket.timeout:
+            return False
+
+
+class Server:
+    def __init__(self, directory, *args, config=None):
+        self.directory = pathlib.Path(directory)
+        self.args = list(args)
+        if config is not None:
+            path = self.directory / "crumple.ini"
+            path.write_text(config)
+            self.args += ["--config", str(path)]
+        self.process = None
+        self.log_path = self.directory / "server.log"
+        self.session = requests.Session()
+        self.session.trust_env = False
+
+    def start(self):
+        command = [str(BINARY), "serve", "--data", str(self.directory / "data"),
+                   "--listen", "127.0.0.1:0", *self.args]
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        lines = queue.Queue()
+        threading.Thread(target=self._read_lines, args=(self.process.stdout, lines),
+                         daemon=True).start()
+        end = time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                line = lines.get(timeout=max(0.0, end - time.monotonic()))
+            except queue.Empty:
+                line = None
+            if line is None:
+                self.process.kill()
+                self.process.wait()
+                raise AssertionError("the server did not start:\n" + self.log())
+            found = re.match(r"listening on http://127\.0\.0\.1:(\d+)\s*$", line)
+            if found:
+                self.port = int(found.group(1))
+                self.url = f"http://127.0.0.1:{self.port}"
+                return self
+
+    @staticmethod
+    def _read_lines(stream, lines):
+        for line in stream:
+            lines.put(line)
+        lines.put(None)
+
+    def log(self):
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def is_running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def stop(self):
+        """SIGTERM; the status must be 0 and the log clean."""
+        if self.process is None:
+            return
+        process, self.process = self.process, None
+        self.session.close()
+        process.send_signal(signal.SIGTERM)
+        try:
+            status = process.wait(timeout=STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError("the server did not end on SIGTERM:\n" + self.log())
+        assert not SANITIZER.search(self.log()), self.log()
+        assert status == 0, f"exit status {status}:\n{self.log()}"
+
+    def restart(self):
+        self.stop()
+        return self.start()
+
+    def kill(self):
+        process, self.process = self.process, None
+        process.kill()
+        process.wait()
+
+    def peak_memory(self):
+        """The most resident memory that the server has had, in bytes."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s*(\d+) kB", status).group(1)) * 1024
+
+    # Requests.
+
+    def connect(self, timeout=20):
+        return Connection(self.port, timeout)
+
+    def request(self, method, path, **kwargs):
+        kwargs.setdefault("timeout", 60)
+        kwargs.setdefault("allow_redirects", False)
+        return self.session.request(method, self.url + path, **kwargs)
+
+    def get(self, path, status=200, **kwargs):
+        """GET; checks the status and gives the answer."""
+        answer = self.request("GET", path, **kwargs)
+        assert answer.status_code == status, (answer.status_code, answer.text[:2000])
+        return answer
+
+    def post(self, path, body, status=201, **kwargs):
+        """POST; a body that is not bytes is sent as JSON."""
+        if not isinstance(body, (bytes, str)):
+            body = json.dumps(body)
+        if isinstance(body, str):
+            body = body.encode()
+        answer = self.request("POST", path, data=body, **kwargs)
+        assert answer.status_code == status, (answer.status_code, answer.text[:2000])
+        return answer
+
+    def is_healthy(self):
+        return self.is_running() and self.request("GET", "/health").status_code == 200
+
+
+@pytest.fixture
+def make_server(tmp_path_factory):
+    """make_server(*args, config=None): a server with an empty data directory."""
+    servers = []
+
+    def make(*args, config=None):
+        server = Server(tmp_path_factory.mktemp("server"), *args, config=config)
+        servers.append(server)
+        return server.start()
+
+    yield make
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def server(make_server):
+    """An empty server of one's own."""
+    return make_server()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """One server for all tests of a file that do not mind the reports of the others."""
+    server = Server(tmp_path_factory.mktemp("shared")).start()
+    yield server
+    server.stop()
