@@ -220,7 +220,7 @@ static const struct key keys[] = {
     { "limits", "bodies_bytes", set_size, AT(http.bodies_max_bytes), 1024, 1024 * GB },
     { "limits", "header_bytes", set_size, AT(http.header_max_bytes), 1024, MB },
     { "limits", "answer_bytes", set_size, AT(http.answer_max_bytes), 1024, 64 * GB },
-    { "limits", "job_bytes", set_size, AT(job_max_bytes), MB, 1024 * GB },
+    { "limits", "work_bytes", set_size, AT(job_max_bytes), MB, 1024 * GB },
     { "limits", "idle_timeout_s", set_unsigned, AT(http.idle_timeout_s), 1, 86400 },
     { "limits", "request_timeout_s", set_unsigned, AT(http.request_timeout_s), 1, 86400 },
     { "limits", "queue_jobs", set_size, AT(engine.queue_limit), 1, 1000000 },

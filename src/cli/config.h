@@ -19,7 +19,7 @@ struct config {
     struct engine_config engine; /* engine.data_dir is NULL until it is given */
     struct http_config http;     /* http.listen is `listen` */
     double default_threshold;
-    size_t job_max_bytes; /* memory for the work on one request */
+    size_t job_max_bytes; /* memory for the work on all requests together */
     enum log_level log_level;
     bool open_partycrasher;
 
