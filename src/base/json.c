@@ -5,30 +5,22 @@
  *
  * - UTF-8 is checked beforehand for the whole text (yajl lets overlong forms and surrogates pass).
  * - The bytes between two events hold white space, commas and colons; going over them gives each
- *   value's exact begin, and finds the vertical tabs and form feeds that yajl takes for white
- * space.
+ *   value's exact begin, and finds the vertical tabs and form feeds that yajl lets pass there.
  * - Escapes are decoded here (yajl joins a high surrogate with whatever escape comes next).
  * - What stands behind the value is looked at here (yajl overlooks an open string there).
  * - yajl does not check its malloc: ours jumps out of it, and frees what it had from a list. */
 #include "base/json.h"
 
 #include "base/idmap.h"
+#include "base/json_internal.h"
 #include "base/utf8.h"
 #include "base/vec.h"
 
-#include <assert.h>
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <yajl/yajl_parse.h>
 
 #define KEYS_COMPARED 8 /* an object with more members gets a hash table for its keys */
-
-/* Before each piece of yajl's memory, so that all of it can be found and freed. */
-struct piece {
-    struct piece *newer, *older;
-};
-static_assert(sizeof(struct piece) % 16 == 0, "yajl's memory must stay aligned");
 
 /* A list or object that is not closed yet. */
 struct open {
@@ -42,8 +34,7 @@ struct parser {
     struct arena *arena;
     struct err *e;
     yajl_handle yajl;
-    struct piece pieces; /* a ring of yajl's memory; this is its fixed point */
-    jmp_buf out_of_memory;
+    struct json_heap heap; /* yajl's memory */
 
     size_t end; /* behind the last event's token */
     struct str key;
@@ -52,58 +43,6 @@ struct parser {
     VEC(struct open) open;
     VEC(const struct json *) keys; /* the hash table of the object that was just closed */
 };
-
-/* --- yajl's memory ------------------------------------------------------------------------- */
-
-static void *piece_link(struct parser *p, struct piece *m)
-{
-    if (!m)
-        longjmp(p->out_of_memory, 1);
-    m->newer = &p->pieces;
-    m->older = p->pieces.older;
-    m->older->newer = m;
-    p->pieces.older = m;
-    return m + 1;
-}
-
-static void *piece_malloc(void *ctx, size_t n)
-{
-    return piece_link(ctx, malloc(sizeof(struct piece) + n));
-}
-
-static struct piece *piece_unlink(void *memory)
-{
-    struct piece *m = (struct piece *)memory - 1;
-    m->older->newer = m->newer;
-    m->newer->older = m->older;
-    return m;
-}
-
-static void piece_free(void *ctx, void *memory)
-{
-    (void)ctx;
-    if (memory)
-        free(piece_unlink(memory));
-}
-
-static void *piece_realloc(void *ctx, void *memory, size_t n)
-{
-    if (!memory)
-        return piece_malloc(ctx, n);
-    struct piece *old = piece_unlink(memory);
-    struct piece *m = realloc(old, sizeof *m + n);
-    if (!m)
-        free(old);
-    return piece_link(ctx, m);
-}
-
-static void parser_done(struct parser *p)
-{
-    while (p->pieces.older != &p->pieces)
-        piece_free(p, p->pieces.older + 1);
-    VEC_FREE(&p->open);
-    VEC_FREE(&p->keys);
-}
 
 /* --- errors -------------------------------------------------------------------------------- */
 
@@ -146,8 +85,7 @@ static size_t skip_gap(struct str text, size_t at)
     return at;
 }
 
-/* Where the next token begins. False: the gap before it holds what only yajl takes for white space.
- */
+/* Where the next token begins. False: the gap before it holds what only yajl takes for space. */
 static bool pass_gap(struct parser *p, size_t *begin)
 {
     *begin = skip_gap(p->text, p->end);
@@ -167,101 +105,6 @@ static bool token_place(struct parser *p, size_t *begin)
 
 /* --- strings ------------------------------------------------------------------------------- */
 
-/* Four hex digits, which yajl has seen to be such. */
-static uint32_t hex4(const char *p)
-{
-    uint32_t value = 0;
-    for (int i = 0; i < 4; i++) {
-        char c = p[i];
-        uint32_t digit = (uint32_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-        value = value * 16 + digit;
-    }
-    return value;
-}
-
-static char *put_utf8(char *out, uint32_t c)
-{
-    if (c < 0x80) {
-        *out++ = (char)c;
-    } else if (c < 0x800) {
-        *out++ = (char)(0xc0 | c >> 6);
-        *out++ = (char)(0x80 | (c & 0x3f));
-    } else if (c < 0x10000) {
-        *out++ = (char)(0xe0 | c >> 12);
-        *out++ = (char)(0x80 | (c >> 6 & 0x3f));
-        *out++ = (char)(0x80 | (c & 0x3f));
-    } else {
-        *out++ = (char)(0xf0 | c >> 18);
-        *out++ = (char)(0x80 | (c >> 12 & 0x3f));
-        *out++ = (char)(0x80 | (c >> 6 & 0x3f));
-        *out++ = (char)(0x80 | (c & 0x3f));
-    }
-    return out;
-}
-
-/* \uXXXX at `in`, or two of them that are one character. Returns what comes behind. */
-static const char *take_unicode(const char *in, const char *end, uint32_t *out)
-{
-    uint32_t c = hex4(in + 2);
-    in += 6;
-    *out = c >= 0xd800 && c <= 0xdfff ? 0xfffd : c;
-    if (c >= 0xd800 && c <= 0xdbff && end - in >= 6 && in[0] == '\\' && in[1] == 'u') {
-        uint32_t low = hex4(in + 2);
-        if (low >= 0xdc00 && low <= 0xdfff) {
-            *out = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-            in += 6;
-        }
-    }
-    return in;
-}
-
-static char plain_escape(char c)
-{
-    switch (c) {
-    case 'b':
-        return '\b';
-    case 'f':
-        return '\f';
-    case 'n':
-        return '\n';
-    case 'r':
-        return '\r';
-    case 't':
-        return '\t';
-    default:
-        return c; /* quote, backslash, slash */
-    }
-}
-
-/* `raw` is what stands between the quotes; decoded it is never longer. NULL: no memory. */
-static char *decode(struct arena *a, struct str raw, size_t *len)
-{
-    char *out = arena_alloc(a, raw.len);
-    if (!out)
-        return NULL;
-    const char *in = raw.ptr, *end = raw.ptr + raw.len;
-    char *to = out;
-    while (in < end) {
-        const char *escape = memchr(in, '\\', (size_t)(end - in));
-        size_t run = (size_t)((escape ? escape : end) - in);
-        memcpy(to, in, run);
-        to += run;
-        in += run;
-        if (!escape)
-            break;
-        if (in[1] == 'u') {
-            uint32_t c;
-            in = take_unicode(in, end, &c);
-            to = put_utf8(to, c);
-        } else {
-            *to++ = plain_escape(in[1]);
-            in += 2;
-        }
-    }
-    *len = (size_t)(to - out);
-    return out;
-}
-
 /* The string that begins with the quote at `begin` and ends before p->end. yajl hands a pointer
  * into the text when it has no escapes. */
 static bool string_content(struct parser *p, size_t begin, const unsigned char *yajls,
@@ -272,9 +115,7 @@ static bool string_content(struct parser *p, size_t begin, const unsigned char *
         *s = raw;
         return true;
     }
-    char *decoded = decode(p->arena, raw, &s->len);
-    s->ptr = decoded;
-    return decoded || fail_memory(p);
+    return json_unescape(p->arena, raw, s) || fail_memory(p);
 }
 
 /* --- the tree ------------------------------------------------------------------------------ */
@@ -499,7 +340,7 @@ static void run_yajl(struct parser *p)
         .yajl_start_array = on_list,
         .yajl_end_array = on_list_end,
     };
-    yajl_alloc_funcs memory = { piece_malloc, piece_realloc, piece_free, p };
+    yajl_alloc_funcs memory = json_heap_funcs(&p->heap);
     p->yajl = yajl_alloc(&callbacks, &memory, p);
     yajl_config(p->yajl, yajl_dont_validate_strings, 1);
     yajl_config(p->yajl, yajl_allow_trailing_garbage, 1); /* check_rest is more exact */
@@ -538,7 +379,7 @@ static bool check_before(struct parser *p)
 /* Apart from json_parse, because setjmp leaves a function's own variables uncertain. */
 static void parse(struct parser *p)
 {
-    if (setjmp(p->out_of_memory) != 0) {
+    if (setjmp(p->heap.out_of_memory) != 0) {
         fail_memory(p);
         return;
     }
@@ -552,10 +393,12 @@ bool json_parse(const struct json **out, struct str text, struct json_limits lim
 {
     struct err own = { 0 };
     struct parser p = { .text = text, .limits = limits, .arena = a, .e = &own };
-    p.pieces.older = p.pieces.newer = &p.pieces;
+    json_heap_init(&p.heap);
     if (check_before(&p))
         parse(&p);
-    parser_done(&p);
+    json_heap_done(&p.heap);
+    VEC_FREE(&p.open);
+    VEC_FREE(&p.keys);
     if (own.code != ERR_NONE) {
         *e = own;
         return false;
