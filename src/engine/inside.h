@@ -49,6 +49,9 @@ struct engine {
 
     _Atomic size_t jobs;       /* taken and not yet done */
     _Atomic int64_t failed_us; /* when a write failed; 0: the last one was good */
+    /* The writer's alone: so that a full disk does not fill the log. */
+    int64_t failure_logged_us;
+    size_t failures; /* batches since the last good one */
 
     /* Guards current and every view's users; held for a few instructions only. The writer alone
      * changes current, and so may read it without. */

@@ -17,9 +17,10 @@
 #include <stdlib.h>
 
 #define CHUNK_REPORTS 128
-#define CHUNK_PACKED_BYTES (4u << 20)  /* a chunk is passed on when it holds more */
-#define CHUNK_ARENA ((size_t)16 << 30) /* no limit of its own: what was taken once is taken again  \
-                                        */
+#define CHUNK_PACKED_BYTES (4u << 20) /* a chunk is passed on when it holds more */
+#define CHUNK_ARENA                                                                                \
+    ((size_t)16 << 30) /* no limit of its own: what was taken once is taken again                  \
+                        */
 #define CHUNKS_PER_PARSER 4
 #define PROGRESS_US 2000000
 #define BROKEN_LOGGED 20 /* payloads that do not parse, one log line each */
@@ -168,15 +169,10 @@ static void log_progress(struct recovery *r)
 static bool add_one(struct recovery *r, const struct recovered *item, struct err *e)
 {
     struct bucket_index *ix = r->engine->current->index;
-    const struct collection *c = bucket_index_collection(ix);
     const struct stored_report *row = &item->row;
     struct placement p = { .top_match = row->top_match, .score = row->score };
-    uint32_t name = collection_find_name(c, row->database_id);
     if (item->broken)
         log_broken(r, item);
-    if (name != COLLECTION_NONE && collection_named_report(c, name) != COLLECTION_NONE)
-        return err_set(e, ERR_IO, 0, "the database is damaged: report %u has the id of another",
-                       row->number);
     return bucket_index_add(ix, &item->report, &p, row->buckets, e);
 }
 

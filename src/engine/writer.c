@@ -12,6 +12,8 @@
 
 #include <stdlib.h>
 
+#define FAILURE_LOG_US 10000000
+
 /* One round over the jobs. False when one failed after something of it was added to the index: it
  * is marked, the index taken back, and the others must be looked at again, since they may have
  * leaned on it. */
@@ -72,9 +74,32 @@ static bool batch_store(struct batch *b, struct err *e)
     return ok;
 }
 
+/* Writes are good again. */
+static void failure_over(struct engine *en)
+{
+    if (en->failures > 0)
+        log_line(LOG_WARN, "writes_return", "batches_failed=%zu", en->failures);
+    en->failures = 0;
+    en->failure_logged_us = 0;
+    atomic_store_explicit(&en->failed_us, 0, memory_order_relaxed);
+}
+
+/* One line when it begins, and then now and then while it lasts. */
+static void failure_note(struct engine *en, const struct err *e)
+{
+    int64_t now_us = metric_clock_us();
+    en->failures++;
+    atomic_store_explicit(&en->failed_us, now_us, memory_order_relaxed);
+    if (en->failure_logged_us && now_us - en->failure_logged_us < FAILURE_LOG_US)
+        return;
+    en->failure_logged_us = now_us;
+    log_line(LOG_ERROR, "batch_failed", "batches=%zu reason=%s", en->failures,
+             log_str(str_from_c(e->msg)));
+}
+
 static void batch_stored(struct batch *b)
 {
-    atomic_store_explicit(&b->engine->failed_us, 0, memory_order_relaxed);
+    failure_over(b->engine);
     metric_add(&measures.stored, (int64_t)b->added.len);
     for (size_t i = 0; i < b->added.len; i++) {
         const struct report *r = &b->added.at[i]->report;
@@ -88,8 +113,7 @@ static void batch_stored(struct batch *b)
 static void batch_failed(struct engine *en, struct engine_job **jobs, size_t count,
                          const struct err *e)
 {
-    atomic_store_explicit(&en->failed_us, metric_clock_us(), memory_order_relaxed);
-    log_line(LOG_ERROR, "batch_failed", "jobs=%zu reason=%s", count, log_str(str_from_c(e->msg)));
+    failure_note(en, e);
     for (size_t i = 0; i < count; i++) {
         if (jobs[i]->work->dropped) /* has an error of its own */
             continue;
