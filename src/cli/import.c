@@ -68,6 +68,10 @@ static void job_done(struct engine_job *job)
 
 static void complain(struct import *im, uint64_t line, const char *why)
 {
+    static const char in_the_text[] =
+        "line 1, "; /* what the JSON parser, given a line, begins with */
+    if (!strncmp(why, in_the_text, sizeof in_the_text - 1))
+        why += sizeof in_the_text - 1;
     progress_clear(&im->progress);
     if (im->bad++ < COMPLAINTS_MAX)
         fprintf(stderr, "line %llu: %s\n", (unsigned long long)line, why);
@@ -127,6 +131,8 @@ static bool take_oldest(struct import *im, struct err *e)
     if (arena_used(s->job.arena) > JOB_BYTES_KEPT) {
         arena_free(s->job.arena);
         s->job.arena = NULL;
+    } else {
+        arena_reset(s->job.arena);
     }
     return ok;
 }
@@ -138,11 +144,7 @@ static bool submit_line(struct import *im, struct str line, struct err *e)
         if (!take_oldest(im, e))
             return false;
     struct slot *s = &im->ring[im->head % RING];
-    struct arena *a = s->job.arena;
-    if (a)
-        arena_reset(a);
-    else
-        a = arena_new(JOB_BYTES_MAX);
+    struct arena *a = s->job.arena ? s->job.arena : arena_new(JOB_BYTES_MAX);
     *s = (struct slot){ .import = im, .line = lines_number(im->lines) };
     s->job =
         (struct engine_job){ .arena = a, .project = im->project, .done = job_done, .owner = s };

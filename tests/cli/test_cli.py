@@ -252,9 +252,9 @@ def test_bad_lines_are_named_and_left_out(tmp_path):
     done = crumple("import", source, "--data", tmp_path / "d", "--project", "P",
                    "--assignments", out)
     assert done.returncode == 1
-    for number in (2, 5, 7, 9):
-        assert f"line {number}: " in done.stderr
-    assert done.stderr.count("line ") == 4
+    named = [line.split(":")[0] for line in done.stderr.splitlines()[:-1]]
+    assert named == ["line 2", "line 5", "line 7", "line 9"]
+    assert "line 2: column 2: " in done.stderr
     assert "5 reports stored, 1 were there already, 4 lines were bad" in done.stderr
     assert [row[0] for row in rows(out)] == ["r1", "r2", "r1", "r3", "r4", "r6"]
 
@@ -263,7 +263,7 @@ def test_many_bad_lines_are_counted(tmp_path):
     source = write_lines(tmp_path / "in.jsonl", ["x"] * 100 + [report(1)])
     done = crumple("import", source, "--data", tmp_path / "d")
     assert done.returncode == 1
-    assert done.stderr.count("line ") == 20
+    assert sum(line.startswith("line ") for line in done.stderr.splitlines()) == 20
     assert "1 reports stored, 0 were there already, 100 lines were bad" in done.stderr
 
 
