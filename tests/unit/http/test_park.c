@@ -1,0 +1,227 @@
+/* test_park.c - answers that come later, clients that go before, and the server's end. */
+#include "wire.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HOST "Host: a\r\n"
+#define GET_PARK "GET /park HTTP/1.1\r\n" HOST "\r\n"
+
+static struct wire server;
+
+static int set_up(void **state)
+{
+    (void)state;
+    struct http_config c = wire_config();
+    wire_start(&server, &c);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    wire_stop(&server);
+    return 0;
+}
+
+static void sleep_ms(long ms)
+{
+    nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
+}
+
+static void expect_woken(int fd)
+{
+    struct answer a = wire_answer(fd, false);
+    assert_int_equal(a.status, 200);
+    assert_string_equal(a.body, "woken");
+    answer_free(&a);
+}
+
+static void test_woken_later(void **state)
+{
+    (void)state;
+    int fd = wire_connect(&server);
+    for (int i = 0; i < 3; i++) {
+        wire_text(fd, GET_PARK);
+        struct http_exchange *x = wire_wait_parked(&server);
+        sleep_ms(20);
+        http_wake(x, wire_answer_woken, &server.parked);
+        expect_woken(fd);
+    }
+    close(fd);
+}
+
+/* The wake overtakes the handler's return, or races with it. */
+static void test_woken_at_once(void **state)
+{
+    (void)state;
+    static const char *const requests[] = { "GET /wake-first HTTP/1.1\r\n" HOST "\r\n",
+                                            "GET /wake-soon HTTP/1.1\r\n" HOST "\r\n" };
+    int fd = wire_connect(&server);
+    for (int i = 0; i < 300; i++) {
+        wire_text(fd, requests[i % 2]);
+        expect_woken(fd);
+    }
+    close(fd);
+}
+
+static void test_taken_back(void **state)
+{
+    (void)state;
+    int fd = wire_connect(&server);
+    for (int i = 0; i < 100; i++) {
+        wire_text(fd, "GET /take-back HTTP/1.1\r\n" HOST "\r\n");
+        struct answer a = wire_answer(fd, false);
+        assert_int_equal(a.status, 503);
+        assert_true(answer_has(&a, "Retry-After: 1"));
+        assert_string_equal(a.body, "{\"error\":\"busy\",\"message\":\"the queue is full\"}\n");
+        answer_free(&a);
+    }
+    close(fd);
+}
+
+/* The woken function runs once, whether the client closed or reset the connection. */
+static void test_client_gone_while_parked(void **state)
+{
+    (void)state;
+    for (int reset = 0; reset <= 1; reset++) {
+        int before = atomic_load(&server.parked.handled);
+        int fd = wire_connect(&server);
+        wire_text(fd, GET_PARK);
+        struct http_exchange *x = wire_wait_parked(&server);
+        struct linger now = { .l_onoff = reset };
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        close(fd);
+        sleep_ms(20);
+        http_wake(x, wire_answer_woken, &server.parked);
+        for (int i = 0; i < 500 && atomic_load(&server.parked.handled) == before; i++)
+            sleep_ms(10);
+        assert_int_equal(atomic_load(&server.parked.handled), before + 1);
+    }
+    struct answer a = wire_ask(&server, "GET / HTTP/1.1\r\n" HOST "\r\n");
+    assert_int_equal(a.status, 200);
+    answer_free(&a);
+}
+
+static void *ask_many(void *unused)
+{
+    (void)unused;
+    int fd = wire_connect(&server);
+    for (int i = 0; i < 100; i++) {
+        wire_text(fd, "POST /wake-soon HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc");
+        expect_woken(fd);
+    }
+    close(fd);
+    return NULL;
+}
+
+static void test_many_at_once(void **state)
+{
+    (void)state;
+    pthread_t t[8];
+    for (size_t i = 0; i < COUNT_OF(t); i++)
+        assert_int_equal(pthread_create(&t[i], NULL, ask_many, NULL), 0);
+    for (size_t i = 0; i < COUNT_OF(t); i++)
+        pthread_join(t[i], NULL);
+}
+
+struct stopping {
+    struct wire *w;
+    _Atomic bool stopped;
+};
+
+static void *stop(void *arg)
+{
+    struct stopping *s = arg;
+    wire_stop(s->w);
+    atomic_store(&s->stopped, true);
+    return NULL;
+}
+
+/* http_stop waits for the parked one and for the body that is on its way; both get their answers,
+ * idle connections are closed, new ones refused. */
+static void test_stop_answers_what_has_begun(void **state)
+{
+    (void)state;
+    struct wire w;
+    struct stopping s = { .w = &w };
+    struct http_config c = wire_config();
+    pthread_t t;
+    wire_start(&w, &c);
+    int idle = wire_connect(&w), parked = wire_connect(&w), sending = wire_connect(&w);
+    wire_text(idle, "GET / HTTP/1.1\r\n" HOST "\r\n");
+    struct answer a = wire_answer(idle, false);
+    answer_free(&a);
+    wire_text(sending, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 6\r\n\r\nabc");
+    wire_text(parked, GET_PARK);
+    struct http_exchange *x = wire_wait_parked(&w);
+    sleep_ms(50);
+    assert_int_equal(pthread_create(&t, NULL, stop, &s), 0);
+    sleep_ms(50);
+    int late = wire_connect(&w);
+    wire_text(late, "GET / HTTP/1.1\r\n" HOST "\r\n");
+    assert_true(wire_closed(late));
+    wire_text(sending, "def");
+    a = wire_answer(sending, false);
+    assert_string_equal(a.body, "abcdef");
+    assert_true(answer_has(&a, "Connection: close"));
+    answer_free(&a);
+    assert_false(atomic_load(&s.stopped));
+    http_wake(x, wire_answer_woken, &w.parked);
+    expect_woken(parked);
+    pthread_join(t, NULL);
+    assert_true(wire_closed(idle));
+    close(idle), close(parked), close(sending), close(late);
+}
+
+static void *hammer(void *arg)
+{
+    struct wire *w = arg;
+    for (;;) {
+        int fd = wire_connect(w);
+        struct answer a = { 0 };
+        do {
+            answer_free(&a);
+            wire_text(fd, "POST /wake-soon HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc");
+            a = wire_answer(fd, false);
+        } while (a.status == 200 && !answer_has(&a, "Connection: close"));
+        bool ended = a.status == 0 || answer_has(&a, "Connection: close");
+        answer_free(&a);
+        close(fd);
+        if (ended)
+            return NULL;
+    }
+}
+
+/* Stopped in the middle of a storm: every request is answered or its connection closed. */
+static void test_stop_under_load(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 5; round++) {
+        struct wire w;
+        struct http_config c = wire_config();
+        pthread_t t[6];
+        wire_start(&w, &c);
+        for (size_t i = 0; i < COUNT_OF(t); i++)
+            assert_int_equal(pthread_create(&t[i], NULL, hammer, &w), 0);
+        sleep_ms(100);
+        wire_stop(&w);
+        for (size_t i = 0; i < COUNT_OF(t); i++)
+            pthread_join(t[i], NULL);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_woken_later),     cmocka_unit_test(test_woken_at_once),
+        cmocka_unit_test(test_taken_back),      cmocka_unit_test(test_client_gone_while_parked),
+        cmocka_unit_test(test_many_at_once),    cmocka_unit_test(test_stop_answers_what_has_begun),
+        cmocka_unit_test(test_stop_under_load),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,97 @@
+/* test_route.c - which route a path and a method find. */
+#include "../cmocka_all.h"
+#include "http/route.h"
+
+static void handler(struct http_exchange *x, void *ctx)
+{
+    (void)x, (void)ctx;
+}
+
+static const struct http_route table[] = {
+    { "GET", "", handler },
+    { "GET", "reports", handler },
+    { "POST", "reports", handler },
+    { "POST", "reports/dry-run", handler },
+    { "GET", "reports/:id", handler },
+    { "GET DELETE", ":project/reports/:id", handler },
+    { "PUT", ":project/:thing/:id", handler },
+};
+
+#define NO_PATH -1
+#define NO_METHOD -2
+
+static const struct {
+    const char *method, *path;
+    int want; /* index into the table, or one of the above */
+    const char *allow;
+} cases[] = {
+    { "GET", "/", 0, "GET, HEAD, OPTIONS" },
+    { "HEAD", "/", 0, "GET, HEAD, OPTIONS" },
+    { "GET", "/reports", 1, "GET, HEAD, POST, OPTIONS" },
+    { "GET", "/reports/", 1, "GET, HEAD, POST, OPTIONS" },
+    { "POST", "/reports", 2, "GET, HEAD, POST, OPTIONS" },
+    { "DELETE", "/reports", NO_METHOD, "GET, HEAD, POST, OPTIONS" },
+    { "get", "/reports", NO_METHOD, "GET, HEAD, POST, OPTIONS" },
+    { "GE", "/reports", NO_METHOD, "GET, HEAD, POST, OPTIONS" },
+    { "", "/reports", NO_METHOD, "GET, HEAD, POST, OPTIONS" },
+    { "GET POST", "/reports", NO_METHOD, "GET, HEAD, POST, OPTIONS" },
+    { "POST", "/reports/dry-run", 3, "GET, HEAD, POST, OPTIONS" },
+    { "GET", "/reports/dry-run", 4, "GET, HEAD, POST, OPTIONS" },
+    { "GET", "/%72eports/x", 4, "GET, HEAD, OPTIONS" },
+    { "GET", "/Reports/x", NO_PATH, "" },
+    { "GET", "/p/reports/x", 5, "GET, HEAD, PUT, DELETE, OPTIONS" },
+    { "PUT", "/p/reports/x", 6, "GET, HEAD, PUT, DELETE, OPTIONS" },
+    { "GET", "/p/things/x", NO_METHOD, "PUT, OPTIONS" },
+    { "GET", "//reports/x", NO_PATH, "" },
+    { "GET", "/p/reports//", NO_PATH, "" },
+    { "GET", "/a%2Freports%2Fx", NO_PATH, "" },
+    { "GET", "/1/2/3/4/5/6/7/8/9", NO_PATH, "" },
+};
+
+static void test_find(void **state)
+{
+    (void)state;
+    struct routes r;
+    struct err e;
+    assert_true(routes_init(&r, table, COUNT_OF(table), &e));
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        CLEANUP(arena_free_p) struct arena *a = arena_new(65536);
+        struct str segments[URL_SEGMENTS_MAX], allow;
+        size_t count;
+        bool path_known;
+        assert_true(url_path(str_from_c(cases[i].path), a, segments, &count, &e));
+        const struct route *found =
+            routes_find(&r, segments, count, str_from_c(cases[i].method), &path_known);
+        int got = found ? (int)(found->is - table) : path_known ? NO_METHOD : NO_PATH;
+        if (got != cases[i].want)
+            fail_msg("%s %s: %d, not %d", cases[i].method, cases[i].path, got, cases[i].want);
+        assert_true(routes_allow(&r, segments, count, a, &allow));
+        if (got != NO_PATH && !str_eq(allow, str_from_c(cases[i].allow)))
+            fail_msg("%s: Allow is %.*s", cases[i].path, STR_ARG(allow));
+    }
+    routes_done(&r);
+}
+
+static void test_segments_by_name(void **state)
+{
+    (void)state;
+    struct routes r;
+    struct err e;
+    const struct str segments[] = { STR("p"), STR("reports"), STR("7") };
+    struct str s;
+    assert_true(routes_init(&r, table, COUNT_OF(table), &e));
+    assert_true(route_segment(&r.at[5], segments, "project", &s) && str_eq(s, STR("p")));
+    assert_true(route_segment(&r.at[5], segments, "id", &s) && str_eq(s, STR("7")));
+    assert_false(route_segment(&r.at[5], segments, "reports", &s));
+    assert_false(route_segment(&r.at[5], segments, "i", &s));
+    routes_done(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_find),
+        cmocka_unit_test(test_segments_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

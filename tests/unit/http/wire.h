@@ -1,0 +1,53 @@
+/* wire.h - a server with handlers for tests, and a client that writes bytes as it is told. */
+#ifndef CRUMPLE_TESTS_HTTP_WIRE_H
+#define CRUMPLE_TESTS_HTTP_WIRE_H
+
+#include "../cmocka_all.h"
+#include "http/http.h"
+
+#include <stdatomic.h>
+
+#define WIRE_ANSWER_MAX (1 << 20)
+
+/* An exchange that was parked by the route "park" and that the test wakes when it likes. */
+struct parked {
+    _Atomic(struct http_exchange *) x;
+    _Atomic int handled; /* calls of the woken function */
+};
+
+struct wire {
+    struct http_server *server;
+    uint16_t port;
+    struct parked parked;
+};
+
+/* Small limits: bodies 1 MiB, all bodies 4 MiB, headers 8 KiB. Listens on 127.0.0.1. */
+struct http_config wire_config(void);
+void wire_start(struct wire *w, const struct http_config *config);
+void wire_stop(struct wire *w);
+
+/* Waits until the route "park" has parked. */
+struct http_exchange *wire_wait_parked(struct wire *w);
+/* Answers 200 "woken"; arg is the struct parked. */
+void wire_answer_woken(struct http_exchange *x, void *arg);
+
+struct answer {
+    unsigned status; /* 0: none came */
+    char *head;      /* status line and headers, NUL-terminated */
+    char *body;      /* NUL-terminated */
+    size_t body_len;
+};
+
+int wire_connect(const struct wire *w);
+/* False when the server has closed. */
+bool wire_send(int fd, const void *p, size_t n);
+bool wire_text(int fd, const char *s);
+/* Reads one answer; give the method HEAD when no body follows. */
+struct answer wire_answer(int fd, bool is_head);
+/* One request on a connection of its own. */
+struct answer wire_ask(const struct wire *w, const char *request);
+bool wire_closed(int fd); /* waits for the end of the stream; false after five seconds */
+bool answer_has(const struct answer *a, const char *header_line);
+void answer_free(struct answer *a);
+
+#endif
