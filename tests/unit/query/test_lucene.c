@@ -65,7 +65,7 @@ static void dump(const struct lucene_query *q, struct buf *out)
 static struct str dumped(const struct lucene_query *q, struct arena *a)
 {
     struct buf b;
-    struct str s;
+    struct str s = { 0 };
     buf_init(&b, 16 << 20);
     dump(q, &b);
     assert_true(buf_ok(&b) && arena_str(a, buf_view(&b), &s));
@@ -76,7 +76,7 @@ static struct str dumped(const struct lucene_query *q, struct arena *a)
 static struct str printed(const struct lucene_query *q, struct arena *a)
 {
     struct buf b;
-    struct str s;
+    struct str s = { 0 };
     buf_init(&b, 16 << 20);
     lucene_print(q, &b);
     assert_true(buf_ok(&b) && arena_str(a, buf_view(&b), &s));
