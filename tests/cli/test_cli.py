@@ -221,8 +221,7 @@ def test_import_round_trip(tmp_path, make_server):
 
 
 def test_samples_make_sense(tmp_path):
-    """Buckets of the samples hold one bug each, most bugs have one bucket, and some hold reports of
-    two projects."""
+    """The samples show what grouping is for: a bucket holds one bug, and a bug has one bucket."""
     out = tmp_path / "out.tsv"
     assert crumple("import", SAMPLES, "--data", tmp_path / "d", "--assignments", out).returncode == 0
     reports = [json.loads(line) for line in SAMPLES.read_text().splitlines()]
