@@ -48,9 +48,10 @@ struct http_config {
 struct http_config http_defaults(void);
 
 /* Routes are tried in order. A pattern is segments after the first slash: "reports", ":project"
- * (takes any one segment), e.g. ":project/reports/:id". A trailing slash in a request is ignored.
- * `methods` is one or more, by spaces; HEAD comes with GET, OPTIONS by itself (200 with Allow and
- * the CORS headers), and any other method on a path that some route has gets 405 with Allow. */
+ * (takes any one segment), e.g. ":project/reports/:id". A pattern of names alone (":project") is
+ * only for paths that no other one matches. A trailing slash in a request is ignored. `methods` is
+ * one or more, by spaces; HEAD comes with GET, OPTIONS by itself (200 with Allow and the CORS
+ * headers), and any other method on a path that some route has gets 405 with Allow. */
 struct http_route {
     const char *methods;
     const char *pattern;

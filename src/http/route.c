@@ -10,10 +10,12 @@ static const char *const known_methods[] = { "GET",   "HEAD",   "POST",   "PUT",
 static void cut_pattern(struct route *r)
 {
     const char *p = r->is->pattern;
+    r->last_resort = *p != '\0';
     while (*p) {
         size_t n = strcspn(p, "/");
         assert(r->count < URL_SEGMENTS_MAX && n > 0);
         r->segments[r->count++] = (struct str){ p, n };
+        r->last_resort &= *p == ':';
         p += n + (p[n] == '/');
     }
 }
@@ -64,12 +66,13 @@ static bool takes(const struct route *r, struct str method)
     return lists(r->is->methods, str_eq(method, STR("HEAD")) ? STR("GET") : method);
 }
 
-const struct route *routes_find(const struct routes *r, const struct str *segments, size_t count,
-                                struct str method, bool *path_known)
+static const struct route *find(const struct routes *r, bool last_resort,
+                                const struct str *segments, size_t count, struct str method,
+                                bool *path_known)
 {
     *path_known = false;
     for (size_t i = 0; i < r->count; i++) {
-        if (!matches(&r->at[i], segments, count))
+        if (r->at[i].last_resort != last_resort || !matches(&r->at[i], segments, count))
             continue;
         *path_known = true;
         if (takes(&r->at[i], method))
@@ -78,15 +81,22 @@ const struct route *routes_find(const struct routes *r, const struct str *segmen
     return NULL;
 }
 
+const struct route *routes_find(const struct routes *r, const struct str *segments, size_t count,
+                                struct str method, bool *path_known)
+{
+    const struct route *found = find(r, false, segments, count, method, path_known);
+    return *path_known ? found : find(r, true, segments, count, method, path_known);
+}
+
 bool routes_allow(const struct routes *r, const struct str *segments, size_t count, struct arena *a,
                   struct str *out)
 {
     *out = STR("");
     for (size_t m = 0; m < sizeof known_methods / sizeof *known_methods; m++) {
         struct str method = str_from_c(known_methods[m]);
-        bool found = str_eq(method, STR("OPTIONS"));
-        for (size_t i = 0; i < r->count && !found; i++)
-            found = matches(&r->at[i], segments, count) && takes(&r->at[i], method);
+        bool path_known;
+        bool found =
+            str_eq(method, STR("OPTIONS")) || routes_find(r, segments, count, method, &path_known);
         if (found && !arena_printf(a, out, "%.*s%s%s", STR_ARG(*out), out->len ? ", " : "",
                                    known_methods[m]))
             return false;

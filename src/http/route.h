@@ -12,6 +12,7 @@ struct route {
     const struct http_route *is;
     struct str segments[URL_SEGMENTS_MAX]; /* of the pattern; ":name" takes any */
     size_t count;
+    bool last_resort; /* nothing but names: only for paths that no other route matches */
 };
 struct routes {
     struct route *at;

@@ -39,8 +39,9 @@ static const struct {
     { "GET", "/reports/dry-run", 4, "GET, HEAD, POST, OPTIONS" },
     { "GET", "/%72eports/x", 4, "GET, HEAD, OPTIONS" },
     { "GET", "/Reports/x", NO_PATH, "" },
-    { "GET", "/p/reports/x", 5, "GET, HEAD, PUT, DELETE, OPTIONS" },
-    { "PUT", "/p/reports/x", 6, "GET, HEAD, PUT, DELETE, OPTIONS" },
+    { "GET", "/p/reports/x", 5, "GET, HEAD, DELETE, OPTIONS" },
+    { "PUT", "/p/reports/x", NO_METHOD, "GET, HEAD, DELETE, OPTIONS" },
+    { "PUT", "/p/things/x", 6, "PUT, OPTIONS" }, /* names alone: only when nothing else matches */
     { "GET", "/p/things/x", NO_METHOD, "PUT, OPTIONS" },
     { "GET", "//reports/x", NO_PATH, "" },
     { "GET", "/p/reports//", NO_PATH, "" },
