@@ -9,6 +9,8 @@
 
 #include <stdio.h>
 
+#define FRACTION_DIGITS 9 /* of a second, that are given back */
+
 static void write_value(struct json_writer *w, const struct json *j, enum report_place place,
                         const struct report_extra *x);
 
@@ -65,6 +67,36 @@ static void write_value(struct json_writer *w, const struct json *j, enum report
     }
 }
 
+/* The digits behind the second as they were sent; empty when they say nothing. */
+static struct str sent_fraction(const struct json *sent)
+{
+    struct str s = report_is_scalar(sent) ? report_scalar(sent) : STR("");
+    const char *point = s.len > 0 ? memchr(s.ptr, '.', s.len) : NULL;
+    struct str digits = { point, 0 };
+    bool zero = true;
+    if (!point)
+        return STR("");
+    size_t most = s.len - (size_t)(point - s.ptr);
+    for (digits.len = 1; digits.len < most && digits.len <= FRACTION_DIGITS; digits.len++) {
+        char c = point[digits.len];
+        if (c < '0' || c > '9')
+            break;
+        zero &= c == '0';
+    }
+    return zero ? STR("") : digits;
+}
+
+/* To the fraction of a second that the sender gave: date_ms has milliseconds only. */
+static void write_date(struct json_writer *w, const struct json *sent, int64_t date_ms)
+{
+    char date[DATE_TEXT_MAX], text[DATE_TEXT_MAX + FRACTION_DIGITS + 1];
+    struct str whole = date_format(date_ms, false, date);
+    struct str fraction = sent_fraction(sent);
+    memcpy(text, whole.ptr, whole.len);
+    memcpy(text + whole.len, fraction.ptr, fraction.len);
+    json_str(w, (struct str){ text, whole.len + fraction.len });
+}
+
 void report_write(struct json_writer *w, const struct json *payload, const struct report_extra *x)
 {
     char date[DATE_TEXT_MAX];
@@ -79,7 +111,10 @@ void report_write(struct json_writer *w, const struct json *payload, const struc
             json_str(w, x->project);
             project_written = true;
         } else if (what == REPORT_KEY_DATE) {
-            json_str(w, date_format(x->date_ms, true, date));
+            if (m->type == JSON_NULL) /* then it is the time of arrival */
+                json_str(w, date_format(x->date_ms, true, date));
+            else
+                write_date(w, m, x->date_ms);
             date_written = true;
         } else {
             write_value(w, m, report_place_of(REPORT_PLACE_TOP, what), x);

@@ -58,6 +58,11 @@ static void test_write(void **state)
         { "project and date are added", "{\"database_id\":\"i\"}",
           "{\"database_id\":\"i\",\"project\":\"P\",\"date\":\"2007-06-18T19:23:43\","
           "\"href\":\"http://h/\"}" },
+        { "fractions as they were sent",
+          "{\"date\":\"2007-06-18T21:23:43.827181+02:00\",\"project\":null}",
+          "{\"date\":\"2007-06-18T19:23:43.827181\",\"project\":\"P\",\"href\":\"http://h/\"}" },
+        { "no fraction when it is zero", "{\"date\":\"2007-06-18T19:23:43.000\",\"project\":null}",
+          "{\"date\":\"2007-06-18T19:23:43\",\"project\":\"P\",\"href\":\"http://h/\"}" },
         { "or stand where they stood", "{\"date\":\"2007-06-18T21:23:43+02:00\",\"project\":null}",
           "{\"date\":\"2007-06-18T19:23:43\",\"project\":\"P\",\"href\":\"http://h/\"}" },
         { "generated ones are made anew",
