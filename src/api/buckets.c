@@ -295,7 +295,7 @@ static void bucket_page(struct reading *r)
     size_t t;
     struct page page;
     struct err e = { 0 };
-    struct dated *members;
+    struct dated *members = NULL;
     if (!param_threshold(r->x, r->api, &t) || !param_page(r->x, &page))
         return;
     struct str id = http_segment(r->x, "bucket");
