@@ -308,6 +308,51 @@ static void test_lookup(void **state)
     collection_lookup_done(&l);
 }
 
+/* An add that fails half way, here at a field too many, leaves nothing behind. */
+static void test_failed_add(void **state)
+{
+    (void)state;
+    CLEANUP(collection_free_p) struct collection *c = new_collection();
+    struct collection_lookup l = { 0 };
+    struct err e;
+    assert_true(add_made(c, &l, 0, &e));
+    struct lexicon *lx = collection_lexicon_writer(c);
+    assert_int_not_equal(lexicon_add_field(lx, STR("stacktrace.function"), &e), LEXICON_NONE);
+    assert_int_not_equal(lexicon_add_field(lx, STR("Title"), &e), LEXICON_NONE);
+    while (lexicon_field_count(lx) < LEXICON_FIELDS_MAX) {
+        char name[20];
+        int n = snprintf(name, sizeof name, "f%u", lexicon_field_count(lx));
+        assert_int_not_equal(lexicon_add_field(lx, (struct str){ name, (size_t)n }, &e),
+                             LEXICON_NONE);
+    }
+    struct report_text texts[] = {
+        { STR("stacktrace.function"), STR("new function") },
+        { STR("Title"), STR("new title") },
+        { STR("one field more"), STR("x") },
+    };
+    struct report r = {
+        .database_id = STR("new id"), .project = STR("new"), .texts = texts, .text_count = 3
+    };
+    uint32_t buckets[THRESHOLDS] = { 0 };
+    for (int i = 0; i < 2; i++) {
+        assert_true(collection_lookup(c, &r, &l, &e));
+        assert_false(collection_add(c, &r, &l, COLLECTION_NONE, 0, buckets, &e));
+        assert_int_equal(e.code, ERR_LIMIT);
+    }
+    collection_publish(c);
+    assert_int_equal(collection_count(c), 1);
+    assert_int_equal(collection_stack_count(c), 1);
+    assert_int_equal(collection_project_count(c), 1);
+    assert_int_equal(collection_find_name(c, STR("new id")), COLLECTION_NONE);
+    assert_true(report_is_right(c, 0, 0));
+
+    r.text_count = 2;
+    assert_true(collection_lookup(c, &r, &l, &e));
+    assert_true(collection_add(c, &r, &l, COLLECTION_NONE, 0, buckets, &e));
+    assert_int_equal(collection_find_added(c, STR("new id")), 1);
+    collection_lookup_done(&l);
+}
+
 struct readers {
     const struct collection *c;
     _Atomic bool done;
@@ -369,9 +414,8 @@ static void test_readers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_model),
-        cmocka_unit_test(test_undo_takes_names_back),
-        cmocka_unit_test(test_lookup),
+        cmocka_unit_test(test_model),   cmocka_unit_test(test_undo_takes_names_back),
+        cmocka_unit_test(test_lookup),  cmocka_unit_test(test_failed_add),
         cmocka_unit_test(test_readers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
