@@ -39,6 +39,12 @@ struct sought {
     uint32_t field, token;
 };
 
+static uint32_t no_memory(struct err *e)
+{
+    err_set(e, ERR_NOMEM, 0, "no memory for the words of a report");
+    return LEXICON_NONE;
+}
+
 static bool table_init(struct table *t, size_t record_bytes)
 {
     seglist_init(&t->records, record_bytes);
@@ -72,17 +78,10 @@ static uint32_t table_keep(struct table *t, uint64_t hash, struct err *e)
     uint32_t id = (uint32_t)(t->records.len - 1);
     if (!idmap_insert(&t->map, hash, id)) {
         seglist_truncate(&t->records, id);
-        err_set(e, ERR_NOMEM, 0, "no memory for the words of a report");
-        return LEXICON_NONE;
+        return no_memory(e);
     }
     atomic_store_explicit(&t->count, id + 1, memory_order_release);
     return id;
-}
-
-static uint32_t no_memory(struct err *e)
-{
-    err_set(e, ERR_NOMEM, 0, "no memory for the words of a report");
-    return LEXICON_NONE;
 }
 
 /* Fields. */
