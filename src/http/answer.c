@@ -9,6 +9,7 @@
 #define CORS_HEADERS "Authorization, Content-Encoding, Content-Type"
 #define CORS_EXPOSED "Link, Location, Retry-After"
 #define CORS_MAX_AGE "86400"
+#define ANSWER_UNCOUNTED 65536 /* the memory of a smaller answer is not counted */
 
 /* The one table from codes to statuses, and the words for errors that bring none. */
 static const struct {
@@ -99,16 +100,52 @@ static struct MHD_Response *make_response(struct buf *out)
     return r;
 }
 
+void answer_discharge(struct http_exchange *x)
+{
+    if (x->answer_charged)
+        atomic_fetch_sub_explicit(&x->server->bodies.used_bytes, x->answer_charged,
+                                  memory_order_relaxed);
+    x->answer_charged = 0;
+}
+
+/* A client may take its time to read, so large answers share the budget of the bodies. */
+static bool charge(struct http_exchange *x)
+{
+    struct body_budget *b = &x->server->bodies;
+    if (x->out.cap <= ANSWER_UNCOUNTED)
+        return true;
+    x->answer_charged = x->out.cap;
+    size_t before =
+        atomic_fetch_add_explicit(&b->used_bytes, x->answer_charged, memory_order_relaxed);
+    if (before + x->answer_charged <= b->limit_bytes)
+        return true;
+    answer_discharge(x);
+    return false;
+}
+
+/* Puts an error in the place of an answer that cannot be sent. */
+static unsigned replace(struct http_exchange *x, const struct err *e)
+{
+    log_line(LOG_WARN, "http_answer_dropped", "path=%s why=%s", log_str(x->path),
+             log_str(str_from_c(e->msg)));
+    buf_done(&x->out);
+    buf_reset(&x->out);
+    x->type = NULL;
+    write_error(&x->out, e);
+    return http_status_of(e->code);
+}
+
 void http_answer(struct http_exchange *x, unsigned status)
 {
+    struct err e;
     assert(x->status == 0);
     if (!buf_ok(&x->out)) {
-        struct err e;
         err_word(&e, ERR_IO, "answer_too_large", "the answer is too large, or memory is short");
-        log_line(LOG_WARN, "http_answer_too_large", "path=%s", log_str(x->path));
-        status = http_status_of(e.code);
-        buf_reset(&x->out);
-        write_error(&x->out, &e);
+        status = replace(x, &e);
+    } else if (!charge(x)) {
+        err_word(&e, ERR_BUSY, "too_many_answers",
+                 "too many large answers at once, try again later");
+        status = replace(x, &e);
     }
     x->status = status;
     x->answer_bytes = x->out.len;

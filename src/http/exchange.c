@@ -352,6 +352,7 @@ void exchange_ended(void *cls, struct MHD_Connection *mhd, void **context,
     bool open = x->open;
     body_done(&x->body);
     buf_done(&x->out);
+    answer_discharge(x);
     arena_reset(arena);
     *x = (struct http_exchange){ .arena = arena };
     conn_phase_set(c, PHASE_IDLE);

@@ -32,14 +32,14 @@ struct http_listen {
 struct http_config {
     const struct http_listen *listen;
     size_t listen_count;
-    size_t threads;              /* 0: one a core */
-    size_t connections_max;      /* a further one is closed at once */
-    size_t body_max_bytes;       /* after decoding; over it 413 */
-    size_t bodies_max_bytes;     /* of all bodies in memory together; over it 503 */
-    size_t arena_max_bytes;      /* what the handler of one request may take from its arena */
-    size_t answer_max_bytes;     /* of one answer; over it 500 */
-    size_t header_max_bytes;     /* request line and headers; over it 431 (414: the line alone) */
-    unsigned idle_timeout_s;     /* for the next request's line to be there; then it is closed */
+    size_t threads;          /* 0: one a core */
+    size_t connections_max;  /* a further one is closed at once */
+    size_t body_max_bytes;   /* after decoding; over it 413 */
+    size_t bodies_max_bytes; /* of all bodies and large answers in memory together; over it 503 */
+    size_t arena_max_bytes;  /* what the handler of one request may take from its arena */
+    size_t answer_max_bytes; /* of one answer; over it 500 */
+    size_t header_max_bytes; /* request line and headers; over it 431 (414: the line alone) */
+    unsigned idle_timeout_s; /* for the next request's line to be there; then it is closed */
     unsigned request_timeout_s;  /* from the request's line to its last byte; over it 408 */
     const char *cors_origin;     /* "*"; NULL or "" turns CORS off */
     const char *trusted_proxies; /* addresses and networks, by commas; believed when they say

@@ -69,6 +69,7 @@ struct http_exchange {
     size_t header_count;
     unsigned status; /* of the answer; 0 when there is none yet */
     size_t answer_bytes;
+    size_t answer_charged; /* what the budget of the bodies counts for it */
 
     /* Where it stands. */
     bool open;    /* counted in server->active */
@@ -137,6 +138,8 @@ void exchange_free(struct http_exchange *x); /* with the connection */
 /* answer.c */
 /* Answers with the status and the message of *r. */
 void answer_refusal(struct http_exchange *x, const struct refusal *r);
+/* Gives back to the budget what the answer took; once it has been sent. */
+void answer_discharge(struct http_exchange *x);
 /* OPTIONS, for a route or for "*". */
 void answer_options(struct http_exchange *x, struct str allow);
 /* A whole answer as it goes over the wire, with Connection: close; for when MHD would still read
