@@ -11,6 +11,10 @@
 #include "group/collection.h"
 #include "query/lucene.h"
 
+/* Reports whose payload one search reads at most, and the memory that one of them may take. */
+#define SEARCH_PAYLOADS_MAX 200000
+#define SEARCH_PAYLOAD_BYTES ((size_t)1 << 30)
+
 struct search_request {
     const struct lucene_query *query;
     uint32_t project; /* COLLECTION_NONE: all */
@@ -19,8 +23,9 @@ struct search_request {
     struct str sort;            /* a field; empty: by score */
     bool ascending;
     size_t from, size; /* the page */
-    bool need_scores;  /* false: only which ones match (for bucket lists) */
-    /* Reads the stored payload of a report; for cold fields. */
+    bool need_scores;  /* false: scores are 0; so they are when `sort` names a field */
+    /* Reads the stored payload of a report into the arena; for cold fields. ERR_NOT_FOUND: the
+     * report is gone, and matches nothing there. NULL: so does every report. */
     bool (*payload)(void *ctx, uint32_t report, struct arena *a, struct str *out, struct err *e);
     void *ctx;
 };
@@ -29,7 +34,10 @@ struct search_hit {
     float score;
 };
 
-/* The hits of the page, best first: by score, then newest, then by number. *total counts all. */
+/* The hits of the page, best first: by score or by the first value of the field that `sort` names
+ * (in bytes; `date` in time; reports without it last), then the newest, then by number. *total
+ * counts all that match. ERR_INPUT: a date in the query that is none. ERR_LIMIT: too many patterns,
+ * or too many payloads to read. ERR_NOMEM: the arena's limit. */
 MUST_CHECK bool search_run(const struct collection *c, const struct search_request *rq,
                            struct search_hit **hits, size_t *count, size_t *total, struct arena *a,
                            struct err *e);
