@@ -15,11 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define POOL_SPARE                                                                                 \
-    16384 /* of a connection's memory, for header records and the answer's headers                 \
-           */
+/* Of a connection's memory: header records and the headers of the answer. MHD clears all of that
+ * memory after each request, so it should not be larger than it must. */
+#define POOL_SPARE 12288
 #define WRITE_TIMEOUT_SPARE_S 5u /* MHD's own timeout comes after the watch's */
-#define CLOSED INT64_MIN / 2     /* in server->active */
+#define CLOSED (INT64_MIN / 2)   /* in server->active */
 #define STOP_POLL_NS 2000000
 #define ADDRESS_MAX 256
 
@@ -34,7 +34,7 @@ struct http_config http_defaults(void)
         .bodies_max_bytes = (size_t)256 << 20,
         .arena_max_bytes = (size_t)256 << 20,
         .answer_max_bytes = (size_t)256 << 20,
-        .header_max_bytes = 32768,
+        .header_max_bytes = 16384,
         .idle_timeout_s = 60,
         .request_timeout_s = 120,
         .cors_origin = "*",

@@ -234,7 +234,7 @@ static size_t count_fds(void)
 static void test_several_listeners(void **state)
 {
     (void)state;
-    static const struct http_listen listen[] = { { "127.0.0.1", 0 }, { "[::1]", 0 } };
+    static const struct http_listen listen[] = { { "127.0.0.1", 0 }, { "127.0.0.2", 0 } };
     size_t fds = count_fds();
     struct wire w;
     struct http_config c = wire_config();
@@ -242,18 +242,44 @@ static void test_several_listeners(void **state)
     c.listen_count = 2;
     c.threads = 1;
     wire_start(&w, &c);
-    assert_int_not_equal(w.port, http_port(w.server, 1));
-    struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
-    to.sin6_port = htons(http_port(w.server, 1));
-    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(http_port(w.server, 1)) };
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-    wire_text(fd, "GET /base HTTP/1.1\r\n" HOST "X-Forwarded-Proto: https\r\n\r\n");
+    wire_text(fd, "GET /base HTTP/1.1\r\n" HOST "\r\n");
     struct answer a = wire_answer(fd, false);
-    assert_string_equal(a.body, "https://example.com:81");
+    assert_string_equal(a.body, "http://example.com:81");
     answer_free(&a);
     close(fd);
     wire_stop(&w);
     assert_int_equal(count_fds(), fds);
+}
+
+static void test_ipv6(void **state)
+{
+    (void)state;
+    static const struct http_listen listen = { "[::1]", 0 };
+    struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+    bool has_ipv6 = fd >= 0 && bind(fd, (struct sockaddr *)&to, sizeof to) == 0;
+    close(fd);
+    if (!has_ipv6)
+        skip();
+    struct wire w;
+    struct http_config c = wire_config();
+    c.listen = &listen;
+    wire_start(&w, &c);
+    to.sin6_port = htons(w.port);
+    fd = socket(AF_INET6, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    wire_text(fd, "GET /base HTTP/1.0\r\nX-Forwarded-Proto: https\r\n\r\n");
+    struct answer a = wire_answer(fd, false);
+    char want[64];
+    snprintf(want, sizeof want, "https://[::1]:%u", w.port);
+    assert_string_equal(a.body, want);
+    answer_free(&a);
+    close(fd);
+    wire_stop(&w);
 }
 
 static void test_taken_port(void **state)
@@ -325,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_largest_body),
         cmocka_unit_test(test_untrusted_proxy),
         cmocka_unit_test(test_several_listeners),
+        cmocka_unit_test(test_ipv6),
         cmocka_unit_test(test_taken_port),
         cmocka_unit_test(test_metrics),
     };
