@@ -61,7 +61,7 @@ def test_help_of_a_group():
     done = crumple("bench", "--help")
     assert done.returncode == 0
     assert "bench group" in done.stdout and "bench ingest" in done.stdout
-    assert "serve" not in done.stdout
+    assert "crumple serve" not in done.stdout and "project" not in done.stdout
 
 
 WRONG = [
