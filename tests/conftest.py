@@ -119,11 +119,14 @@ class Server:
 
     def stop(self):
         """SIGTERM; the status must be 0 and the log clean."""
-        if self.process is None:
-            return
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+            self.wait()
+
+    def wait(self):
+        """The same when the signal has been sent already (a second one would end it at once)."""
         process, self.process = self.process, None
         self.session.close()
-        process.send_signal(signal.SIGTERM)
         try:
             status = process.wait(timeout=STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
@@ -174,7 +177,11 @@ class Server:
         return answer
 
     def is_healthy(self):
-        return self.is_running() and self.request("GET", "/health").status_code == 200
+        """On a connection of its own: those of the session may have been idle for too long."""
+        with self.connect() as c:
+            c.send("GET /health HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            answer = c.answer()
+        return self.is_running() and answer is not None and answer[0] == 200
 
 
 @pytest.fixture

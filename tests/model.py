@@ -97,7 +97,6 @@ class Model:
         self.reports = []
         self.buckets = []
         self.df = Counter()
-        self.postings = {}
 
     def idf(self, term):
         return 1.0 + math.log(len(self.reports) / (self.df[term] + 1.0))
@@ -111,25 +110,27 @@ class Model:
                 fields.setdefault(term[0], []).append((-weight, term))
         return sorted(term for best in fields.values() for _, term in sorted(best)[:QUERY_TERMS])
 
-    def parts(self, query, other):
+    def weights(self, query):
+        """idf^2 of the query's terms, and query_norm."""
+        squares = {term: self.idf(term) ** 2 for term in query}
+        return squares, 1.0 / math.sqrt(sum(squares.values())) if squares else 0.0
+
+    def parts(self, query, other, weights=None):
         """What each term of the query gives to the score, before rounding: {term: value}."""
-        idf = {term: self.idf(term) for term in query}
+        squares, query_norm = weights or self.weights(query)
         matching = [term for term in query if term in other.tf]
         if not query or len(matching) < max(1, len(query) * MIN_MATCH // 100):
             return {}
-        query_norm = 1.0 / math.sqrt(sum(v * v for v in idf.values()))
         factor = len(matching) / len(query) * query_norm
-        return {term: factor * math.sqrt(other.tf[term]) * idf[term] ** 2 * other.norms[term[0]]
+        return {term: factor * math.sqrt(other.tf[term]) * squares[term] * other.norms[term[0]]
                 for term in matching}
 
     def nearest(self, report):
         query = self.query(report)
+        weights = self.weights(query)
         best, best_score = None, 0.0
-        candidates = set()
-        for term in query:
-            candidates.update(self.postings[term])
-        for number in sorted(candidates):
-            score = single(sum(self.parts(query, self.reports[number]).values()))
+        for number, other in enumerate(self.reports):
+            score = single(sum(self.parts(query, other, weights).values()))
             if score > best_score:
                 best, best_score = number, score
         return best, best_score
@@ -142,11 +143,9 @@ class Model:
         own = report["database_id"]
         buckets = [self.buckets[match][t] if match is not None and score >= threshold else own
                    for t, threshold in enumerate(THRESHOLDS)]
-        number = len(self.ids)
         self.ids.append(own)
         self.reports.append(indexed)
         self.buckets.append(buckets)
         for term in indexed.tf:
             self.df[term] += 1
-            self.postings.setdefault(term, []).append(number)
         return Placement(None if match is None else self.ids[match], score, buckets)

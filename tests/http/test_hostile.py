@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import gzip
+import http.client
 import json
 import random
 import socket
@@ -111,7 +112,7 @@ BAD_PATHS = [
     ("/p/buckets/4.0/" + "%41" * 2000, 404), ("/search?q=" + "a%20" * 2000, (200, 400)),
     ("/search?q=" + "(" * 500 + "a" + ")" * 500, 400), ("/search?q=" + "*a" * 2000, (200, 400)),
     ("/search?q=" + "a~%20OR%20" * 400 + "b", (200, 400)), ("/search?sort=" + "x" * 5000, (200, 400)),
-    ("/search?q=a&q=b", 200), ("/search?&&&==&=", 200), ("/search?" + "a=b&" * 5000, (200, 400)),
+    ("/search?q=a&q=b", 200), ("/search?&&&==&=", 200), ("/search?" + "a=b&" * 3000, 400),
     ("/%F0%9F%92%A9/reports/%F0%9F%92%A9", 404), ("/\\..\\..", 404), ("/p;x=y/reports/x", 404),
 ]
 
@@ -135,7 +136,6 @@ BAD_REQUESTS = [
     ("no host", b"GET / HTTP/1.1\r\n\r\n"),
     ("two hosts", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
     ("a header without a colon", b"GET / HTTP/1.1\r\nHost: h\r\nnonsense\r\n\r\n"),
-    ("a header without a name", b"GET / HTTP/1.1\r\nHost: h\r\n: x\r\n\r\n"),
     ("space before the colon",
      b"POST /p/reports HTTP/1.1\r\nHost: h\r\nContent-Length : 2\r\n\r\n{}"),
     ("a negative length", b"POST /p/reports HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n"),
@@ -154,7 +154,6 @@ BAD_REQUESTS = [
                          b"-1\r\n"),
     ("a control character in the path", b"GET /\x01 HTTP/1.1\r\nHost: h\r\n\r\n"),
     ("a NUL in the path", b"GET /p\0q HTTP/1.1\r\nHost: h\r\n\r\n"),
-    ("a NUL in a header", b"GET / HTTP/1.1\r\nHost: h\0.evil\r\n\r\n"),
     ("a very long path", b"GET /" + b"x" * 200_000 + b" HTTP/1.1\r\nHost: h\r\n\r\n"),
     ("a very long method", b"G" * 200_000 + b" / HTTP/1.1\r\nHost: h\r\n\r\n"),
     ("a very long header",
@@ -172,9 +171,7 @@ def test_requests(target, request_bytes):
         try:
             c.send(request_bytes)
             answer = c.answer()
-        except (ConnectionError, Exception) as e:
-            import http.client
-            assert isinstance(e, (ConnectionError, http.client.HTTPException, socket.timeout)), e
+        except (OSError, http.client.HTTPException):
             answer = None
     assert answer is None or 400 <= answer[0] <= 505, answer
     assert target.is_healthy()
@@ -201,7 +198,8 @@ def tight(tmp_path_factory):
 connections = 24
 body_bytes = 1M
 bodies_bytes = 4M
-job_bytes = 64M
+work_bytes = 64M
+answer_bytes = 2M
 idle_timeout_s = 2
 request_timeout_s = 2
 """).start()
@@ -262,10 +260,9 @@ def test_more_connections_than_the_limit(tight):
     deadline = time.monotonic() + 10
     while True:  # the server may need a moment to notice that they have gone
         try:
-            tight.session.close()
             assert tight.is_healthy()
             break
-        except Exception:
+        except (AssertionError, OSError):
             assert time.monotonic() < deadline
             time.sleep(0.1)
 
@@ -298,6 +295,72 @@ def test_bombs(tight):
     tight.post("/p/reports", bomb, 413, headers={"Content-Encoding": "gzip"})
     assert tight.peak_memory() - before < 8 * MB
     assert tight.is_healthy()
+
+
+# What the process itself takes with an index of a few thousand words, and what malloc does not give
+# back to the system; the sanitizers' build needs more.
+BASE_BYTES = 48 * MB
+
+
+def bound(limits):
+    """The stated bound (docs/http-api.md, "Memory"), for two threads of HTTP."""
+    return (limits["bodies"] + limits["work"] + 2 * 2 * limits["answer"] +
+            limits["connections"] * 64 * 1024)
+
+
+def test_memory_in_a_storm(tmp_path_factory):
+    """Large bodies that unfold to much more when parsed, and slow readers of large answers: some are
+    refused, and the memory keeps to the bound."""
+    import conftest
+    limits = {"bodies": 32 * MB, "work": 64 * MB, "answer": 4 * MB, "connections": 64}
+    server = conftest.Server(tmp_path_factory.mktemp("storm"), config="""
+[server]
+log_level = error
+threads = 2
+[limits]
+connections = 64
+body_bytes = 4M
+bodies_bytes = 32M
+work_bytes = 64M
+answer_bytes = 4M
+""").start()
+    try:
+        if "libasan" in open(f"/proc/{server.process.pid}/maps").read():
+            pytest.skip("AddressSanitizer's own memory is not bounded")
+        start = server.peak_memory()
+        words = json.dumps({"database_id": "words", "project": "p", "s": "foo " * 1000,
+                            "stacktrace": [{"function": f"f{i}", "file": "x" * 50}
+                                           for i in range(9000)]}).encode()
+        wide = b'{"database_id": "wide", "x": [' + b"[]," * 600_000 + b"[]]}"
+        plain = body_of(4 * MB)
+        many = json.dumps([report(f"many:{i}", project="p") for i in range(8000)]).encode()
+
+        def send(number):
+            body = (words, wide, plain, many)[number % 4]
+            try:
+                answer = server.request("POST", "/p/reports", data=body)
+                return answer.status_code
+            except Exception:
+                return None  # its connection was one too many
+
+        with concurrent.futures.ThreadPoolExecutor(32) as pool:
+            statuses = list(pool.map(send, range(160)))
+        assert set(statuses) <= {201, 303, 400, 409, 413, 503, None}
+        assert 201 in statuses or 303 in statuses
+        readers = []
+        for _ in range(40):
+            reader = server.connect()
+            reader.send("GET /p/search?size=1000 HTTP/1.1\r\nHost: h\r\n\r\n")
+            readers.append(reader)
+        time.sleep(2)
+        peak = server.peak_memory()
+        for reader in readers:
+            reader.sock.close()
+        assert server.is_healthy()
+        print("at the start", start >> 20, "MB, at most", peak >> 20, "MB; statuses", statuses)
+        assert peak < max(start, BASE_BYTES) + bound(limits)
+    finally:
+        server.stop()
 
 
 def test_clients_that_leave(target):

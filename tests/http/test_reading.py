@@ -39,7 +39,7 @@ def test_project(server):
 
 @pytest.mark.parametrize("accept,is_browser", [
     ("text/html,application/xhtml+xml,*/*;q=0.8", True), ("text/html", True),
-    (" TEXT/HTML", True), ("application/json, text/html", False), ("*/*", False),
+    ("TEXT/HTML", True), ("application/json, text/html", False), ("*/*", False),
     ("application/json", False),
 ])
 def test_browsers_are_sent_to_the_page(shared, accept, is_browser):
