@@ -343,6 +343,9 @@ static void test_metrics(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        /* First those that count descriptors, before `server` has any connection. */
+        cmocka_unit_test(test_several_listeners),
+        cmocka_unit_test(test_taken_port),
         cmocka_unit_test(test_asks),
         cmocka_unit_test(test_base_without_host),
         cmocka_unit_test(test_keep_alive_and_pipelining),
@@ -350,9 +353,7 @@ int main(void)
         cmocka_unit_test(test_compressed),
         cmocka_unit_test(test_largest_body),
         cmocka_unit_test(test_untrusted_proxy),
-        cmocka_unit_test(test_several_listeners),
         cmocka_unit_test(test_ipv6),
-        cmocka_unit_test(test_taken_port),
         cmocka_unit_test(test_metrics),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
