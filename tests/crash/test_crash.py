@@ -4,7 +4,6 @@ it said before must hold afterwards."""
 import http.client
 import json
 import os
-import pathlib
 import random
 import re
 import signal
@@ -20,6 +19,7 @@ from crashes import THRESHOLDS, WORDS, report
 
 KILLS = 50
 SENDERS = 4
+PAUSE_S = 0.005  # at most, between requests: each report is read back several times
 
 
 def make_report(rng, database_id):
@@ -70,6 +70,7 @@ class Sender(threading.Thread):
                     told = json.loads(text)
                     for one in told if isinstance(told, list) else [told]:
                         self.acknowledged[one["database_id"]] = one
+                time.sleep(self.rng.uniform(0, PAUSE_S))
         except (OSError, http.client.HTTPException, ValueError):
             pass  # the server was killed, perhaps in the middle of an answer
         finally:
@@ -162,6 +163,7 @@ def test_killed_at_random_moments(tmp_path):
             server.kill()
 
     server.start()
+    print(len(sent), "sent,", len(acknowledged), "acknowledged")
     assert len(acknowledged) > KILLS
     check_told(server, acknowledged)
     # Once each: every report in the index is one that was sent, and found by its id.
