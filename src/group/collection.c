@@ -50,6 +50,7 @@ struct collection {
     _Atomic uint32_t count, stack_count; /* published */
     /* The writer's alone. */
     struct mark published;
+    struct mark before_last; /* before the latest add */
     struct seen_value *seen; /* seen_size of them, a power of two */
     size_t seen_size;
     uint32_t round;
@@ -321,6 +322,7 @@ bool collection_add(struct collection *c, const struct report *r, struct collect
     names_set_report(&c->names, entry.name, report);
     count_report(c, collection_stack(c, entry.stack),
                  (struct values){ entry.other, entry.other_count }, 1);
+    c->before_last = before;
     return true;
 }
 
@@ -357,6 +359,11 @@ void collection_publish(struct collection *c)
 void collection_undo(struct collection *c)
 {
     rewind_to(c, &c->published);
+}
+
+void collection_undo_last(struct collection *c)
+{
+    rewind_to(c, &c->before_last);
 }
 
 /* Readers. */

@@ -118,5 +118,7 @@ void collection_publish(struct collection *c); /* readers see all that was added
  * be given again, and lookups made before are void. The lexicon keeps their words, which are likely
  * to come again. */
 void collection_undo(struct collection *c);
+/* The same for the latest add alone, which must not be published yet. Once for each add. */
+void collection_undo_last(struct collection *c);
 
 #endif

@@ -1,0 +1,279 @@
+/* bucket_index.c - the writer's side: a report is asked about, placed, added, published or undone.
+ *
+ * What it holds is kept in step: the collection (what readers see), the neighbours (what is
+ * searched) and, in the lexicon, how many reports have each term. */
+#include "group/bucket_index.h"
+
+#include "group/bucket_index_internal.h"
+#include "group/similarity.h"
+
+#include <assert.h>
+#include <string.h>
+
+static const double default_thresholds[SIMILARITY_THRESHOLDS] = {
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+};
+static const struct str default_ignored[] = { STR("stacktrace.address") };
+
+struct bucket_index_config bucket_index_defaults(void)
+{
+    return (struct bucket_index_config){ .thresholds = default_thresholds,
+                                         .threshold_count = SIMILARITY_THRESHOLDS,
+                                         .similarity = "classic",
+                                         .max_query_terms = SIMILARITY_QUERY_TERMS,
+                                         .ignored = default_ignored,
+                                         .ignored_count = 1 };
+}
+
+static bool config_check(const struct bucket_index_config *c, struct err *e)
+{
+    if (c->threshold_count < 1 || c->threshold_count > COLLECTION_THRESHOLDS_MAX)
+        return err_set(e, ERR_INPUT, 0, "thresholds: 1 to %d are needed, not %zu",
+                       COLLECTION_THRESHOLDS_MAX, c->threshold_count);
+    for (size_t i = 0; i < c->threshold_count; i++)
+        if (!(c->thresholds[i] > (i ? c->thresholds[i - 1] : 0)) || !isfinite(c->thresholds[i]))
+            return err_set(e, ERR_INPUT, 0, "thresholds: must be above 0 and rise");
+    if (strcmp(c->similarity, "classic") != 0)
+        return err_set(e, ERR_INPUT, 0, "similarity: there is no \"%.40s\"; there is: classic",
+                       c->similarity);
+    if (c->max_query_terms < 1 || c->max_query_terms > TERM_COUNTS_MAX)
+        return err_set(e, ERR_INPUT, 0, "max_query_terms: must be 1 to %d", TERM_COUNTS_MAX);
+    return true;
+}
+
+bool bucket_index_new(struct bucket_index **out, const struct bucket_index_config *config,
+                      struct err *e)
+{
+    if (!config_check(config, e))
+        return false;
+    CLEANUP(bucket_index_free_p) struct bucket_index *ix = calloc(1, sizeof *ix);
+    if (!ix)
+        return err_set(e, ERR_NOMEM, 0, "no memory for an index");
+    ix->config = *config;
+    ix->collection =
+        collection_new(config->ignored, config->ignored_count, config->threshold_count);
+    ix->neighbours = neighbours_new();
+    if (!ix->collection || !ix->neighbours)
+        return err_set(e, ERR_NOMEM, 0, "no memory for an index");
+    ix->lexicon = collection_lexicon_writer(ix->collection);
+    *out = ix;
+    ix = NULL;
+    return true;
+}
+
+void bucket_index_free(struct bucket_index *ix)
+{
+    if (!ix)
+        return;
+    collection_free(ix->collection);
+    neighbours_free(ix->neighbours);
+    collection_lookup_done(&ix->lookup);
+    term_counts_done(&ix->counts);
+    question_done(&ix->question);
+    VEC_FREE(&ix->stack_bag);
+    VEC_FREE(&ix->other_bag);
+    VEC_FREE(&ix->counted);
+    free(ix);
+}
+
+/* Whether the last lookup was of this very report. */
+static bool is_looked_up(const struct bucket_index *ix, const struct report *r)
+{
+    return ix->looked_up.texts == r->texts && ix->looked_up.text_count == r->text_count &&
+           ix->looked_up.database_id.ptr == r->database_id.ptr &&
+           ix->looked_up.number == collection_added(ix->collection);
+}
+
+static bool look_up(struct bucket_index *ix, const struct report *r, struct err *e)
+{
+    ix->looked_up.texts = NULL;
+    if (!collection_lookup(ix->collection, r, &ix->lookup, e))
+        return false;
+    ix->looked_up.texts = r->texts;
+    ix->looked_up.text_count = r->text_count;
+    ix->looked_up.database_id = r->database_id;
+    ix->looked_up.number = collection_added(ix->collection);
+    return true;
+}
+
+static bool count_sought(struct bucket_index *ix, const struct sought_value *v, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (v[i].field == COLLECTION_NONE)
+            continue;
+        bool ok = v[i].value == COLLECTION_NONE
+                      ? term_counts_text(&ix->counts, ix->lexicon, v[i].field, v[i].text)
+                      : term_counts_value(&ix->counts, ix->lexicon, v[i].value);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+bool bucket_index_ask(struct bucket_index *ix, const struct report *r, struct err *e)
+{
+    if (!look_up(ix, r, e))
+        return false;
+    if (!term_counts_reset(&ix->counts) ||
+        !count_sought(ix, ix->lookup.stack.at, ix->lookup.stack.len) ||
+        !count_sought(ix, ix->lookup.other.at, ix->lookup.other.len) ||
+        !question_make(&ix->question, ix->lexicon, &ix->counts, collection_added(ix->collection),
+                       ix->config.max_query_terms))
+        return err_set(e, ERR_NOMEM, 0, "no memory to place a report");
+    return true;
+}
+
+bool bucket_index_place(struct bucket_index *ix, const struct report *r, struct placement *out,
+                        struct err *e)
+{
+    struct neighbour nearest;
+    if (!bucket_index_ask(ix, r, e) ||
+        !neighbours_nearest(ix->neighbours, &ix->question.query, (float)ix->config.thresholds[0],
+                            ix->lookup.stack_number, &nearest, e))
+        return false;
+    *out = (struct placement){ .top_match = nearest.report, .score = nearest.score };
+    for (size_t t = 0; t < ix->config.threshold_count; t++)
+        out->joins[t] =
+            nearest.report != NEIGHBOURS_NONE && (double)nearest.score >= ix->config.thresholds[t];
+    return true;
+}
+
+/* The names of the report's buckets, by threshold. */
+static bool bucket_names(struct bucket_index *ix, const struct report *r, const struct placement *p,
+                         const struct str *buckets, uint32_t *names, struct err *e)
+{
+    struct str before = { NULL, 0 };
+    for (size_t t = 0; t < ix->config.threshold_count; t++) {
+        struct str name = buckets               ? buckets[t]
+                          : r->force_bucket.len ? r->force_bucket
+                                                : r->database_id;
+        if (!buckets && !r->force_bucket.len && p->joins[t]) {
+            names[t] = collection_report(ix->collection, p->top_match).buckets[t];
+            before = (struct str){ NULL, 0 };
+            continue;
+        }
+        names[t] = t > 0 && before.ptr && str_eq(before, name)
+                       ? names[t - 1]
+                       : collection_add_name(ix->collection, name, e);
+        if (names[t] == COLLECTION_NONE)
+            return false;
+        before = name;
+    }
+    return true;
+}
+
+/* The report's terms in the form that neighbours.h wants, and in `counted` for bucket_index_undo.
+ */
+static bool bags_make(struct bucket_index *ix, uint32_t number)
+{
+    const struct term_counts *tc = &ix->counts;
+    if (!term_counts_report(&ix->counts, ix->collection, number))
+        return false;
+    ix->stack_bag.len = ix->other_bag.len = 0;
+    if (!VEC_RESERVE(&ix->stack_bag, tc->terms.len) ||
+        !VEC_RESERVE(&ix->other_bag, tc->terms.len) || !VEC_RESERVE(&ix->counted, tc->terms.len))
+        return false;
+    for (size_t i = 0; i < tc->terms.len; i++) {
+        const struct term_count *t = &tc->terms.at[i];
+        struct bag_term b = { t->term, t->tf, similarity_norm_byte(tc->tokens.at[t->field]) };
+        if (lexicon_field(ix->lexicon, t->field)->in_stack)
+            ix->stack_bag.at[ix->stack_bag.len++] = b;
+        else
+            ix->other_bag.at[ix->other_bag.len++] = b;
+    }
+    return true;
+}
+
+static bool add_neighbour(struct bucket_index *ix, uint32_t number, const struct placement *p,
+                          struct err *e)
+{
+    if (!bags_make(ix, number))
+        return err_set(e, ERR_NOMEM, 0, "no memory for report %u in the index", number);
+    struct bag stack = { ix->stack_bag.at, (uint32_t)ix->stack_bag.len };
+    struct bag other = { ix->other_bag.at, (uint32_t)ix->other_bag.len };
+    struct neighbour near = { p->top_match, p->score };
+    return neighbours_add(ix->neighbours, number, collection_report(ix->collection, number).stack,
+                          stack, other, near, e);
+}
+
+static void count_terms(struct bucket_index *ix)
+{
+    for (size_t i = 0; i < ix->counts.terms.len; i++) {
+        uint32_t term = ix->counts.terms.at[i].term;
+        atomic_fetch_add_explicit(&lexicon_term(ix->lexicon, term)->df, 1, memory_order_relaxed);
+        ix->counted.at[ix->counted.len++] = term;
+    }
+}
+
+bool bucket_index_add(struct bucket_index *ix, const struct report *r, const struct placement *p,
+                      const struct str *buckets, struct err *e)
+{
+    uint32_t names[COLLECTION_THRESHOLDS_MAX];
+    uint32_t number = collection_added(ix->collection);
+    if (!is_looked_up(ix, r) && !look_up(ix, r, e))
+        return false;
+    ix->looked_up.texts = NULL;
+    if (!bucket_names(ix, r, p, buckets, names, e) ||
+        !collection_add(ix->collection, r, &ix->lookup, p->top_match, p->score, names, e))
+        return false;
+    if (!add_neighbour(ix, number, p, e)) {
+        collection_undo_last(ix->collection);
+        return false;
+    }
+    count_terms(ix);
+    return true;
+}
+
+uint32_t bucket_index_added(const struct bucket_index *ix)
+{
+    return collection_added(ix->collection);
+}
+
+void bucket_index_publish(struct bucket_index *ix)
+{
+    const struct neighbours_cost *cost = neighbours_cost(ix->neighbours);
+    ix->counted.len = 0;
+    neighbours_keep(ix->neighbours);
+    atomic_store_explicit(&ix->bytes,
+                          neighbours_bytes(ix->neighbours) + collection_bytes(ix->collection),
+                          memory_order_relaxed);
+    atomic_store_explicit(&ix->searches, cost->searches, memory_order_relaxed);
+    atomic_store_explicit(&ix->postings, cost->postings, memory_order_relaxed);
+    atomic_store_explicit(&ix->candidates, cost->families + cost->stacks, memory_order_relaxed);
+    collection_publish(ix->collection);
+}
+
+void bucket_index_undo(struct bucket_index *ix)
+{
+    for (size_t i = 0; i < ix->counted.len; i++)
+        atomic_fetch_sub_explicit(&lexicon_term(ix->lexicon, ix->counted.at[i])->df, 1,
+                                  memory_order_relaxed);
+    ix->counted.len = 0;
+    ix->looked_up.texts = NULL;
+    neighbours_undo(ix->neighbours);
+    collection_undo(ix->collection);
+}
+
+struct bucket_index_cost bucket_index_cost(const struct bucket_index *ix)
+{
+    return (struct bucket_index_cost){
+        .searches = atomic_load_explicit(&ix->searches, memory_order_relaxed),
+        .postings_touched = atomic_load_explicit(&ix->postings, memory_order_relaxed),
+        .candidates_checked = atomic_load_explicit(&ix->candidates, memory_order_relaxed)
+    };
+}
+
+const struct collection *bucket_index_collection(const struct bucket_index *ix)
+{
+    return ix->collection;
+}
+
+const struct bucket_index_config *bucket_index_config(const struct bucket_index *ix)
+{
+    return &ix->config;
+}
+
+size_t bucket_index_bytes(const struct bucket_index *ix)
+{
+    return atomic_load_explicit(&ix->bytes, memory_order_relaxed);
+}

@@ -1,0 +1,433 @@
+/* families.c - keeps the families that neighbours.c searches: adding a report, and taking it back.
+ *
+ * An add first takes all the memory that it will need, then changes things in small steps, each
+ * noted, so that a failure, or a batch that could not be stored, is undone step by step. */
+#include "group/neighbours.h"
+
+#include "group/neighbours_internal.h"
+#include "group/similarity.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#define JOIN_SCORE 3.0f       /* a nearest neighbour at least so near: the same family */
+#define FAMILY_TERMS_MAX 4096 /* a family that has more takes no new reports */
+
+struct neighbours *neighbours_new(void)
+{
+    struct neighbours *n = calloc(1, sizeof *n);
+    if (!n)
+        return NULL;
+    for (uint32_t i = 0; i < 256; i++) {
+        n->root[i] = sqrtf((float)i);
+        n->norms[i] = similarity_norm((uint8_t)i);
+    }
+    return n;
+}
+
+static void family_free(struct family *f)
+{
+    free(f->terms);
+    free(f->stacks);
+    free(f->signatures);
+    free(f->others);
+    free(f->variants);
+    free(f->stack_words);
+    free(f->other_words);
+}
+
+void neighbours_free(struct neighbours *n)
+{
+    if (!n)
+        return;
+    for (size_t i = 0; i < n->families.len; i++)
+        family_free(&n->families.at[i]);
+    for (size_t i = 0; i < n->lists.len; i++)
+        free(n->lists.at[i].at);
+    VEC_FREE(&n->lists);
+    VEC_FREE(&n->families);
+    VEC_FREE(&n->report_family);
+    VEC_FREE(&n->stack_family);
+    VEC_FREE(&n->signatures);
+    VEC_FREE(&n->sums);
+    VEC_FREE(&n->looked);
+    VEC_FREE(&n->steps);
+    struct scratch *t = &n->scratch;
+    free(t->weight);
+    free(t->part);
+    free(t->order);
+    free(t->terms.slots);
+    free(t->seen_at);
+    free(t->seen_weights);
+    free(t->stacks);
+    free(t->others);
+    free(t->stack_bounds);
+    free(t->touched);
+    free(t->candidates);
+    free(n);
+}
+
+const struct neighbours_cost *neighbours_cost(const struct neighbours *n)
+{
+    return &n->cost;
+}
+
+size_t neighbours_bytes(const struct neighbours *n)
+{
+    return n->bytes + n->lists.cap * sizeof *n->lists.at +
+           n->families.cap * sizeof *n->families.at + n->report_family.cap * sizeof(uint32_t) +
+           n->stack_family.cap * sizeof(uint32_t) + n->sums.cap * sizeof *n->sums.at +
+           n->looked.cap * sizeof *n->looked.at + n->signatures.cap * sizeof *n->signatures.at;
+}
+
+bool term_set_fill(struct term_set *s, uint32_t terms)
+{
+    uint32_t want = 256;
+    while (want < terms * 4u)
+        want *= 2;
+    if (want > s->cap) {
+        struct term_slot *p = reallocarray(s->slots, want, sizeof *p);
+        if (!p)
+            return false;
+        s->slots = p;
+        s->cap = want;
+    }
+    s->mask = want - 1;
+    memset(s->slots, 0xff, want * sizeof *s->slots); /* at = NEIGHBOURS_NONE */
+    return true;
+}
+
+/* Room for one more in an array that grows by half; small ones stay small. */
+static bool grow(struct neighbours *n, void **at, uint32_t count, uint32_t *cap, uint32_t more,
+                 size_t size)
+{
+    if (more <= *cap - count)
+        return true;
+    uint32_t want = *cap + *cap / 2;
+    if (want < count + more)
+        want = count + more;
+    void *p = reallocarray(*at, want, size);
+    if (!p)
+        return false;
+    n->bytes += (want - *cap) * size;
+    *at = p;
+    *cap = want;
+    return true;
+}
+
+/* Notes a step; room for it was made before. */
+static void note(struct neighbours *n, struct step step)
+{
+    assert(n->steps.len < n->steps.cap);
+    n->steps.at[n->steps.len++] = step;
+}
+
+static uint32_t bag_overs(struct bag bag)
+{
+    uint32_t over = 0;
+    for (uint32_t i = 0; i < bag.count; i++)
+        over += bag.at[i].tf >= PACKED_OVER;
+    return over;
+}
+
+/* Writes a bag's words to `words`, which has room. */
+static void pack(struct bag bag, const uint32_t *locals, uint32_t *words)
+{
+    uint32_t over = 0;
+    for (uint32_t i = 0; i < bag.count; i++) {
+        uint32_t tf = bag.at[i].tf;
+        if (tf >= PACKED_OVER) {
+            words[bag.count + over++] = tf;
+            tf = PACKED_OVER;
+        }
+        words[i] = locals[i] << 16 | (uint32_t)bag.at[i].norm << 8 | tf;
+    }
+}
+
+/* The family for a new report: its neighbour's, unless that is too far or the family too large. */
+static uint32_t choose_family(const struct neighbours *n, struct neighbour near, uint32_t terms)
+{
+    if (near.report == NEIGHBOURS_NONE || near.score < JOIN_SCORE)
+        return NEIGHBOURS_NONE;
+    uint32_t family = n->report_family.at[near.report];
+    uint32_t has = n->families.at[family].term_count;
+    return has <= FAMILY_TERMS_MAX && has + terms <= UINT16_MAX ? family : NEIGHBOURS_NONE;
+}
+
+static bool family_start(struct neighbours *n, uint32_t *number)
+{
+    struct scratch *t = &n->scratch;
+    size_t count = n->families.len + 1;
+    if (!VEC_RESERVE(&n->families, 1) || !VEC_RESERVE(&n->sums, 1) || !VEC_RESERVE(&n->looked, 1) ||
+        !VEC_RESERVE(&n->signatures, 1))
+        return false;
+    if (count > t->touched_cap) {
+        size_t cap = n->families.cap;
+        uint32_t *touched = reallocarray(t->touched, cap, sizeof *touched);
+        if (touched)
+            t->touched = touched;
+        struct candidate *candidates = reallocarray(t->candidates, cap, sizeof *candidates);
+        if (candidates)
+            t->candidates = candidates;
+        if (!touched || !candidates)
+            return false;
+        t->touched_cap = (uint32_t)cap;
+    }
+    *number = (uint32_t)n->families.len;
+    n->families.at[n->families.len++] = (struct family){ 0 };
+    n->sums.at[n->sums.len++] = (struct sum){ 0, 0 };
+    n->looked.at[n->looked.len++] = 0;
+    n->signatures.at[n->signatures.len++] = (struct signature){ 0 };
+    note(n, (struct step){ .type = STEP_FAMILY });
+    return true;
+}
+
+static bool list_append(struct neighbours *n, uint32_t term, struct posting p)
+{
+    while (n->lists.len <= term)
+        if (!VEC_PUSH(&n->lists, ((struct list){ 0 })))
+            return false;
+    struct list *l = &n->lists.at[term];
+    if (!grow(n, (void **)&l->at, l->count, &l->cap, 1, sizeof *l->at))
+        return false;
+    l->at[l->count++] = p;
+    note(n, (struct step){ .type = STEP_POSTING, .a = term });
+    return true;
+}
+
+static float most_of(const struct neighbours *n, const struct bag_term *t)
+{
+    float root = t->tf < 256 ? n->root[t->tf] : sqrtf((float)t->tf);
+    return root * n->norms[t->norm];
+}
+
+/* Tells the family, and the lists, of a term that its list of terms does not have yet. */
+static bool family_new_term(struct neighbours *n, uint32_t number, const struct bag_term *t,
+                            bool in_stack)
+{
+    struct family *f = &n->families.at[number];
+    if (!grow(n, (void **)&f->terms, f->term_count, &f->term_cap, 1, sizeof *f->terms))
+        return false;
+    float most = most_of(n, t);
+    f->terms[f->term_count++] =
+        (struct family_term){ t->term | (in_stack ? 0 : FAMILY_OTHER), most };
+    note(n, (struct step){ .type = STEP_TERM, .a = number });
+    signature_set(&n->signatures.at[number], term_bit(t->term));
+    if (!list_append(n, t->term, (struct posting){ number, most }))
+        return false;
+    struct list *l = &n->lists.at[t->term];
+    l->most = most > l->most ? most : l->most;
+    return true;
+}
+
+static bool family_raise(struct neighbours *n, uint32_t number, uint32_t local, float most)
+{
+    struct family_term *ft = &n->families.at[number].terms[local];
+    if (most <= ft->most)
+        return true;
+    uint32_t term = ft->term & FAMILY_TERM;
+    if (!list_append(n, term, (struct posting){ number | POSTING_MORE, most - ft->most }))
+        return false;
+    note(n, (struct step){ .type = STEP_MOST, .a = number, .b = local, .old = ft->most });
+    ft->most = most;
+    struct list *l = &n->lists.at[term];
+    l->most = most > l->most ? most : l->most;
+    return true;
+}
+
+/* Finds the places of both bags' terms in the family's list; new ones are put at its end. */
+static bool family_take_terms(struct neighbours *n, uint32_t number, struct bag stack,
+                              struct bag other, uint32_t *locals)
+{
+    struct term_set *set = &n->scratch.terms;
+    uint32_t count = stack.count + other.count;
+    if (!term_set_fill(set, count))
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct bag_term *t = i < stack.count ? &stack.at[i] : &other.at[i - stack.count];
+        term_set_put(set, t->term, i);
+        locals[i] = NEIGHBOURS_NONE;
+    }
+    const struct family *f = &n->families.at[number];
+    for (uint32_t j = 0; j < f->term_count; j++) {
+        uint32_t i = term_set_find(set, f->terms[j].term & FAMILY_TERM);
+        if (i != NEIGHBOURS_NONE)
+            locals[i] = j;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        bool in_stack = i < stack.count;
+        const struct bag_term *t = in_stack ? &stack.at[i] : &other.at[i - stack.count];
+        if (locals[i] != NEIGHBOURS_NONE) {
+            if (!family_raise(n, number, locals[i], most_of(n, t)))
+                return false;
+            continue;
+        }
+        locals[i] = n->families.at[number].term_count;
+        if (!family_new_term(n, number, t, in_stack))
+            return false;
+    }
+    return true;
+}
+
+/* The place of a stack in the family; put there when it is new. */
+static bool family_stack(struct neighbours *n, uint32_t number, uint32_t stack, struct bag bag,
+                         const uint32_t *locals, uint32_t *at)
+{
+    struct family *f = &n->families.at[number];
+    for (uint32_t i = f->stack_count; i-- > 0;)
+        if (f->stacks[i].stack == stack) {
+            *at = i;
+            return true;
+        }
+    uint32_t over = bag_overs(bag);
+    if (!grow(n, (void **)&f->stacks, f->stack_count, &f->stack_cap, 1, sizeof *f->stacks) ||
+        !grow(n, (void **)&f->signatures, f->stack_count, &f->signature_cap, 1,
+              sizeof *f->signatures) ||
+        !grow(n, (void **)&f->stack_words, f->stack_word_count, &f->stack_word_cap,
+              bag.count + over, sizeof *f->stack_words))
+        return false;
+    *at = f->stack_count++;
+    f->stacks[*at] = (struct family_stack){ stack, { f->stack_word_count, bag.count, over } };
+    pack(bag, locals, f->stack_words + f->stack_word_count);
+    f->stack_word_count += bag.count + over;
+    struct signature *sig = &f->signatures[*at];
+    *sig = (struct signature){ 0 };
+    for (uint32_t i = 0; i < bag.count; i++)
+        signature_set(sig, locals[i]);
+    note(n, (struct step){ .type = STEP_STACK, .a = number });
+    return true;
+}
+
+/* The place of what a report says outside its stack; put there when it is new. */
+static bool family_other(struct neighbours *n, uint32_t number, struct bag bag,
+                         const uint32_t *locals, uint32_t *at)
+{
+    struct family *f = &n->families.at[number];
+    uint32_t over = bag_overs(bag), words = bag.count + over, hash = words;
+    if (!grow(n, (void **)&f->others, f->other_count, &f->other_cap, 1, sizeof *f->others) ||
+        !grow(n, (void **)&f->other_words, f->other_word_count, &f->other_word_cap, words,
+              sizeof *f->other_words))
+        return false;
+    uint32_t *fresh = f->other_words ? f->other_words + f->other_word_count : NULL;
+    pack(bag, locals, fresh);
+    for (uint32_t i = 0; i < words; i++)
+        hash = (hash ^ fresh[i]) * 0x01000193u;
+    for (uint32_t i = f->other_count; i-- > 0;) {
+        const struct family_other *o = &f->others[i];
+        if (o->hash == hash && o->bag.count == bag.count && o->bag.over_count == over &&
+            (words == 0 ||
+             memcmp(f->other_words + o->bag.first, fresh, words * sizeof *fresh) == 0)) {
+            *at = i;
+            return true;
+        }
+    }
+    *at = f->other_count++;
+    f->others[*at] = (struct family_other){ hash, { f->other_word_count, bag.count, over } };
+    f->other_word_count += words;
+    note(n, (struct step){ .type = STEP_OTHER, .a = number });
+    return true;
+}
+
+static bool family_variant(struct neighbours *n, uint32_t number, struct variant v)
+{
+    struct family *f = &n->families.at[number];
+    for (uint32_t i = f->variant_count; i-- > 0;)
+        if (f->variants[i].stack == v.stack && f->variants[i].other == v.other)
+            return true; /* an older report says the same and would win */
+    if (!grow(n, (void **)&f->variants, f->variant_count, &f->variant_cap, 1, sizeof *f->variants))
+        return false;
+    f->variants[f->variant_count++] = v;
+    note(n, (struct step){ .type = STEP_VARIANT, .a = number });
+    return true;
+}
+
+/* Notes which family has the report, and which had its stack last. */
+static bool report_note(struct neighbours *n, uint32_t number, uint32_t stack)
+{
+    while (n->stack_family.len <= stack)
+        if (!VEC_PUSH(&n->stack_family, NEIGHBOURS_NONE))
+            return false;
+    if (!VEC_PUSH(&n->report_family, number))
+        return false;
+    note(n, (struct step){ .type = STEP_REPORT });
+    uint32_t had = n->stack_family.at[stack];
+    note(n, (struct step){ .type = STEP_HINT, .a = stack, .b = had });
+    n->stack_family.at[stack] = number;
+    return true;
+}
+
+static void step_back(struct neighbours *n, const struct step *s)
+{
+    struct family *f = s->a < n->families.len ? &n->families.at[s->a] : NULL;
+    switch (s->type) {
+    case STEP_REPORT:
+        n->report_family.len--;
+        return;
+    case STEP_HINT:
+        n->stack_family.at[s->a] = s->b;
+        return;
+    case STEP_POSTING:
+        n->lists.at[s->a].count--; /* its `most` may stay too large: it is a bound */
+        return;
+    case STEP_FAMILY:
+        family_free(&n->families.at[--n->families.len]);
+        n->sums.len--;
+        n->looked.len--;
+        n->signatures.len--;
+        return;
+    case STEP_TERM:
+        f->term_count--;
+        return;
+    case STEP_MOST:
+        f->terms[s->b].most = s->old;
+        return;
+    case STEP_STACK:
+        f->stack_word_count = f->stacks[--f->stack_count].bag.first;
+        return;
+    case STEP_OTHER:
+        f->other_word_count = f->others[--f->other_count].bag.first;
+        return;
+    case STEP_VARIANT:
+        f->variant_count--;
+        return;
+    }
+}
+
+static void steps_back(struct neighbours *n, size_t to)
+{
+    while (n->steps.len > to)
+        step_back(n, &n->steps.at[--n->steps.len]);
+}
+
+bool neighbours_add(struct neighbours *n, uint32_t report, uint32_t stack, struct bag stack_bag,
+                    struct bag other_bag, struct neighbour near, struct err *e)
+{
+    uint32_t count = stack_bag.count + other_bag.count;
+    assert(report == n->report_family.len && count <= NEIGHBOURS_TERMS_MAX);
+    size_t before = n->steps.len;
+    uint32_t number = choose_family(n, near, count);
+    struct variant v = { .report = report };
+    uint32_t *locals = reallocarray(NULL, count ? count : 1, sizeof *locals);
+    bool ok = locals && VEC_RESERVE(&n->steps, 2u * count + 8u) &&
+              (number != NEIGHBOURS_NONE || family_start(n, &number)) &&
+              family_take_terms(n, number, stack_bag, other_bag, locals) &&
+              family_stack(n, number, stack, stack_bag, locals, &v.stack) &&
+              family_other(n, number, other_bag, locals + stack_bag.count, &v.other) &&
+              family_variant(n, number, v) && report_note(n, number, stack);
+    free(locals);
+    if (ok)
+        return true;
+    steps_back(n, before);
+    return err_set(e, ERR_NOMEM, 0, "no memory for report %u in the index", report);
+}
+
+void neighbours_keep(struct neighbours *n)
+{
+    n->steps.len = 0;
+}
+
+void neighbours_undo(struct neighbours *n)
+{
+    steps_back(n, 0);
+}

@@ -1,0 +1,474 @@
+/* neighbours.c - the search for the nearest report.
+ *
+ * The hard part is to look at little. In order: the family of an earlier report with the same stack
+ * sets the bar high; then inverted lists are added up, those that can give most first, until a
+ * family in none of them could not reach the bar; the few families that still can are looked into,
+ * best first, each report with a bound of its own before it is scored exactly.
+ *
+ * Bounds are sums in single precision and so a little off; BOUND_SLACK makes up for it, and what
+ * passes is scored exactly, in double precision and in the order of the query's terms. */
+#include "group/neighbours.h"
+
+#include "base/vec.h"
+#include "group/neighbours_internal.h"
+#include "group/similarity.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define BOUND_SLACK 1.0001f /* single precision sums of some thousand terms stay well within */
+#define SEED_POSTINGS 400 /* after so many a first family is looked into, then at four times that  \
+                           */
+#define BOUND_COST 4      /* bounding a family by its signature costs as much as so many postings */
+#define PLANES_WORTH 8    /* stacks in a family from which on bounding each by signature pays */
+
+struct search {
+    struct neighbours *n;
+    const struct query *q;
+    uint32_t min_match;
+    float bar; /* the score to reach: of the best so far, or what was asked for */
+    struct neighbour best;
+};
+
+/* Scratch of one search, kept between searches: by position in the query, or in `order`. */
+static bool scratch_reserve(struct scratch *s, uint32_t terms)
+{
+    if (terms <= s->cap)
+        return true;
+    uint32_t cap = terms * 2;
+    float *weight = reallocarray(s->weight, cap, sizeof *weight);
+    if (weight)
+        s->weight = weight;
+    struct ordered *order = reallocarray(s->order, cap, sizeof *order);
+    if (order)
+        s->order = order;
+    double *part = reallocarray(s->part, cap, sizeof *part);
+    if (part)
+        s->part = part;
+    if (!weight || !order || !part)
+        return false;
+    s->cap = cap;
+    return true;
+}
+
+static int by_most(const void *a, const void *b)
+{
+    const struct ordered *x = a, *y = b;
+    if (x->most != y->most)
+        return x->most < y->most ? 1 : -1;
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+/* Weights of the query's terms, and the order in which their lists are to be read. */
+static bool search_prepare(struct search *s)
+{
+    struct scratch *t = &s->n->scratch;
+    if (!scratch_reserve(t, s->q->count + 1) || !term_set_fill(&t->terms, s->q->count))
+        return false;
+    for (uint32_t i = 0; i < s->q->count; i++) {
+        const struct query_term *q = &s->q->at[i];
+        term_set_put(&t->terms, q->term, i);
+        t->weight[i] = (float)(q->idf * q->idf * s->q->norm);
+        const struct list *l = neighbours_list(s->n, q->term);
+        t->order[i] =
+            (struct ordered){ .at = i, .list = l, .most = l ? t->weight[i] * l->most : 0 };
+    }
+    qsort(t->order, s->q->count, sizeof *t->order, by_most);
+    float rest = 0;
+    for (uint32_t i = s->q->count; i-- > 0;) {
+        rest += t->order[i].most;
+        t->order[i].rest = rest;
+    }
+    t->order[s->q->count].rest = 0;
+    return true;
+}
+
+/* What a sum over `matching` terms may score at most. */
+static inline float bound(const struct search *s, float sum, uint32_t matching)
+{
+    if (matching < s->min_match)
+        return -1.0f;
+    return sum * (float)matching / (float)s->q->count * BOUND_SLACK;
+}
+
+/* Puts what each matching term gives into scratch.part, where the others are 0. */
+static uint32_t parts_add(const struct search *s, const uint32_t *words, const struct packed *p)
+{
+    uint32_t matching = 0, over = 0;
+    words += p->first;
+    for (uint32_t i = 0; i < p->count; i++) {
+        uint32_t tf = packed_tf(words, p, i, &over);
+        uint32_t at = s->n->scratch.seen_at[packed_local(words[i])];
+        if (at == NEIGHBOURS_NONE)
+            continue;
+        s->n->scratch.part[at] = similarity_part(tf, s->q->at[at].idf, packed_norm(words[i]));
+        matching++;
+    }
+    return matching;
+}
+
+/* The score itself, as similarity.h says. */
+static float score_exactly(const struct search *s, const struct family *f, struct variant v)
+{
+    double *part = s->n->scratch.part;
+    memset(part, 0, s->q->count * sizeof *part);
+    uint32_t matching = parts_add(s, f->stack_words, &f->stacks[v.stack].bag);
+    matching += parts_add(s, f->other_words, &f->others[v.other].bag);
+    double sum = 0;
+    for (uint32_t i = 0; i < s->q->count; i++)
+        sum += part[i];
+    return similarity_score(sum, s->q->norm, matching, s->q->count);
+}
+
+/* What the terms of a bag give, in single precision. Two sums, so that one need not wait for the
+ * other: this is where a search spends most of its time. */
+static struct partial packed_sum(const struct neighbours *n, const uint32_t *words,
+                                 const struct packed *p)
+{
+    const float *weights = n->scratch.seen_weights;
+    float sum[2] = { 0, 0 };
+    uint32_t matching = 0, over = 0;
+    words += p->first;
+    for (uint32_t i = 0; i < p->count; i++) {
+        uint32_t tf = words[i] & 0xff;
+        float weight = weights[packed_local(words[i])];
+        float root = tf == PACKED_OVER ? sqrtf((float)words[p->count + over++]) : n->root[tf];
+        sum[i & 1] += weight * root * n->norms[packed_norm(words[i])];
+        matching += weight > 0;
+    }
+    return (struct partial){ sum[0] + sum[1], matching };
+}
+
+/* Room for what is computed about one family. */
+static bool family_reserve(struct scratch *t, const struct family *f)
+{
+    if (f->term_count > t->seen_cap) {
+        uint32_t *at = reallocarray(t->seen_at, f->term_count * 2u, sizeof *at);
+        if (at)
+            t->seen_at = at;
+        float *weights = reallocarray(t->seen_weights, f->term_count * 2u, sizeof *weights);
+        if (weights)
+            t->seen_weights = weights;
+        if (!at || !weights)
+            return false;
+        t->seen_cap = f->term_count * 2u;
+    }
+    if (f->other_count > t->others_cap) {
+        struct partial *others = reallocarray(t->others, f->other_count * 2u, sizeof *others);
+        if (!others)
+            return false;
+        t->others = others;
+        t->others_cap = f->other_count * 2u;
+    }
+    if (f->stack_count > t->stacks_cap) {
+        struct partial *stacks = reallocarray(t->stacks, f->stack_count * 2u, sizeof *stacks);
+        if (stacks)
+            t->stacks = stacks;
+        float *bounds = reallocarray(t->stack_bounds, f->stack_count * 2u, sizeof *bounds);
+        if (bounds)
+            t->stack_bounds = bounds;
+        if (!stacks || !bounds)
+            return false;
+        t->stacks_cap = f->stack_count * 2u;
+    }
+    return true;
+}
+
+/* Finds which of the family's terms the query has, and what they can give: those of the stack
+ * traces together, and the others. */
+static void family_seen(struct neighbours *n, const struct family *f, struct partial *stack,
+                        struct partial *other)
+{
+    struct scratch *t = &n->scratch;
+    *stack = *other = (struct partial){ 0, 0 };
+    for (uint32_t j = 0; j < f->term_count; j++) {
+        uint32_t at = term_set_find(&t->terms, f->terms[j].term & FAMILY_TERM);
+        t->seen_at[j] = at;
+        t->seen_weights[j] = at == NEIGHBOURS_NONE ? 0 : t->weight[at];
+        if (at == NEIGHBOURS_NONE)
+            continue;
+        struct partial *part = f->terms[j].term & FAMILY_OTHER ? other : stack;
+        part->sum += t->weight[at] * f->terms[j].most;
+        part->matching++;
+    }
+}
+
+/* What each other part of the family gives. */
+static void others_sum(struct neighbours *n, const struct family *f)
+{
+    for (uint32_t i = 0; i < f->other_count; i++)
+        n->scratch.others[i] = packed_sum(n, f->other_words, &f->others[i].bag);
+}
+
+/* Lays out what the query's terms can give in the family's stacks. */
+static void family_planes(struct neighbours *n, const struct family *f)
+{
+    struct scratch *t = &n->scratch;
+    memset(&t->weights, 0, sizeof t->weights);
+    for (uint32_t j = 0; j < f->term_count; j++) {
+        if (t->seen_at[j] == NEIGHBOURS_NONE || f->terms[j].term & FAMILY_OTHER)
+            continue;
+        t->weights.sum[j % SIGNATURE_BITS] += t->seen_weights[j] * f->terms[j].most;
+        t->weights.count[j % SIGNATURE_BITS]++;
+    }
+    signature_planes_make(&t->planes, &t->weights);
+}
+
+/* Scores the variants that can reach the bar; of one stack only, unless it is NEIGHBOURS_NONE. */
+static void look_at_variants(struct search *s, const struct family *f, uint32_t stack)
+{
+    const struct scratch *t = &s->n->scratch;
+    for (uint32_t i = 0; i < f->variant_count; i++) {
+        struct variant v = f->variants[i];
+        if (stack != NEIGHBOURS_NONE && v.stack != stack)
+            continue;
+        struct partial a = t->stacks[v.stack], b = t->others[v.other];
+        if (bound(s, a.sum + b.sum, a.matching + b.matching) < s->bar)
+            continue;
+        s->n->cost.variants++;
+        float score = score_exactly(s, f, v);
+        if (score < s->bar || (score == s->best.score && s->best.report < v.report))
+            continue;
+        s->best = (struct neighbour){ v.report, score };
+        s->bar = score;
+    }
+}
+
+/* Sums up stack i, and says whether it can reach the bar with the best of the other parts. */
+static bool stack_sum(struct search *s, const struct family *f, uint32_t i, struct partial other)
+{
+    struct partial p = packed_sum(s->n, f->stack_words, &f->stacks[i].bag);
+    s->n->scratch.stacks[i] = p;
+    s->n->cost.stacks++;
+    return bound(s, p.sum + other.sum, p.matching + other.matching) >= s->bar;
+}
+
+/* Bounds each stack of a large family by its signature; returns the most promising one, or
+ * NEIGHBOURS_NONE when none can reach the bar. */
+static uint32_t stacks_bound(struct search *s, const struct family *f, struct partial other)
+{
+    struct scratch *t = &s->n->scratch;
+    uint32_t best = NEIGHBOURS_NONE;
+    float most = s->bar;
+    family_planes(s->n, f);
+    for (uint32_t i = 0; i < f->stack_count; i++) {
+        struct signature_bound b = signature_bound(&t->planes, &f->signatures[i]);
+        t->stack_bounds[i] = bound(s, b.sum + other.sum, b.count + other.matching);
+        if (t->stack_bounds[i] >= most) {
+            most = t->stack_bounds[i];
+            best = i;
+        }
+    }
+    return best;
+}
+
+/* Scores the reports of a family that can reach the bar: its stacks first, since most have none
+ * that can, and in a large one the most promising stack before all others. */
+static void family_search(struct search *s, const struct family *f, struct partial other)
+{
+    struct scratch *t = &s->n->scratch;
+    bool large = f->stack_count >= PLANES_WORTH, any = false;
+    if (large) {
+        uint32_t best = stacks_bound(s, f, other);
+        if (best == NEIGHBOURS_NONE)
+            return;
+        others_sum(s->n, f);
+        if (stack_sum(s, f, best, other))
+            look_at_variants(s, f, best);
+    }
+    for (uint32_t i = 0; i < f->stack_count; i++) {
+        if (large && t->stack_bounds[i] < s->bar)
+            t->stacks[i] = (struct partial){ 0, 0 };
+        else
+            any |= stack_sum(s, f, i, other);
+    }
+    if (!any)
+        return;
+    if (!large)
+        others_sum(s->n, f);
+    look_at_variants(s, f, NEIGHBOURS_NONE);
+}
+
+static bool look_into(struct search *s, uint32_t number)
+{
+    struct neighbours *n = s->n;
+    const struct family *f = &n->families.at[number];
+    if (n->looked.at[number] == n->serial)
+        return true;
+    n->looked.at[number] = n->serial;
+    n->cost.families++;
+    if (!family_reserve(&n->scratch, f))
+        return false;
+    struct partial stack, other;
+    family_seen(n, f, &stack, &other);
+    if (bound(s, stack.sum + other.sum, stack.matching + other.matching) >= s->bar)
+        family_search(s, f, other);
+    return true;
+}
+
+/* Adds a list to the sums of its families. `fresh`: families that no list has led to yet are taken
+ * in; else they are passed over. */
+static void list_add_up(struct neighbours *n, const struct ordered *o, float weight, bool fresh)
+{
+    struct scratch *t = &n->scratch;
+    n->cost.postings += o->list->count;
+    for (uint32_t i = 0; i < o->list->count; i++) {
+        struct posting p = o->list->at[i];
+        uint32_t family = p.family & POSTING_FAMILY;
+        struct sum *sum = &n->sums.at[family];
+        if (sum->matching == 0) {
+            if (!fresh)
+                continue;
+            t->touched[t->touched_count++] = family;
+        }
+        sum->sum += weight * p.most;
+        sum->matching += !(p.family & POSTING_MORE);
+    }
+}
+
+/* Drops the families that cannot reach the bar any more, with lists from `next` on still unread. */
+static void touched_filter(struct search *s, uint32_t next)
+{
+    struct scratch *t = &s->n->scratch;
+    uint32_t left = s->q->count - next, kept = 0;
+    float rest = t->order[next].rest;
+    for (uint32_t i = 0; i < t->touched_count; i++) {
+        uint32_t family = t->touched[i];
+        struct sum *sum = &s->n->sums.at[family];
+        if (bound(s, sum->sum + rest, sum->matching + left) >= s->bar &&
+            s->n->looked.at[family] != s->n->serial)
+            t->touched[kept++] = family;
+        else
+            *sum = (struct sum){ 0, 0 };
+    }
+    t->touched_count = kept;
+}
+
+/* Looks into the most promising family, so that the bar is high for the others. */
+static bool look_into_best(struct search *s)
+{
+    struct scratch *t = &s->n->scratch;
+    uint32_t best = NEIGHBOURS_NONE;
+    float most = 0;
+    for (uint32_t i = 0; i < t->touched_count; i++) {
+        const struct sum *sum = &s->n->sums.at[t->touched[i]];
+        float promise = sum->sum * (float)sum->matching;
+        if (promise > most && s->n->looked.at[t->touched[i]] != s->n->serial) {
+            most = promise;
+            best = t->touched[i];
+        }
+    }
+    return best == NEIGHBOURS_NONE || look_into(s, best);
+}
+
+static int by_promise(const void *a, const void *b)
+{
+    const struct candidate *x = a, *y = b;
+    if (x->bound != y->bound)
+        return x->bound < y->bound ? 1 : -1;
+    return (x->family > y->family) - (x->family < y->family);
+}
+
+/* Lays out what the lists from `next` on, still unread, can give to a family. */
+static void rest_planes(struct search *s, uint32_t next)
+{
+    struct scratch *t = &s->n->scratch;
+    memset(&t->weights, 0, sizeof t->weights);
+    for (uint32_t i = next; i < s->q->count; i++) {
+        if (!t->order[i].list)
+            continue;
+        uint32_t bit = term_bit(s->q->at[t->order[i].at].term);
+        t->weights.sum[bit] += t->order[i].most;
+        t->weights.count[bit]++;
+    }
+    signature_planes_make(&t->planes, &t->weights);
+}
+
+/* Looks into all that are left, best first, without reading the lists from `next` on. */
+static bool look_into_rest(struct search *s, uint32_t next)
+{
+    struct scratch *t = &s->n->scratch;
+    uint32_t count = 0;
+    rest_planes(s, next);
+    for (uint32_t i = 0; i < t->touched_count; i++) {
+        uint32_t family = t->touched[i];
+        const struct sum *sum = &s->n->sums.at[family];
+        struct signature_bound b = signature_bound(&t->planes, &s->n->signatures.at[family]);
+        float most = bound(s, sum->sum + b.sum, sum->matching + b.count);
+        if (most >= s->bar)
+            t->candidates[count++] = (struct candidate){ family, most };
+    }
+    qsort(t->candidates, count, sizeof *t->candidates, by_promise);
+    for (uint32_t i = 0; i < count && t->candidates[i].bound >= s->bar; i++)
+        if (!look_into(s, t->candidates[i].family))
+            return false;
+    return true;
+}
+
+static bool search_run(struct search *s)
+{
+    struct scratch *t = &s->n->scratch;
+    uint32_t count = s->q->count, next = 0;
+    uint64_t read = 0, seed_at = SEED_POSTINGS;
+    while (next < count && bound(s, t->order[next].rest, count - next) >= s->bar) {
+        const struct ordered *o = &t->order[next++];
+        if (!o->list)
+            continue;
+        list_add_up(s->n, o, t->weight[o->at], true);
+        read += o->list->count;
+        if (read >= seed_at) {
+            if (!look_into_best(s))
+                return false;
+            seed_at = read * 4;
+        }
+    }
+    touched_filter(s, next);
+    if (!look_into_best(s))
+        return false;
+    touched_filter(s, next);
+    /* While many are left, reading some more lists is cheaper than bounding each of them. */
+    for (uint32_t before = next - 1; before != next;) {
+        uint64_t budget = (uint64_t)t->touched_count * BOUND_COST;
+        for (before = next; next < count; next++) {
+            const struct ordered *o = &t->order[next];
+            if (o->list && o->list->count > budget)
+                break;
+            if (o->list)
+                list_add_up(s->n, o, t->weight[o->at], false);
+            budget -= o->list ? o->list->count : 0;
+        }
+        touched_filter(s, next);
+    }
+    return look_into_rest(s, next);
+}
+
+static void sums_clear(struct neighbours *n)
+{
+    for (uint32_t i = 0; i < n->scratch.touched_count; i++)
+        n->sums.at[n->scratch.touched[i]] = (struct sum){ 0, 0 };
+    n->scratch.touched_count = 0;
+}
+
+bool neighbours_nearest(struct neighbours *n, const struct query *q, float least, uint32_t stack,
+                        struct neighbour *out, struct err *e)
+{
+    *out = (struct neighbour){ NEIGHBOURS_NONE, 0 };
+    if (q->count == 0)
+        return true;
+    n->cost.searches++;
+    n->serial++;
+    struct search s = {
+        .n = n, .q = q, .min_match = similarity_min_match(q->count), .bar = least, .best = *out
+    };
+    bool ok = search_prepare(&s);
+    uint32_t hint = neighbours_stack_family(n, stack);
+    if (ok && hint != NEIGHBOURS_NONE)
+        ok = look_into(&s, hint);
+    if (ok)
+        ok = search_run(&s);
+    sums_clear(n);
+    if (!ok)
+        return err_set(e, ERR_NOMEM, 0, "no memory for a search");
+    *out = s.best;
+    return true;
+}

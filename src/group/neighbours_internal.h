@@ -1,0 +1,208 @@
+/* neighbours_internal.h - the structures that neighbours.c searches and families.c builds.
+ * Threads: the writer only. */
+#ifndef CRUMPLE_GROUP_NEIGHBOURS_INTERNAL_H
+#define CRUMPLE_GROUP_NEIGHBOURS_INTERNAL_H
+
+#include "base/vec.h"
+#include "group/neighbours.h"
+#include "group/signature.h"
+
+/* A bag as kept in a family: one word a term, in which the term is named by its place in the
+ * family's own list of terms. A tf of 255 or more stands among the overs behind them, in order. */
+struct packed {
+    uint32_t first; /* place in the family's words */
+    uint32_t count, over_count;
+};
+#define PACKED_OVER 255u /* local << 16 | norm << 8 | tf */
+
+static inline uint32_t packed_local(uint32_t word)
+{
+    return word >> 16;
+}
+static inline uint8_t packed_norm(uint32_t word)
+{
+    return (uint8_t)(word >> 8);
+}
+/* The tf of word i of a bag; *over counts the overs met so far, so words are asked for in order. */
+static inline uint32_t packed_tf(const uint32_t *words, const struct packed *p, uint32_t i,
+                                 uint32_t *over)
+{
+    uint32_t tf = words[i] & 0xff;
+    return tf == PACKED_OVER ? words[p->count + (*over)++] : tf;
+}
+
+struct family_stack {
+    uint32_t stack;
+    struct packed bag;
+};
+/* What a report says outside its stack trace. */
+struct family_other {
+    uint32_t hash;
+    struct packed bag;
+};
+/* Reports with this stack and this other part; places in the family's arrays. */
+struct variant {
+    uint32_t stack, other;
+    uint32_t report; /* the first of them */
+};
+
+struct family_term {
+    uint32_t term; /* FAMILY_OTHER: a term from outside the stack trace */
+    float most;    /* sqrt(tf) * norm: the greatest in any report of the family */
+};
+#define FAMILY_OTHER 0x80000000u
+#define FAMILY_TERM 0x7fffffffu
+
+struct family {
+    struct family_term *terms;
+    struct family_stack *stacks;
+    struct signature *signatures; /* of each stack: its bits are places in `terms`, modulo 512 */
+    struct family_other *others;
+    struct variant *variants;
+    uint32_t *stack_words, *other_words;
+    uint32_t term_count, term_cap;
+    uint32_t stack_count, stack_cap, signature_cap;
+    uint32_t other_count, other_cap;
+    uint32_t variant_count, variant_cap;
+    uint32_t stack_word_count, stack_word_cap;
+    uint32_t other_word_count, other_word_cap;
+};
+
+/* A family that holds a term. When a later report of the family raises `most`, a second posting
+ * adds the difference (POSTING_MORE), so that lists only ever grow at the end. */
+struct posting {
+    uint32_t family;
+    float most;
+};
+#define POSTING_MORE 0x80000000u
+#define POSTING_FAMILY 0x7fffffffu
+
+struct list {
+    struct posting *at;
+    uint32_t count, cap;
+    float most; /* the greatest in any family */
+};
+
+/* A small hash table from the terms of one query or report to their places in it. */
+struct term_slot {
+    uint32_t term, at;
+};
+struct term_set {
+    struct term_slot *slots;
+    uint32_t mask;
+    uint32_t cap;
+};
+
+static inline uint32_t term_slot_of(const struct term_set *s, uint32_t term)
+{
+    return (term * 2654435761u >> 7) & s->mask;
+}
+/* Empties it and makes room for so many; false: no memory. */
+bool term_set_fill(struct term_set *s, uint32_t terms);
+static inline void term_set_put(struct term_set *s, uint32_t term, uint32_t at)
+{
+    uint32_t i = term_slot_of(s, term);
+    while (s->slots[i].at != NEIGHBOURS_NONE)
+        i = (i + 1) & s->mask;
+    s->slots[i] = (struct term_slot){ term, at };
+}
+static inline uint32_t term_set_find(const struct term_set *s, uint32_t term)
+{
+    uint32_t i = term_slot_of(s, term);
+    while (s->slots[i].at != NEIGHBOURS_NONE) {
+        if (s->slots[i].term == term)
+            return s->slots[i].at;
+        i = (i + 1) & s->mask;
+    }
+    return NEIGHBOURS_NONE;
+}
+
+/* The bit of a term in the signature of a family. */
+static inline uint32_t term_bit(uint32_t term)
+{
+    return (term * 0x9e3779b1u >> 16) % SIGNATURE_BITS;
+}
+
+struct ordered {
+    uint32_t at; /* place in the query */
+    const struct list *list;
+    float most; /* that this term can give */
+    float rest; /* that this one and those behind it can give together */
+};
+struct sum {
+    float sum;
+    uint32_t matching;
+};
+struct candidate {
+    uint32_t family;
+    float bound;
+};
+
+struct partial { /* of the score of a report: what some of its terms give */
+    float sum;
+    uint32_t matching;
+};
+
+struct scratch {
+    float *weight;         /* by place in the query */
+    double *part;          /* by place in the query */
+    struct ordered *order; /* one more than the query has */
+    uint32_t cap;
+    struct term_set terms;
+    uint32_t *seen_at;   /* by place in a family's terms: the place in the query, or none */
+    float *seen_weights; /* and the weight there, or 0 */
+    uint32_t seen_cap;
+    struct partial *stacks, *others; /* by place in a family */
+    float *stack_bounds;
+    uint32_t stacks_cap, others_cap;
+    uint32_t *touched; /* families that a list led to; room for all */
+    uint32_t touched_count, touched_cap;
+    struct candidate *candidates; /* room for all */
+    struct signature_weights weights;
+    struct signature_planes planes;
+};
+
+/* One step of an add, to be taken back. */
+struct step {
+    enum {
+        STEP_REPORT,
+        STEP_FAMILY,
+        STEP_TERM,
+        STEP_MOST,
+        STEP_POSTING,
+        STEP_STACK,
+        STEP_OTHER,
+        STEP_VARIANT,
+        STEP_HINT
+    } type;
+    uint32_t a, b;
+    float old;
+};
+
+struct neighbours {
+    VEC(struct list) lists; /* by term */
+    VEC(struct family) families;
+    VEC(uint32_t) report_family;      /* by report */
+    VEC(uint32_t) stack_family;       /* by stack: the family of its latest report */
+    VEC(struct signature) signatures; /* by family: its terms by term_bit */
+    VEC(struct sum) sums;             /* by family; all zero between searches */
+    VEC(uint64_t) looked;             /* by family: the search that looked into it last */
+    VEC(struct step) steps;           /* since neighbours_keep */
+    struct scratch scratch;
+    uint64_t serial;  /* of the search */
+    float root[256];  /* square roots */
+    float norms[256]; /* similarity_norm */
+    size_t bytes;
+    struct neighbours_cost cost;
+};
+
+static inline const struct list *neighbours_list(const struct neighbours *n, uint32_t term)
+{
+    return term < n->lists.len && n->lists.at[term].count ? &n->lists.at[term] : NULL;
+}
+static inline uint32_t neighbours_stack_family(const struct neighbours *n, uint32_t stack)
+{
+    return stack < n->stack_family.len ? n->stack_family.at[stack] : NEIGHBOURS_NONE;
+}
+
+#endif
