@@ -195,13 +195,15 @@ static void note_place(struct plan *p, uint32_t field)
     p->in_other |= !in_stack;
 }
 
-/* In which lists of numbers the marked values can be. */
-static void find_places(struct plan *p)
+/* Where the slots look, and what they need. */
+static void survey_slots(struct plan *p)
 {
     for (uint32_t i = 0; i < p->slot_count; i++) {
         const struct slot *s = &p->slots[i];
         p->in_id |= s->scope == SCOPE_ID || s->scope == SCOPE_ALL;
         p->in_payload |= s->scope == SCOPE_PAYLOAD;
+        if (s->word_count > p->longest_phrase)
+            p->longest_phrase = s->word_count;
         if (s->scope == SCOPE_ALL)
             p->in_stack = p->in_other = true;
         if (s->scope != SCOPE_FIELD)
@@ -245,7 +247,7 @@ bool plan_make(struct plan *p, const struct collection *c, const struct lucene_q
     p->fields = lexicon_field_count(lx);
     if (!make_node(p, q, &p->root, e))
         return false;
-    find_places(p);
+    survey_slots(p);
     number_lengths(p);
-    return plan_mark_values(p, e);
+    return plan_mark_values(p, e) && (!p->in_id || plan_mark_ids(p, e));
 }

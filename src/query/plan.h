@@ -3,7 +3,8 @@
  *     tree of lucene.h ──► nodes: the same tree; a leaf names a slot
  *                          slots: what a leaf asks for, each once; while a report is looked at, a
  *                                 slot has a weight: how much of it is in the report
- *                          marks: for each value of the lexicon, what it adds to which slots
+ *                          marks: for each value of the lexicon and each database_id, what it adds
+ *                                 to which slots
  *
  * So every word is compared with the query once, however many reports hold it, and a report is
  * looked at by going through its list of numbers.
@@ -84,7 +85,9 @@ struct plan {
     bool in_id;              /* a slot looks at the database_id */
     bool in_payload;         /* a slot looks at payloads */
 
-    struct marks marks;
+    struct marks marks; /* by value */
+    struct marks ids;   /* by report: what its database_id means */
+    uint32_t longest_phrase;
     /* Lengths of fields in a report, in tokens; 0 is that of all text. Only when it is to score. */
     bool scored;
     uint32_t length_count;
@@ -102,5 +105,12 @@ MUST_CHECK bool plan_field_name(struct str name, struct arena *a, struct str *ou
 
 /* plan_marks.c: fills p->marks and p->length_of. */
 MUST_CHECK bool plan_mark_values(struct plan *p, struct err *e);
+/* plan_ids.c: fills p->ids. */
+MUST_CHECK bool plan_mark_ids(struct plan *p, struct err *e);
+
+static inline struct str plan_id(const struct plan *p, uint32_t report)
+{
+    return collection_name(p->collection, collection_report(p->collection, report).name);
+}
 
 #endif

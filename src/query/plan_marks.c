@@ -232,17 +232,13 @@ bool plan_mark_values(struct plan *p, struct err *e)
 {
     struct marking m = { .p = p, .err = e };
     bool scores_words = false;
-    size_t longest = 0;
     if (!marks_init(&p->marks, p->values, p->arena))
         return no_memory(e);
-    for (uint32_t i = 0; i < p->slot_count; i++) {
+    for (uint32_t i = 0; i < p->slot_count; i++)
         scores_words |= p->slots[i].type == SLOT_WORD && in_lexicon(&p->slots[i]);
-        if (p->slots[i].word_count > longest)
-            longest = p->slots[i].word_count;
-    }
     m.weight = arena_zalloc(p->arena, (p->slot_count + 1) * sizeof *m.weight);
     m.touched = arena_array(p->arena, p->slot_count + 1, sizeof *m.touched);
-    m.seats = arena_array(p->arena, longest + 1, sizeof *m.seats);
+    m.seats = arena_array(p->arena, p->longest_phrase, sizeof *m.seats);
     if (!m.weight || !m.touched || !m.seats)
         return no_memory(e);
     return mark_tokens(&m) && mark_terms(&m) && mark_all_values(&m) &&

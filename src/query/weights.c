@@ -2,20 +2,13 @@
  * over many reports spends its time. */
 #include "query/weights.h"
 
-#include "group/tokens.h"
-
-#include <assert.h>
-
-#define ID_TOKENS_MAX REPORT_ID_MAX /* a token is a byte at least */
+#include "query/words.h"
 
 bool weights_init(struct weights *w, const struct plan *p, const struct search_request *rq,
                   struct arena *scratch, bool measured, struct err *e)
 {
-    size_t longest = 0, slots = p->slot_count + 1;
+    size_t slots = p->slot_count + 1;
     struct arena *a = p->arena;
-    for (uint32_t i = 0; i < p->slot_count; i++)
-        if (p->slots[i].word_count > longest)
-            longest = p->slots[i].word_count;
     *w = (struct weights){ .plan = p, .rq = rq, .scratch = scratch };
     w->measured = measured && p->length_of;
     w->of = arena_zalloc(a, slots * sizeof *w->of);
@@ -24,10 +17,8 @@ bool weights_init(struct weights *w, const struct plan *p, const struct search_r
     w->stack_length = arena_zalloc(a, p->length_count * sizeof *w->stack_length);
     w->undo = arena_array(a, slots, sizeof *w->undo);
     w->entered = arena_zalloc(a, slots * sizeof *w->entered);
-    w->id = arena_array(a, ID_TOKENS_MAX, sizeof *w->id);
-    w->seats = arena_array(a, longest + 1, sizeof *w->seats);
-    if (w->of && w->touched && w->length && w->stack_length && w->undo && w->entered && w->id &&
-        w->seats)
+    w->seats = arena_array(a, p->longest_phrase, sizeof *w->seats);
+    if (w->of && w->touched && w->length && w->stack_length && w->undo && w->entered && w->seats)
         return true;
     return err_set(e, ERR_NOMEM, 0, "no memory for the search");
 }
@@ -60,16 +51,19 @@ static void add_weight(struct weights *w, uint32_t slot, float weight)
         *of = weight;
 }
 
+static void add_marks(struct weights *w, const struct marks *marks, uint32_t number)
+{
+    const struct mark *at, *end = marks_of(marks, number, &at);
+    for (; at < end; at++)
+        add_weight(w, at->slot, at->weight);
+}
+
 static void add_values(struct weights *w, struct values v)
 {
     const struct marks *marks = &w->plan->marks;
-    for (uint32_t i = 0; i < v.count; i++) {
-        if (!marks_has(marks, v.at[i]))
-            continue;
-        const struct mark *at, *end = marks_of(marks, v.at[i], &at);
-        for (; at < end; at++)
-            add_weight(w, at->slot, at->weight);
-    }
+    for (uint32_t i = 0; i < v.count; i++)
+        if (marks_has(marks, v.at[i]))
+            add_marks(w, marks, v.at[i]);
 }
 
 static void add_lengths(const struct weights *w, struct values v, uint32_t *length)
@@ -96,74 +90,6 @@ void weights_enter_stack(struct weights *w, uint32_t stack)
     }
 }
 
-/* Slots against tokens that are texts, not numbers. */
-
-/* Adds the places of the words of phrase `s` among tokens, which begin at `from`. */
-static size_t place_words(const struct weights *w, const struct slot *s,
-                          const struct placed_token *tokens, uint32_t count, uint32_t from,
-                          struct phrase_place *places, size_t n)
-{
-    for (uint32_t t = 0; t < count; t++) {
-        for (uint32_t i = 0; i < s->word_count; i++) {
-            if (str_eq(w->plan->slots[s->words[i]].match.text, tokens[t].text)) {
-                places[n++] = (struct phrase_place){ s->words[i], from + tokens[t].position };
-                break; /* the same word further on has the same number */
-            }
-        }
-    }
-    return n;
-}
-
-static float phrase_in_tokens(struct weights *w, const struct slot *s,
-                              const struct placed_token *tokens, uint32_t count,
-                              struct phrase_place *places)
-{
-    for (uint32_t i = 0; i < s->word_count; i++)
-        w->seats[i].word = s->words[i];
-    size_t found = place_words(w, s, tokens, count, 0, places, 0);
-    return phrase_frequency(w->seats, s->word_count, places, found, s->slop);
-}
-
-/* places: room for `count`. */
-static float weigh_tokens(struct weights *w, const struct slot *s,
-                          const struct placed_token *tokens, uint32_t count,
-                          struct phrase_place *places)
-{
-    float weight = 0;
-    if (s->type == SLOT_HAS)
-        return 1;
-    if (s->type == SLOT_PHRASE)
-        return phrase_in_tokens(w, s, tokens, count, places);
-    for (uint32_t t = 0; t < count; t++) {
-        float match = pattern_match(&s->match, tokens[t].text);
-        if (s->type == SLOT_WORD)
-            weight += match;
-        else if (match > weight)
-            weight = match;
-    }
-    return weight;
-}
-
-static void add_id(struct weights *w)
-{
-    const struct plan *p = w->plan;
-    struct phrase_place places[ID_TOKENS_MAX];
-    struct tokens t = tokens_of(collection_name(p->collection, w->seen.name));
-    w->id_count = 0;
-    while (w->id_count < ID_TOKENS_MAX && tokens_next(&t, &w->id[w->id_count].text)) {
-        w->id[w->id_count].position = w->id_count;
-        w->id_count++;
-    }
-    for (uint32_t i = 0; i < p->slot_count; i++) {
-        const struct slot *s = &p->slots[i];
-        if (s->scope != SCOPE_ID && (s->scope != SCOPE_ALL || s->far))
-            continue;
-        float weight = weigh_tokens(w, s, w->id, w->id_count, places);
-        if (weight > 0)
-            add_weight(w, i, weight);
-    }
-}
-
 void weights_enter_report(struct weights *w, uint32_t report)
 {
     leave_report(w);
@@ -175,12 +101,12 @@ void weights_enter_report(struct weights *w, uint32_t report)
     w->round++;
     if (w->plan->in_other)
         add_values(w, w->seen.other);
-    if (w->plan->in_id)
-        add_id(w);
+    if (w->plan->in_id && marks_has(&w->plan->ids, report))
+        add_marks(w, &w->plan->ids, report);
     if (w->measured) {
         memcpy(w->length, w->stack_length, w->plan->length_count * sizeof *w->length);
         add_lengths(w, w->seen.other, w->length);
-        w->length[0] += w->id_count;
+        w->length[0] += (uint32_t)words_count(plan_id(w->plan, report));
     }
 }
 
@@ -215,41 +141,32 @@ static bool is_of_field(const struct slot *s, struct str field)
     return str_eq(s->name, field);
 }
 
-static size_t count_words(struct str text)
-{
-    struct tokens t = tokens_of(text);
-    struct str word;
-    size_t n = 0;
-    while (tokens_next(&t, &word))
-        n++;
-    return n;
-}
-
-/* The tokens of a field with their places, and whether it is there at all. */
-static bool place_tokens(const struct slot *s, const struct report_text *texts, size_t text_count,
-                         struct arena *a, struct placed_token **out, uint32_t *count, bool *there)
+/* The words of a field, and whether it is there at all. */
+static bool cut_field(const struct slot *s, const struct report_text *texts, size_t text_count,
+                      struct arena *a, struct word **out, size_t *count, bool *there)
 {
     size_t room = 0;
-    uint32_t position = 0, n = 0;
+    uint32_t position = 0;
+    *count = 0;
     *there = false;
     for (size_t i = 0; i < text_count; i++)
         if (is_of_field(s, texts[i].field))
-            room += count_words(texts[i].text);
-    struct placed_token *tokens = arena_array(a, room + 1, sizeof *tokens);
-    if (!tokens)
-        return false;
-    for (size_t i = 0; i < text_count; i++) {
+            room += words_count(texts[i].text);
+    *out = arena_array(a, room, sizeof **out);
+    for (size_t i = 0; i < text_count && *out; i++) {
         if (!is_of_field(s, texts[i].field))
             continue;
-        struct tokens t = tokens_of(texts[i].text);
-        position += *there ? PHRASE_GAP : 0;
+        size_t n = words_cut(texts[i].text, position, *out + *count);
+        position += (uint32_t)n + PHRASE_GAP;
+        *count += n;
         *there = true;
-        while (n < room && tokens_next(&t, &tokens[n].text))
-            tokens[n++].position = position++;
     }
-    *out = tokens;
-    *count = n;
-    return true;
+    return *out != NULL;
+}
+
+static bool no_memory(const struct weights *w, struct err *e)
+{
+    return err_set(e, ERR_NOMEM, 0, "no memory for the words of report %u", w->report);
 }
 
 bool weights_read_payload(struct weights *w, struct err *e)
@@ -260,17 +177,17 @@ bool weights_read_payload(struct weights *w, struct err *e)
         return false;
     for (uint32_t i = 0; i < w->plan->slot_count; i++) {
         const struct slot *s = &w->plan->slots[i];
-        struct placed_token *tokens;
-        uint32_t count;
+        struct word *words;
+        size_t count;
         bool there;
         if (s->scope != SCOPE_PAYLOAD)
             continue;
-        if (!place_tokens(s, texts, text_count, w->scratch, &tokens, &count, &there))
-            return err_set(e, ERR_NOMEM, 0, "no memory for the words of report %u", w->report);
-        struct phrase_place *places = arena_array(w->scratch, count, sizeof *places);
-        if (!places)
-            return err_set(e, ERR_NOMEM, 0, "no memory for the words of report %u", w->report);
-        float weight = there ? weigh_tokens(w, s, tokens, count, places) : 0;
+        if (!cut_field(s, texts, text_count, w->scratch, &words, &count, &there))
+            return no_memory(w, e);
+        struct word_room room = { w->seats, arena_array(w->scratch, count, sizeof *room.places) };
+        if (!room.places)
+            return no_memory(w, e);
+        float weight = there ? words_weigh(w->plan, s, words, count, room) : 0;
         if (weight > 0)
             add_weight(w, i, weight);
     }
@@ -323,15 +240,18 @@ bool weights_far_phrase(struct weights *w, uint32_t slot, float *out, struct err
         w->seats[i].word = s->words[i];
     }
     struct values stack = collection_stack(w->plan->collection, w->seen.stack);
+    struct str id = plan_id(w->plan, w->report);
+    size_t id_count = words_count(id);
     arena_reset(w->scratch);
-    size_t room = count_tokens(lx, stack) + count_tokens(lx, w->seen.other) + ID_TOKENS_MAX;
+    size_t room = count_tokens(lx, stack) + count_tokens(lx, w->seen.other) + id_count;
     struct phrase_place *places = arena_array(w->scratch, room, sizeof *places);
-    if (!places)
-        return err_set(e, ERR_NOMEM, 0, "no memory for the words of report %u", w->report);
+    struct word *id_words = arena_array(w->scratch, id_count, sizeof *id_words);
+    if (!places || !id_words)
+        return no_memory(w, e);
     size_t n = place_values(w, s, stack, &position, places, 0);
     n = place_values(w, s, w->seen.other, &position, places, n);
     if (s->scope == SCOPE_ALL)
-        n = place_words(w, s, w->id, w->id_count, position, places, n);
+        n = words_place(w->plan, s, id_words, words_cut(id, position, id_words), places, n);
     *out = phrase_frequency(w->seats, s->word_count, places, n, s->slop);
     return true;
 }

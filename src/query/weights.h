@@ -18,12 +18,6 @@ struct weight_before {
     float weight;
 };
 
-/* A token of text that is not in the lexicon's values, and its place. */
-struct placed_token {
-    struct str text;
-    uint32_t position;
-};
-
 struct weights {
     const struct plan *plan;
     const struct search_request *rq;
@@ -42,8 +36,6 @@ struct weights {
     uint32_t undo_count, undo_touched;
     uint32_t *entered, round; /* of each slot: the last report that changed it */
 
-    struct placed_token *id; /* the tokens of the report's database_id */
-    uint32_t id_count;
     struct phrase_seat *seats; /* room for the longest phrase */
 };
 
