@@ -115,11 +115,11 @@ class Model:
         squares = {term: self.idf(term) ** 2 for term in query}
         return squares, 1.0 / math.sqrt(sum(squares.values())) if squares else 0.0
 
-    def parts(self, query, other, weights=None):
+    def parts(self, query, other, weights=None, min_match=MIN_MATCH):
         """What each term of the query gives to the score, before rounding: {term: value}."""
         squares, query_norm = weights or self.weights(query)
         matching = [term for term in query if term in other.tf]
-        if not query or len(matching) < max(1, len(query) * MIN_MATCH // 100):
+        if len(matching) < max(1, len(query) * min_match // 100):
             return {}
         factor = len(matching) / len(query) * query_norm
         return {term: factor * math.sqrt(other.tf[term]) * squares[term] * other.norms[term[0]]

@@ -4,6 +4,7 @@ import datetime
 
 import pytest
 
+import conftest
 import crashes
 from crashes import THRESHOLDS, report
 
@@ -25,7 +26,6 @@ def filled(tmp_path_factory):
     late    3 reports, 2015-01-04 to 2015-01-06, `two`
     small   1 report,  2015-01-10, `two`, word "pear"
     """
-    import conftest
     server = conftest.Server(tmp_path_factory.mktemp("buckets")).start()
     def put(bucket, number, project, day, **more):
         server.post(f"/{project}/reports", report(f"{bucket}:{number}", date=f"2015-01-{day:02}",

@@ -191,6 +191,17 @@ def test_the_same_again(server):
     assert count(server) == 1
 
 
+def test_the_same_again_with_another_date(server):
+    dated = report("dated")
+    server.post("/p/reports", dated)
+    server.post("/p/reports", {**dated, "date": "2016-11-03T21:14:02+02:00"}, 303)
+    server.post("/p/reports", {**dated, "date": "2016-11-03T19:14:03"}, 409)
+    # Without a date it has the time of its arrival, and is the same whenever it comes.
+    undated = {"database_id": "undated", "stacktrace": []}
+    first = server.post("/p/reports", undated).json()
+    assert server.post("/p/reports", undated, 303).json() == first
+
+
 def test_conflict(server):
     server.post("/one/reports", report("x", Package="p 1"))
     for path in ("/one/reports", "/two/reports"):
@@ -348,9 +359,9 @@ def test_explain(warm):
     assert sum(t["value"] for t in body["explanation"]) == pytest.approx(score, rel=1e-6)
     values = [t["value"] for t in body["explanation"]]
     assert values == sorted(values, reverse=True)
-    assert {"stacktrace.function"} == {t["field"] for t in body["explanation"]}
+    assert {"stacktrace.function", "project"} == {t["field"] for t in body["explanation"]}
     assert "Foo" in {t["term"] for t in body["explanation"]}
-    body = warm.post("/p/reports?explain=true", report("y", ["nothingLikeIt"])).json()
+    body = warm.post("/reports?explain=true", report("y", ["nothingLikeIt"], project="elsewhere")).json()
     assert body["explanation"] == []
     body = warm.post("/p/reports/dry-run?explain=true", report("z", crashes.stack("Foo")), 200).json()
     assert body["explanation"]
