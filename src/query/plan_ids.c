@@ -36,7 +36,6 @@ static bool begin(struct ids *ids, struct plan *p)
         if (!looks_at_ids(s))
             continue;
         ids->slots[ids->slot_count++] = i;
-        words_only &= s->type == SLOT_WORD || s->type == SLOT_PHRASE;
         if (s->type == SLOT_WORD && ids->sought_count < SOUGHT_MAX)
             ids->sought[ids->sought_count++] = s->match.text;
         else

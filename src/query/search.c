@@ -16,6 +16,7 @@ struct search {
     struct weights weights;
     struct arena *arena, *scratch;
     uint64_t *matching, *doubtful;
+    bool stacks_decide; /* a report whose stack weighs nothing cannot match */
     /* The reports of each stack, as a list; used when the plan looks into stacks. */
     uint32_t *first_of_stack, *next_report;
     struct hits *hits; /* NULL: only which ones match */
@@ -84,6 +85,8 @@ static bool each_report(struct search *s, bool (*wanted)(const struct search *s,
         uint32_t r = s->first_of_stack[stack];
         if (r != COLLECTION_NONE)
             weights_enter_stack(&s->weights, stack);
+        if (s->stacks_decide && s->weights.touched_count == 0)
+            continue;
         for (; r != COLLECTION_NONE; r = s->next_report[r]) {
             weights_enter_report(&s->weights, r);
             if (!look(s, r))
@@ -133,6 +136,28 @@ static bool has_words(const struct plan *p)
     return false;
 }
 
+static bool asks_for_dates(const struct node *n)
+{
+    bool asks = n->type == NODE_DATE || n->type == NODE_DATE_TEXT;
+    for (const struct node *c = n->first; c && !asks; c = c->next)
+        asks = asks_for_dates(c);
+    return asks;
+}
+
+/* Whether only stacks count, and one that weighs nothing, as all do before the first is entered, is
+ * no match. */
+static bool find_whether_stacks_decide(struct search *s)
+{
+    const struct plan *p = &s->plan;
+    enum verdict verdict;
+    if (!p->in_stack || p->in_other || p->in_id || p->in_payload || asks_for_dates(p->root))
+        return true;
+    if (!weigh(&s->weights, p->root, &verdict, NULL, s->err))
+        return false;
+    s->stacks_decide = verdict == VERDICT_NO;
+    return true;
+}
+
 static bool first_round(struct search *s)
 {
     const struct plan *p = &s->plan;
@@ -142,7 +167,8 @@ static bool first_round(struct search *s)
         if (!s->first_of_stack || !s->next_report)
             return no_memory(s);
     }
-    if (!weights_init(&s->weights, p, s->rq, s->scratch, false, s->err))
+    if (!weights_init(&s->weights, p, s->rq, s->scratch, false, s->err) ||
+        !find_whether_stacks_decide(s))
         return false;
     return each_report(s, p->scored && has_words(p) ? wants_all : wants_asked_for, look_first);
 }

@@ -354,7 +354,7 @@ static void check_collection(uint32_t first_seed)
 static void test_random(void **state)
 {
     (void)state;
-    for (uint32_t i = 1; i <= 60; i++)
+    for (uint32_t i = 1; i <= 150; i++)
         check_collection(i * 7919);
 }
 
