@@ -23,7 +23,8 @@ size_t words_count(struct str text);
 /* Cuts a text up, positions from `position` on; the number of words. words: room for all. */
 size_t words_cut(struct str text, uint32_t position, struct word *words);
 
-/* Adds the places of the words of phrase `s`, as numbers of slots, to n places; how many it are. */
+/* Adds the places of the words of phrase `s`, as numbers of slots, to the n that are there; how
+ * many there are then. */
 size_t words_place(const struct plan *p, const struct slot *s, const struct word *words,
                    size_t count, struct phrase_place *places, size_t n);
 

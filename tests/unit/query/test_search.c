@@ -20,8 +20,8 @@ static const char *const reports[] = {
     "{\"database_id\":\"moz:4\",\"project\":\"Firefox\",\"date\":\"2017-03-10T10:00:00.250\","
     "\"Package\":\"xul\",\"os\":{\"name\":\"Windows\"},\"a.b\":{\"c:d\":\"colon\"},"
     "\"stacktrace\":[]}",
-    "{\"database_id\":\"e5\",\"project\":\"Firefox\",\"date\":\"2017-03-10T10:00:00.250\","
-    "\"empty\":\"\",\"z\":\"\xc3\x89t\xc3\xa9\"}",
+    ("{\"database_id\":\"e5\",\"project\":\"Firefox\",\"date\":\"2017-03-10T10:00:00.250\","
+    "\"empty\":\"\",\"z\":\"\xc3\x89t\xc3\xa9\"}"),
 };
 
 /* Which reports, by the last digit of their names, in order of their numbers. */
