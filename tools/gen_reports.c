@@ -51,11 +51,11 @@ static const char *const words[] = {
     "run",    "plan",  "row",    "request", "reply",  "layout", "menu",   "theme",  "codec",
 };
 static const char *const libraries[] = {
-    "libc.so.6",           "libglib-2.0.so.0",   "libgobject-2.0.so.0",     "libgtk-3.so.0",
-    "libgdk-3.so.0",       "libQt5Core.so.5",    "libQt5Gui.so.5",          "libX11.so.6",
-    "libcairo.so.2",       "libpango-1.0.so.0",  "libsqlite3.so.0",         "libxml2.so.2",
-    "libssl.so.3",         "libcurl.so.4",       "libpython3.11.so.1.0",    "libavcodec.so.59",
-    "libQt5Widgets.so.5",  "libnss3.so",         "libwebkit2gtk-4.0.so.37",
+    "libc.so.6",          "libglib-2.0.so.0",  "libgobject-2.0.so.0",     "libgtk-3.so.0",
+    "libgdk-3.so.0",      "libQt5Core.so.5",   "libQt5Gui.so.5",          "libX11.so.6",
+    "libcairo.so.2",      "libpango-1.0.so.0", "libsqlite3.so.0",         "libxml2.so.2",
+    "libssl.so.3",        "libcurl.so.4",      "libpython3.11.so.1.0",    "libavcodec.so.59",
+    "libQt5Widgets.so.5", "libnss3.so",        "libwebkit2gtk-4.0.so.37",
 };
 /* Bottoms of stacks; the last NULL ends one. */
 static const char *const tails[][8] = {
@@ -332,8 +332,8 @@ static void write_report(struct bugs *bugs, uint32_t which, uint64_t second)
     uint32_t year = 18 + below(s, 7);
     printf("\"os\":\"Ubuntu %u.%s\",", year, below(s, 2) ? "04" : "10");
     uint32_t minor = below(s, 12), patch = below(s, 4), build = below(s, 3);
-    printf("\"Package\":\"app-%u %u.%u-%uubuntu%u\",\"ExecutablePath\":\"/usr/bin/app-%u\",", b->app,
-           1 + which % 4, minor, patch, build, b->app);
+    printf("\"Package\":\"app-%u %u.%u-%uubuntu%u\",\"ExecutablePath\":\"/usr/bin/app-%u\",",
+           b->app, 1 + which % 4, minor, patch, build, b->app);
     printf("\"Title\":\"app-%u crashed with %s in %s()\",\"stacktrace\":[", b->app,
            b->signal == 11 ? "SIGSEGV" : "SIGABRT", first.name);
     write_stack(s, b, chosen, count);

@@ -16,5 +16,9 @@ uint32_t bench_percentile(struct bench_times *t, double p);
 /* Resident memory of this process in bytes; 0 when the system does not tell. */
 uint64_t bench_rss_bytes(void);
 int64_t bench_clock_ns(void); /* monotonic */
+/* The processor's time that the calling thread has had: what is left when others use the machine,
+ * but for colder caches. */
+int64_t bench_thread_ns(void);
+int64_t bench_process_ns(void); /* of all threads of this process */
 
 #endif
