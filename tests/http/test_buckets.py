@@ -1,6 +1,7 @@
 """Lists of buckets at a threshold, and the reports of one bucket."""
 
 import datetime
+from unittest.mock import ANY as ANYTHING
 
 import pytest
 
@@ -66,6 +67,25 @@ def reports_of_bucket(bucket):
     return [r["database_id"] for r in bucket["top_reports"]]
 
 
+def test_the_example_of_the_documentation(server):
+    """Its bucket was first seen two days before `since`: what the filters keep out does not count."""
+    bucket = "c29a81a0-5a53-4ba0-8123-5e96685a5895"
+    def seen(i, date):
+        return report(f"{bucket[:-4]}{i:04}", date=date, force_bucket=bucket)
+    server.post("/alan_parsons/reports", seen(0, "2016-02-27T14:32:08Z"))
+    server.post("/alan_parsons/reports", [seen(i, f"2016-03-01T{i % 24:02}:00:00")
+                                          for i in range(1, 254)])
+    assert server.get("/alan_parsons/buckets/4.0?since=2016-02-29").json() == {
+        "since": "2016-02-29T00:00:00", "until": None, "threshold": "4.0", "q": None,
+        "top_buckets": [{
+            "id": bucket, "project": "alan_parsons", "threshold": "4.0",
+            "href": f"{server.url}/alan_parsons/buckets/4.0/{bucket}", "total": 253,
+            "first_seen": "2016-03-01T00:00:00", "last_seen": "2016-03-01T23:00:00",
+            "top_reports": [ANYTHING] * 3}]}
+    page = server.get(f"/alan_parsons/buckets/4.0/{bucket}").json()
+    assert page["total"] == 254 and page["first_seen"] == "2016-02-27T14:32:08"
+
+
 def test_list_of_a_project(filled):
     page = filled.get("/two/buckets/4.0?since=2014")
     assert [(b["id"], b["total"]) for b in page.json()["top_buckets"]] == [
@@ -112,7 +132,7 @@ def test_filters(filled, query, expected):
 
 
 def test_since_defaults_to_three_days_ago(server):
-    now = datetime.datetime.utcnow()
+    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
     for hours in (1, 71, 73):
         date = (now - datetime.timedelta(hours=hours)).isoformat()
         server.post("/p/reports", report(f"{hours}h", date=date, force_bucket="b"))
