@@ -187,7 +187,7 @@ bool engine_open(struct engine **out, const struct engine_config *config, struct
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
         en->config.workers = cores > 0 ? (size_t)cores : 1;
     }
-    if (!open_parts(en, e))
+    if (!shorthand_init(&en->shorthand, &en->config.grouping, e) || !open_parts(en, e))
         return false;
     *out = en;
     en = NULL;
@@ -215,6 +215,7 @@ void engine_close(struct engine *en)
     queue_free(en->inbox);
     queue_free(en->ready);
     pthread_mutex_destroy(&en->view_mu);
+    shorthand_done(&en->shorthand);
     free(en->workers);
     free(en);
 }

@@ -18,7 +18,7 @@ struct engine;
 
 struct engine_config {
     const char *data_dir;
-    struct bucket_index_config grouping;
+    struct bucket_index_config grouping; /* its lists stay borrowed until engine_close */
     /* Threads that parse; 0: one a core. With one, reports are committed in the order in which they
      * were submitted; with more, in the order in which they were ready. */
     size_t workers;

@@ -7,6 +7,7 @@
 
 #include "base/queue.h"
 #include "engine/engine.h"
+#include "engine/shorthand.h"
 #include "store/store.h"
 
 #include <pthread.h>
@@ -52,6 +53,7 @@ struct engine {
     /* The writer's alone: so that a full disk does not fill the log. */
     int64_t failure_logged_us;
     size_t failures; /* batches since the last good one */
+    struct shorthand shorthand;
 
     /* Guards current and every view's users; held for a few instructions only. The writer alone
      * changes current, and so may read it without. */

@@ -22,7 +22,7 @@ struct batch {
     uint32_t base; /* reports that were there before */
     VEC(struct item *) added;
     struct idmap by_id;    /* from database_id to the place in `added` */
-    struct arena *scratch; /* for one report read back from the store */
+    struct arena *scratch; /* for one report read back from the store; then for shorthands */
 };
 
 MUST_CHECK bool batch_init(struct batch *b, struct engine *en, struct err *e);

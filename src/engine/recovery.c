@@ -1,14 +1,15 @@
 /* recovery.c - builds the index from the store at start, in the order of commit and with the
  * buckets as they were decided.
  *
- *     scanner ──► chunk of rows ──► parsers: unpack, parse ──┐
+ *     scanner ──► chunk of rows ──► parsers: unpack, parse ──┐   (only what has no shorthand)
  *        │                                                   ▼
  *        └──────── the same chunks, in their order ───► adder (the caller): index
  *        ▲                                                   │
  *        └────────────────── emptied chunks ◄────────────────┘
  *
- * Parsing costs most and runs on all cores; adding is one thread's. Chunks go round, so memory is
- * bounded by their number. */
+ * Parsing costs most and runs on all cores; adding is one thread's. Reports with a shorthand need
+ * no parsing; should the adder find that it cannot read one, it parses that report itself, and the
+ * parsers do so for all that follow. Chunks go round, so memory is bounded by their number. */
 #include "engine/inside.h"
 
 #include "base/log.h"
@@ -28,6 +29,7 @@
 struct recovered {
     struct stored_report row; /* its strings are the arena's */
     struct report report;
+    bool parsed; /* report is made from the payload, as far as it goes */
     bool broken; /* the payload does not parse; err says why */
     struct err err;
 };
@@ -44,6 +46,7 @@ struct recovery {
     /* Chunks belong to whoever took them out of a queue; while they are parsed, to the parser,
      * although the adder has them already: it waits for `parsed`. */
     struct queue *empty, *to_parse, *in_order;
+    _Atomic bool no_shorthands; /* a hint: set by the adder, read by the parsers */
     pthread_mutex_t mu;
     pthread_cond_t some_parsed;
 
@@ -71,7 +74,9 @@ static bool row_copy(struct stored_report *row, size_t thresholds, struct arena 
 {
     struct str *buckets = arena_array(a, thresholds, sizeof *buckets);
     bool ok = buckets && arena_str(a, row->database_id, &row->database_id) &&
-              arena_str(a, row->project, &row->project) && arena_str(a, row->packed, &row->packed);
+              arena_str(a, row->project, &row->project) &&
+              arena_str(a, row->shorthand, &row->shorthand) &&
+              arena_str(a, row->packed, &row->packed);
     for (size_t t = 0; t < thresholds && ok; t++) {
         if (t > 0 && str_eq(row->buckets[t], row->buckets[t - 1]))
             buckets[t] = buckets[t - 1];
@@ -122,11 +127,7 @@ static void parse_one(struct recovered *item, struct arena *a)
                    !process_parse(&item->report, payload, a, &item->err);
     if (item->broken)
         item->report = (struct report){ 0 };
-    /* What was decided at commit stands, whatever the payload says. */
-    item->report.database_id = row->database_id;
-    item->report.project = row->project;
-    item->report.date_ms = row->date_ms;
-    item->report.has_date = true;
+    item->parsed = true;
 }
 
 static void *parser_run(void *arg)
@@ -136,7 +137,9 @@ static void *parser_run(void *arg)
     while (queue_take(r->to_parse, &taken, 1) > 0) {
         struct chunk *c = taken;
         for (size_t i = 0; i < c->count; i++)
-            parse_one(&c->items[i], c->arena);
+            if (c->items[i].row.shorthand.len == 0 ||
+                atomic_load_explicit(&r->no_shorthands, memory_order_relaxed))
+                parse_one(&c->items[i], c->arena);
         pthread_mutex_lock(&r->mu);
         c->parsed = true;
         pthread_cond_signal(&r->some_parsed); /* only the adder waits for it */
@@ -166,20 +169,52 @@ static void log_progress(struct recovery *r)
              r->total, rate, rate > 0 ? (double)(r->total - added) / rate : 0.0);
 }
 
-static bool add_one(struct recovery *r, const struct recovered *item, struct err *e)
+/* Makes item->report from the shorthand, or else from the payload. known: see
+ * bucket_index_restore. */
+static void make_report(struct recovery *r, struct recovered *item, struct arena *a,
+                        const uint32_t **known)
+{
+    struct shorthand *sh = &r->engine->shorthand;
+    const struct stored_report *row = &item->row;
+    struct shorthand_texts t;
+    *known = NULL;
+    if (row->shorthand.len > 0 &&
+        shorthand_read(sh, r->engine->current->shown.collection, row->shorthand, a, &t)) {
+        item->report = (struct report){ .texts = t.texts, .text_count = t.count };
+        *known = t.known;
+    } else {
+        shorthand_reset(sh); /* a report without one breaks the chain, too */
+        atomic_store_explicit(&r->no_shorthands, true, memory_order_relaxed);
+        if (!item->parsed)
+            parse_one(item, a);
+        if (item->broken)
+            log_broken(r, item);
+    }
+    /* What was decided at commit stands, whatever the payload says. */
+    item->report.database_id = row->database_id;
+    item->report.project = row->project;
+    item->report.date_ms = row->date_ms;
+    item->report.has_date = true;
+}
+
+static bool add_one(struct recovery *r, struct recovered *item, struct arena *a, struct err *e)
 {
     struct bucket_index *ix = r->engine->current->index;
     const struct stored_report *row = &item->row;
-    struct placement p = { .top_match = row->top_match, .score = row->score };
-    if (item->broken)
-        log_broken(r, item);
-    return bucket_index_add(ix, &item->report, &p, row->buckets, e);
+    const struct placement p = { .top_match = row->top_match, .score = row->score };
+    const uint32_t *known;
+    make_report(r, item, a, &known);
+    if (!bucket_index_restore(ix, &item->report, known, &p, row->buckets, e))
+        return false;
+    if (known && !shorthand_learn(&r->engine->shorthand, bucket_index_collection(ix), row->number))
+        return err_set(e, ERR_NOMEM, 0, "no memory for shorthands");
+    return true;
 }
 
 static bool add_chunk(struct recovery *r, struct chunk *c, struct err *e)
 {
     for (size_t i = 0; i < c->count; i++)
-        if (!add_one(r, &c->items[i], e))
+        if (!add_one(r, &c->items[i], c->arena, e))
             return err_prefix(e, "report %u: ", c->items[i].row.number);
     bucket_index_publish(r->engine->current->index);
     log_progress(r);

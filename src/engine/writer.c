@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #define FAILURE_LOG_US 10000000
+#define SHORTHAND_MAX ((size_t)1 << 30) /* as long as a payload can be */
 
 /* One round over the jobs. False when one failed after something of it was added to the index: it
  * is marked, the index taken back, and the others must be looked at again, since they may have
@@ -43,6 +44,28 @@ static bool batch_prepare(struct batch *b, struct engine_job **jobs, size_t coun
     return true;
 }
 
+static bool write_shorthand(struct batch *b, uint32_t number, struct buf *buf, struct str *out,
+                            struct err *e)
+{
+    buf_reset(buf);
+    if (!shorthand_write(&b->engine->shorthand, b->collection, number, buf) || !buf_ok(buf) ||
+        !arena_str(b->scratch, buf_view(buf), out))
+        return err_set(e, ERR_NOMEM, 0, "shorthand of a report");
+    return true;
+}
+
+static bool write_shorthands(struct batch *b, struct stored_report *rows, struct err *e)
+{
+    struct buf buf;
+    bool ok = true;
+    buf_init(&buf, SHORTHAND_MAX);
+    arena_reset(b->scratch);
+    for (size_t i = 0; i < b->added.len && ok; i++)
+        ok = write_shorthand(b, rows[i].number, &buf, &rows[i].shorthand, e);
+    buf_done(&buf);
+    return ok;
+}
+
 static bool batch_store(struct batch *b, struct err *e)
 {
     if (b->added.len == 0)
@@ -68,7 +91,7 @@ static bool batch_store(struct batch *b, struct err *e)
         memcpy(rows[i].content_hash, item->report.content_hash, sizeof rows[i].content_hash);
     }
     int64_t began_us = metric_clock_us();
-    bool ok = store_write(b->engine->store, rows, b->added.len, e);
+    bool ok = write_shorthands(b, rows, e) && store_write(b->engine->store, rows, b->added.len, e);
     metric_observe_us(&measures.store, metric_clock_us() - began_us);
     free(rows);
     return ok;
@@ -133,10 +156,12 @@ static void commit(struct engine *en, struct engine_job **jobs, size_t count)
     } else {
         if (batch_prepare(&b, jobs, count, &e) && batch_store(&b, &e)) {
             bucket_index_publish(b.index);
+            shorthand_keep(&en->shorthand);
             if (b.added.len > 0)
                 batch_stored(&b);
         } else {
             bucket_index_undo(b.index);
+            shorthand_undo(&en->shorthand);
             batch_failed(en, jobs, count, &e);
         }
         measures_search(bucket_index_cost(b.index));
@@ -152,6 +177,7 @@ static void delete_all(struct engine *en, struct engine_job *job)
     job->ok = next && store_delete_all(en->store, &job->err);
     if (job->ok) {
         view_replace(en, next);
+        shorthand_reset(&en->shorthand);
         log_line(LOG_WARN, "all_reports_deleted", "by=api");
     } else {
         log_line(LOG_ERROR, "delete_failed", "reason=%s", log_str(str_from_c(job->err.msg)));

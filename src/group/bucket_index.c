@@ -205,13 +205,12 @@ static void count_terms(struct bucket_index *ix)
     }
 }
 
-bool bucket_index_add(struct bucket_index *ix, const struct report *r, const struct placement *p,
-                      const struct str *buckets, struct err *e)
+/* Adds the report that was looked up last. */
+static bool add_looked_up(struct bucket_index *ix, const struct report *r,
+                          const struct placement *p, const struct str *buckets, struct err *e)
 {
     uint32_t names[COLLECTION_THRESHOLDS_MAX];
     uint32_t number = collection_added(ix->collection);
-    if (!is_looked_up(ix, r) && !look_up(ix, r, e))
-        return false;
     ix->looked_up.texts = NULL;
     if (!bucket_names(ix, r, p, buckets, names, e) ||
         !collection_add(ix->collection, r, &ix->lookup, p->top_match, p->score, names, e))
@@ -222,6 +221,19 @@ bool bucket_index_add(struct bucket_index *ix, const struct report *r, const str
     }
     count_terms(ix);
     return true;
+}
+
+bool bucket_index_add(struct bucket_index *ix, const struct report *r, const struct placement *p,
+                      const struct str *buckets, struct err *e)
+{
+    return (is_looked_up(ix, r) || look_up(ix, r, e)) && add_looked_up(ix, r, p, buckets, e);
+}
+
+bool bucket_index_restore(struct bucket_index *ix, const struct report *r, const uint32_t *known,
+                          const struct placement *p, const struct str *buckets, struct err *e)
+{
+    return collection_lookup_known(ix->collection, r, known, &ix->lookup, e) &&
+           add_looked_up(ix, r, p, buckets, e);
 }
 
 uint32_t bucket_index_added(const struct bucket_index *ix)

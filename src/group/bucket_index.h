@@ -58,6 +58,11 @@ MUST_CHECK bool bucket_index_place(struct bucket_index *ix, const struct report 
 MUST_CHECK bool bucket_index_add(struct bucket_index *ix, const struct report *r,
                                  const struct placement *p, const struct str *buckets,
                                  struct err *e);
+/* The same at start, for a report whose values are known: known[i] is the lexicon's number of
+ * r->texts[i], or COLLECTION_NONE to have it looked for. */
+MUST_CHECK bool bucket_index_restore(struct bucket_index *ix, const struct report *r,
+                                     const uint32_t *known, const struct placement *p,
+                                     const struct str *buckets, struct err *e);
 uint32_t bucket_index_added(const struct bucket_index *ix); /* published or not */
 void bucket_index_publish(struct bucket_index *ix);         /* readers see all that was added */
 void bucket_index_undo(struct bucket_index *ix);            /* takes back what is not published */

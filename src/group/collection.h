@@ -93,6 +93,11 @@ void collection_lookup_done(struct collection_lookup *l);
  * report must have its project. ERR_NOMEM. */
 MUST_CHECK bool collection_lookup(const struct collection *c, const struct report *r,
                                   struct collection_lookup *l, struct err *e);
+/* The same when the caller knows the values: known[i] is the number of r->texts[i], or
+ * COLLECTION_NONE to have it looked for. */
+MUST_CHECK bool collection_lookup_known(const struct collection *c, const struct report *r,
+                                        const uint32_t *known, struct collection_lookup *l,
+                                        struct err *e);
 
 /* The number of a name, for buckets; made when it is new. COLLECTION_NONE with *e: ERR_NOMEM. */
 uint32_t collection_add_name(struct collection *c, struct str name, struct err *e);

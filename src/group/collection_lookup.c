@@ -41,6 +41,13 @@ static bool lookup_text(const struct lexicon *lx, struct collection_lookup *l, s
     return in_stack ? VEC_PUSH(&l->stack, v) : VEC_PUSH(&l->other, v);
 }
 
+static bool lookup_known(const struct lexicon *lx, struct collection_lookup *l, uint32_t value)
+{
+    struct sought_value v = { .field = lexicon_value(lx, value)->field, .value = value };
+    const struct lexicon_field *f = lexicon_field(lx, v.field);
+    return f->in_stack ? VEC_PUSH(&l->stack, v) : VEC_PUSH(&l->other, v);
+}
+
 /* Numbers of the values, as far as they are known; false: one is not. */
 static bool known_numbers(const struct sought_value *v, size_t count, uint32_t *out)
 {
@@ -55,12 +62,22 @@ static bool known_numbers(const struct sought_value *v, size_t count, uint32_t *
 bool collection_lookup(const struct collection *c, const struct report *r,
                        struct collection_lookup *l, struct err *e)
 {
+    return collection_lookup_known(c, r, NULL, l, e);
+}
+
+bool collection_lookup_known(const struct collection *c, const struct report *r,
+                             const uint32_t *known, struct collection_lookup *l, struct err *e)
+{
     const struct lexicon *lx = collection_lexicon(c);
     l->stack.len = l->other.len = l->numbers.len = 0;
     l->stack_number = COLLECTION_NONE;
-    for (size_t i = 0; i < r->text_count; i++)
-        if (!lookup_text(lx, l, r->texts[i].field, r->texts[i].text))
+    for (size_t i = 0; i < r->text_count; i++) {
+        bool ok = known && known[i] != COLLECTION_NONE
+                      ? lookup_known(lx, l, known[i])
+                      : lookup_text(lx, l, r->texts[i].field, r->texts[i].text);
+        if (!ok)
             return err_set(e, ERR_NOMEM, 0, "no memory for a report of %zu texts", r->text_count);
+    }
     if (!lookup_text(lx, l, STR("project"), r->project) ||
         !VEC_RESERVE(&l->numbers, l->stack.len + l->other.len))
         return err_set(e, ERR_NOMEM, 0, "no memory for a report of %zu texts", r->text_count);

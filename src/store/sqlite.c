@@ -4,7 +4,7 @@
  *                database_id, project -> projects.number, date_ms, received_ms, has_date,
  *                top_match (NULL: none), score,
  *                buckets (see bucket_names.h), content_hash (32 bytes),
- *                payload (one zstd frame, see pack.c)
+ *                shorthand (the engine's), payload (one zstd frame, see pack.c)
  *     projects   number, name
  *     settings   name, value: "thresholds" -> "1,2,3"
  *
@@ -37,14 +37,16 @@
 static const char *const sql_text[SQL_STATEMENTS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
-    [SQL_INSERT] = "INSERT INTO reports VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+    [SQL_INSERT] = "INSERT INTO reports VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)",
     [SQL_DELETE_ALL] = "DELETE FROM reports",
     [SQL_NEXT_NUMBER] = "SELECT ifnull(max(number) + 1, 0) FROM reports",
     [SQL_READ] = "SELECT r.number, r.database_id, p.name, r.date_ms, r.received_ms, r.has_date,"
-                 " r.top_match, r.score, r.buckets, r.content_hash, r.payload"
+                 " r.top_match, r.score, r.buckets, r.content_hash, r.shorthand,"
+                 " r.payload"
                  " FROM reports r LEFT JOIN projects p ON p.number = r.project WHERE r.number = ?1",
     [SQL_SCAN] = "SELECT r.number, r.database_id, p.name, r.date_ms, r.received_ms, r.has_date,"
-                 " r.top_match, r.score, r.buckets, r.content_hash, r.payload"
+                 " r.top_match, r.score, r.buckets, r.content_hash, r.shorthand,"
+                 " r.payload"
                  " FROM reports r LEFT JOIN projects p ON p.number = r.project"
                  " WHERE r.number >= ?1 ORDER BY r.number",
     [SQL_PROJECT_ADD] = "INSERT INTO projects(name) VALUES (?1) ON CONFLICT DO NOTHING",
@@ -59,7 +61,7 @@ static const char schema[] =
     " number INTEGER PRIMARY KEY, database_id TEXT NOT NULL, project INTEGER NOT NULL,"
     " date_ms INTEGER NOT NULL, received_ms INTEGER NOT NULL, has_date INTEGER NOT NULL,"
     " top_match INTEGER, score REAL NOT NULL, buckets BLOB NOT NULL, content_hash BLOB NOT NULL,"
-    " payload BLOB NOT NULL) STRICT;"
+    " shorthand BLOB NOT NULL, payload BLOB NOT NULL) STRICT;"
     "CREATE TABLE projects(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;"
     "CREATE TABLE settings(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;";
 

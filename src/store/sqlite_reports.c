@@ -23,6 +23,7 @@ enum column {
     COLUMN_SCORE,
     COLUMN_BUCKETS,
     COLUMN_CONTENT_HASH,
+    COLUMN_SHORTHAND,
     COLUMN_PAYLOAD
 };
 
@@ -90,6 +91,7 @@ static bool insert(struct connection *c, const struct stored_report *r, sqlite3_
     sqlite3_bind_double(st, 1 + COLUMN_SCORE, (double)r->score);
     bind_blob(st, 1 + COLUMN_BUCKETS, buckets);
     bind_blob(st, 1 + COLUMN_CONTENT_HASH, hash);
+    bind_blob(st, 1 + COLUMN_SHORTHAND, r->shorthand);
     bind_blob(st, 1 + COLUMN_PAYLOAD, r->packed);
     return connection_run(c, SQL_INSERT, e);
 }
@@ -203,6 +205,7 @@ static bool row_read(sqlite3_stmt *st, struct stored_report *out, struct str *na
         .score = (float)sqlite3_column_double(st, COLUMN_SCORE),
         .buckets = names,
         .bucket_count = bucket_count,
+        .shorthand = column_str(st, COLUMN_SHORTHAND),
         .packed = column_str(st, COLUMN_PAYLOAD),
     };
     if (out->database_id.len == 0)
@@ -227,8 +230,8 @@ static bool row_read(sqlite3_stmt *st, struct stored_report *out, struct str *na
 /* Makes what *r borrows from the row the arena's. */
 static bool row_keep(struct stored_report *r, struct str *names, struct arena *a, struct err *e)
 {
-    bool ok =
-        arena_str(a, r->database_id, &r->database_id) && arena_str(a, r->project, &r->project);
+    bool ok = arena_str(a, r->database_id, &r->database_id) &&
+              arena_str(a, r->project, &r->project) && arena_str(a, r->shorthand, &r->shorthand);
     for (size_t i = 0; i < r->bucket_count && ok; i++)
         ok = arena_str(a, names[i], &names[i]);
     if (!ok)

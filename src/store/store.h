@@ -29,9 +29,10 @@ struct stored_report {
     const struct str *buckets; /* names, one for each threshold of the collection */
     size_t bucket_count;
     uint8_t content_hash[STORE_CONTENT_HASH_BYTES];
-    bool has_date;      /* whether the sender gave the date */
-    struct str payload; /* as it came; compressed only inside the store */
-    struct str packed;  /* on writing: what store_pack made of payload */
+    bool has_date;        /* whether the sender gave the date */
+    struct str shorthand; /* the engine's, kept as it is; may be empty */
+    struct str payload;   /* as it came; compressed only inside the store */
+    struct str packed;    /* on writing: what store_pack made of payload */
 };
 
 /* What the whole collection was grouped with; a store is opened only with the same. */

@@ -105,6 +105,8 @@ static struct stored_report make(struct place *p, uint32_t n, size_t payload_byt
     names[2] = n % 5 ? STR("another") : r.database_id;
     r.buckets = names;
     memset(r.content_hash, (int)(n & 0xff), sizeof r.content_hash);
+    if (n % 4)
+        assert_true(arena_printf(p->arena, &r.shorthand, "short%c%u", 0, n));
     OK(store_pack(r.payload, p->arena, &r.packed, &e));
     return r;
 }
@@ -138,6 +140,7 @@ static void assert_same(const struct stored_report *got, const struct stored_rep
     assert_int_equal(got->bucket_count, want->bucket_count);
     for (size_t i = 0; i < want->bucket_count; i++)
         assert_str(got->buckets[i], want->buckets[i]);
+    assert_str(got->shorthand, want->shorthand);
     assert_memory_equal(got->content_hash, want->content_hash, STORE_CONTENT_HASH_BYTES);
 }
 

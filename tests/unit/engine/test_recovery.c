@@ -5,6 +5,7 @@
 #include "store/store.h"
 
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -259,6 +260,80 @@ static void twice_in_store(void **state)
     assert_null(p->engine);
 }
 
+static void sql(struct place *p, const char *text)
+{
+    char path[100], *why = NULL;
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/crumple.db", p->dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    if (sqlite3_exec(db, text, NULL, NULL, &why) != SQLITE_OK)
+        fail_msg("%s: %s", text, why);
+    sqlite3_close(db);
+}
+
+/* Whatever has become of the shorthands, the index is what it was, and goes on from there. */
+static void shorthands_decide_nothing(void **state)
+{
+    static const struct {
+        const char *name, *sql;
+    } cases[] = {
+        { "as they were", "SELECT 1" },
+        { "one gone", "UPDATE reports SET shorthand = x'' WHERE number = 50" },
+        { "cut off", "UPDATE reports SET shorthand = substr(shorthand, 1, length(shorthand) - 1)"
+                     " WHERE number = 100" },
+        { "too long",
+          "UPDATE reports SET shorthand = cast(shorthand || x'00' AS BLOB) WHERE number = 120" },
+        { "a code too high",
+          "UPDATE reports SET shorthand = x'0001ffffffff7f' WHERE number = 130" },
+        { "a number too long",
+          "UPDATE reports SET shorthand = x'00ffffffffffffff' WHERE number = 9" },
+        { "another chain's key", "UPDATE reports SET shorthand = x'010100' WHERE number = 140" },
+        { "noise", "UPDATE reports SET shorthand = randomblob(100) WHERE number % 7 = 3" },
+        { "all gone", "UPDATE reports SET shorthand = x''" },
+    };
+    struct place *p = *state;
+    place_open(p);
+    send_reports(p, 300);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char *before = dump(p);
+        place_close(p);
+        sql(p, cases[i].sql);
+        place_open(p);
+        char *after = dump(p);
+        if (strcmp(before, after) != 0)
+            fail_msg("%s", cases[i].name);
+        free(before);
+        free(after);
+        post_ok(p, "more", "{\"database_id\":\"more %zu\",\"x\":\"word%zu alpha3\"}", i, i);
+        assert_restart_equals(p);
+    }
+}
+
+/* With other fields left out of grouping, other values are kept: those of a fresh index. */
+static void ignored_fields_change(void **state)
+{
+    static const struct str ignored[] = { STR("os"), STR("stacktrace.address") };
+    struct place *p = *state;
+    place_open(p);
+    send_reports(p, 100);
+    place_close(p);
+    p->config.grouping.ignored = ignored;
+    p->config.grouping.ignored_count = COUNT_OF(ignored);
+    place_open(p);
+    char *changed = dump(p);
+    assert_null(strstr(changed, "\"o1\"")); /* what os said */
+    free(changed);
+    post_ok(p, "x", "{\"database_id\":\"later\",\"os\":\"o1\",\"y\":\"z\"}");
+    assert_restart_equals(p);
+    p->config.grouping = engine_defaults().grouping;
+    p->config.grouping.thresholds = (const double[]){ 0.0001, 1000 };
+    p->config.grouping.threshold_count = 2;
+    place_reopen(p);
+    changed = dump(p);
+    assert_non_null(strstr(changed, "\"o1\""));
+    free(changed);
+}
+
 static void other_thresholds(void **state)
 {
     struct place *p = *state;
@@ -277,9 +352,9 @@ int main(void)
     log_set_level(LOG_ERROR);
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, place_setup, place_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(restart_equals),   CASE(batches_do_not_matter), CASE(store_fails),
-        CASE(short_of_memory),  CASE(damaged_payload),       CASE(twice_in_store),
-        CASE(other_thresholds),
+        CASE(restart_equals),   CASE(batches_do_not_matter),     CASE(store_fails),
+        CASE(short_of_memory),  CASE(damaged_payload),           CASE(twice_in_store),
+        CASE(other_thresholds), CASE(shorthands_decide_nothing), CASE(ignored_fields_change),
     };
     return cmocka_run_group_tests_name("engine recovery", tests, NULL, NULL);
 }

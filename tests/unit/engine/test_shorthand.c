@@ -1,0 +1,173 @@
+/* Shorthands: written, read and learnt they give the same values; damaged ones are refused. */
+#include "engine/shorthand.h"
+
+#include "unit/cmocka_all.h"
+
+#include <stdlib.h>
+
+static struct report_text texts[] = {
+    { STR("stacktrace.function"), STR("alpha") },
+    { STR("os"), STR("linux") },
+    { STR("stacktrace.function"), STR("beta") },
+    { STR("stacktrace.function"), STR("alpha") },
+    { STR("empty"), STR("") },
+    { STR("nul"), STR("a\0b") },
+    { STR("stacktrace.address"), STR("0x1") }, /* no value */
+};
+
+static struct report report_of(size_t first, size_t count, const char *id)
+{
+    return (struct report){ .database_id = str_from_c(id),
+                            .project = STR("p"),
+                            .has_date = true,
+                            .texts = texts + first,
+                            .text_count = count };
+}
+
+static void add(struct bucket_index *ix, const struct report *r, const uint32_t *known)
+{
+    struct placement p = { .top_match = COLLECTION_NONE };
+    struct err e = { 0 };
+    if (!bucket_index_restore(ix, r, known, &p, NULL, &e))
+        fail_msg("%s", e.msg);
+}
+
+static struct bucket_index *index_new(void)
+{
+    struct bucket_index_config config = bucket_index_defaults();
+    struct bucket_index *ix;
+    struct err e = { 0 };
+    assert_true(bucket_index_new(&ix, &config, &e));
+    return ix;
+}
+
+static void init(struct shorthand *s)
+{
+    struct bucket_index_config config = bucket_index_defaults();
+    struct err e = { 0 };
+    assert_true(shorthand_init(s, &config, &e));
+}
+
+#define REPORTS 4
+static const size_t spans[REPORTS][2] = { { 0, 7 }, { 0, 7 }, { 2, 3 }, { 0, 0 } };
+static const char *const ids[REPORTS] = { "r0", "r1", "r2", "r3" };
+
+/* The shorthands of four reports, one behind the other; ends[i] is where the i-th ends. */
+static void write_all(struct buf *out, size_t *ends)
+{
+    struct bucket_index *ix = index_new();
+    struct shorthand s;
+    init(&s);
+    buf_init(out, 1 << 20);
+    for (uint32_t i = 0; i < REPORTS; i++) {
+        struct report r = report_of(spans[i][0], spans[i][1], ids[i]);
+        add(ix, &r, NULL);
+        bucket_index_publish(ix);
+        if (i == 1) { /* one that could not be stored leaves no trace */
+            struct buf lost;
+            buf_init(&lost, 1 << 20);
+            assert_true(shorthand_write(&s, bucket_index_collection(ix), i, &lost));
+            shorthand_undo(&s);
+            buf_done(&lost);
+        }
+        assert_true(shorthand_write(&s, bucket_index_collection(ix), i, out));
+        shorthand_keep(&s);
+        ends[i] = out->len;
+    }
+    assert_true(buf_ok(out));
+    shorthand_done(&s);
+    bucket_index_free(ix);
+}
+
+static void there_and_back(void **state)
+{
+    (void)state;
+    static const char *const want[REPORTS][6] = { { "alpha", "beta", "alpha", "linux", "", "a" },
+                                                  { "alpha", "beta", "alpha", "linux", "", "a" },
+                                                  { "beta", "alpha", "" },
+                                                  { 0 } };
+    struct buf all;
+    size_t ends[REPORTS], begin = 0;
+    struct shorthand s;
+    struct bucket_index *ix = index_new();
+    CLEANUP(arena_free_p) struct arena *a = arena_new(1 << 20);
+    write_all(&all, ends);
+    init(&s);
+    for (uint32_t i = 0; i < REPORTS; i++) {
+        struct shorthand_texts t;
+        struct str form = { all.ptr + begin, ends[i] - begin };
+        begin = ends[i];
+        assert_true(shorthand_read(&s, bucket_index_collection(ix), form, a, &t));
+        size_t count = 0;
+        while (count < 6 && want[i][count])
+            count++;
+        assert_int_equal(t.count, count);
+        for (size_t k = 0; k < count; k++) {
+            assert_memory_equal(t.texts[k].text.ptr, want[i][k], strlen(want[i][k]));
+            assert_int_equal(t.known[k] == COLLECTION_NONE, i == 0);
+        }
+        struct report r = report_of(0, 0, ids[i]);
+        r.texts = t.texts;
+        r.text_count = t.count;
+        add(ix, &r, t.known);
+        assert_true(shorthand_learn(&s, bucket_index_collection(ix), i));
+    }
+    assert_true(ends[1] - ends[0] < 10); /* nothing is spelt out twice */
+    const struct collection *c = bucket_index_collection(ix);
+    bucket_index_publish(ix);
+    assert_int_equal(collection_report(c, 0).stack, collection_report(c, 1).stack);
+    shorthand_done(&s);
+    bucket_index_free(ix);
+    buf_done(&all);
+}
+
+/* Reads the first report's form with a change, in a copy of exactly its size. */
+static bool reads(const char *form, size_t len)
+{
+    struct bucket_index *ix = index_new();
+    struct arena *a = arena_new(1 << 20);
+    struct shorthand s;
+    struct shorthand_texts t;
+    char *copy = malloc(len + 1);
+    assert_non_null(copy);
+    memcpy(copy + 1, form, len);
+    init(&s);
+    bool ok = shorthand_read(&s, bucket_index_collection(ix), (struct str){ copy + 1, len }, a, &t);
+    assert_true(ok || !s.begun);
+    shorthand_done(&s);
+    arena_free(a);
+    bucket_index_free(ix);
+    free(copy);
+    return ok;
+}
+
+static void damaged(void **state)
+{
+    (void)state;
+    struct buf all;
+    size_t ends[REPORTS];
+    write_all(&all, ends);
+    assert_true(reads(all.ptr, ends[0]));
+    assert_false(reads(all.ptr + ends[0], ends[1] - ends[0])); /* goes on with nothing */
+    for (size_t len = 0; len < ends[0]; len++)
+        if (reads(all.ptr, len))
+            fail_msg("cut off at %zu", len);
+    for (size_t at = 0; at < ends[0]; at++) { /* may read as something else, and does no harm */
+        char was = all.ptr[at];
+        for (int bit = 0; bit < 8; bit++) {
+            all.ptr[at] = (char)(was ^ (1 << bit));
+            (void)reads(all.ptr, ends[0]);
+        }
+        all.ptr[at] = was;
+    }
+    buf_done(&all);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(there_and_back),
+        cmocka_unit_test(damaged),
+    };
+    return cmocka_run_group_tests_name("shorthand", tests, NULL, NULL);
+}
