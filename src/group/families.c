@@ -43,8 +43,10 @@ void neighbours_free(struct neighbours *n)
         return;
     for (size_t i = 0; i < n->families.len; i++)
         family_free(&n->families.at[i]);
-    for (size_t i = 0; i < n->lists.len; i++)
-        free(n->lists.at[i].at);
+    for (size_t i = 0; i < n->lists.len; i++) {
+        free(n->lists.at[i].high.at);
+        free(n->lists.at[i].low.at);
+    }
     VEC_FREE(&n->lists);
     VEC_FREE(&n->families);
     VEC_FREE(&n->report_family);
@@ -56,7 +58,8 @@ void neighbours_free(struct neighbours *n)
     struct scratch *t = &n->scratch;
     free(t->weight);
     free(t->part);
-    free(t->order);
+    free(t->ahead);
+    free(t->heap);
     free(t->terms.slots);
     free(t->seen_at);
     free(t->seen_weights);
@@ -176,23 +179,37 @@ static bool family_start(struct neighbours *n, uint32_t *number)
     }
     *number = (uint32_t)n->families.len;
     n->families.at[n->families.len++] = (struct family){ 0 };
-    n->sums.at[n->sums.len++] = (struct sum){ 0, 0 };
+    n->sums.at[n->sums.len++] = (struct sum){ 0 };
     n->looked.at[n->looked.len++] = 0;
     n->signatures.at[n->signatures.len++] = (struct signature){ 0 };
     note(n, (struct step){ .type = STEP_FAMILY });
     return true;
 }
 
-static bool list_append(struct neighbours *n, uint32_t term, struct posting p)
+static bool is_high(const struct term_lists *t, float most)
+{
+    return t->families > 0 && most * (float)t->families > HIGH_FROM * t->total;
+}
+
+/* Tells the lists that the family can get `most` from the term, where it was `before`. */
+static bool list_append(struct neighbours *n, uint32_t term, uint32_t family, float before,
+                        float most)
 {
     while (n->lists.len <= term)
-        if (!VEC_PUSH(&n->lists, ((struct list){ 0 })))
+        if (!VEC_PUSH(&n->lists, ((struct term_lists){ 0 })))
             return false;
-    struct list *l = &n->lists.at[term];
+    struct term_lists *t = &n->lists.at[term];
+    bool high = is_high(t, most);
+    struct list *l = high ? &t->high : &t->low;
     if (!grow(n, (void **)&l->at, l->count, &l->cap, 1, sizeof *l->at))
         return false;
-    l->at[l->count++] = p;
-    note(n, (struct step){ .type = STEP_POSTING, .a = term });
+    l->at[l->count++] = (struct posting){ family | (before > 0 ? POSTING_MORE : 0), most - before };
+    l->most = most > l->most ? most : l->most;
+    if (before <= 0) {
+        t->total += most;
+        t->families++;
+    }
+    note(n, (struct step){ .type = STEP_POSTING, .a = term, .b = high });
     return true;
 }
 
@@ -214,11 +231,7 @@ static bool family_new_term(struct neighbours *n, uint32_t number, const struct 
         (struct family_term){ t->term | (in_stack ? 0 : FAMILY_OTHER), most };
     note(n, (struct step){ .type = STEP_TERM, .a = number });
     signature_set(&n->signatures.at[number], term_bit(t->term));
-    if (!list_append(n, t->term, (struct posting){ number, most }))
-        return false;
-    struct list *l = &n->lists.at[t->term];
-    l->most = most > l->most ? most : l->most;
-    return true;
+    return list_append(n, t->term, number, 0, most);
 }
 
 static bool family_raise(struct neighbours *n, uint32_t number, uint32_t local, float most)
@@ -227,12 +240,10 @@ static bool family_raise(struct neighbours *n, uint32_t number, uint32_t local, 
     if (most <= ft->most)
         return true;
     uint32_t term = ft->term & FAMILY_TERM;
-    if (!list_append(n, term, (struct posting){ number | POSTING_MORE, most - ft->most }))
+    if (!list_append(n, term, number, ft->most, most))
         return false;
     note(n, (struct step){ .type = STEP_MOST, .a = number, .b = local, .old = ft->most });
     ft->most = most;
-    struct list *l = &n->lists.at[term];
-    l->most = most > l->most ? most : l->most;
     return true;
 }
 
@@ -368,7 +379,8 @@ static void step_back(struct neighbours *n, const struct step *s)
         n->stack_family.at[s->a] = s->b;
         return;
     case STEP_POSTING:
-        n->lists.at[s->a].count--; /* its `most` may stay too large: it is a bound */
+        /* Its `most` may stay too large, for it is a bound; and the mean is only a guide. */
+        (s->b ? &n->lists.at[s->a].high : &n->lists.at[s->a].low)->count--;
         return;
     case STEP_FAMILY:
         family_free(&n->families.at[--n->families.len]);

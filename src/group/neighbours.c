@@ -26,11 +26,13 @@ struct search {
     struct neighbours *n;
     const struct query *q;
     uint32_t min_match;
-    float bar; /* the score to reach: of the best so far, or what was asked for */
+    uint32_t stack; /* the report's own, or NEIGHBOURS_NONE */
+    float bar;      /* the score to reach: of the best so far, or what was asked for */
+    double rest;    /* what the lists that are not read can give together */
     struct neighbour best;
 };
 
-/* Scratch of one search, kept between searches: by position in the query, or in `order`. */
+/* Room for the scratch of one search, by place in the query. */
 static bool scratch_reserve(struct scratch *s, uint32_t terms)
 {
     if (terms <= s->cap)
@@ -39,47 +41,72 @@ static bool scratch_reserve(struct scratch *s, uint32_t terms)
     float *weight = reallocarray(s->weight, cap, sizeof *weight);
     if (weight)
         s->weight = weight;
-    struct ordered *order = reallocarray(s->order, cap, sizeof *order);
-    if (order)
-        s->order = order;
     double *part = reallocarray(s->part, cap, sizeof *part);
     if (part)
         s->part = part;
-    if (!weight || !order || !part)
+    struct ahead *ahead = reallocarray(s->ahead, cap, sizeof *ahead);
+    if (ahead)
+        s->ahead = ahead;
+    uint32_t *heap = reallocarray(s->heap, cap, sizeof *heap);
+    if (heap)
+        s->heap = heap;
+    if (!weight || !part || !ahead || !heap)
         return false;
     s->cap = cap;
     return true;
 }
 
-static int by_most(const void *a, const void *b)
+/* Puts heap[i] where it belongs among those below it. */
+static void heap_sink(struct scratch *t, uint32_t i)
 {
-    const struct ordered *x = a, *y = b;
-    if (x->most != y->most)
-        return x->most < y->most ? 1 : -1;
-    return (x->at > y->at) - (x->at < y->at);
+    uint32_t at = t->heap[i];
+    float most = t->ahead[at].most;
+    for (uint32_t child; (child = 2 * i + 1) < t->heap_count; i = child) {
+        if (child + 1 < t->heap_count &&
+            t->ahead[t->heap[child + 1]].most > t->ahead[t->heap[child]].most)
+            child++;
+        if (t->ahead[t->heap[child]].most <= most)
+            break;
+        t->heap[i] = t->heap[child];
+    }
+    t->heap[i] = at;
 }
 
-/* Weights of the query's terms, and the order in which their lists are to be read. */
+/* Passes over lists that are empty; says what the one that is next can give, and so any behind it. */
+static void ahead_find(struct scratch *t, uint32_t at)
+{
+    struct ahead *a = &t->ahead[at];
+    float most = 0;
+    while (a->next < 2 && term_list(a->lists, a->next)->count == 0)
+        a->next++;
+    for (uint32_t i = a->next; i < 2; i++)
+        most = term_list(a->lists, i)->most > most ? term_list(a->lists, i)->most : most;
+    a->most = t->weight[at] * most;
+}
+
+/* Weights of the query's terms, and their lists, none of them read. */
 static bool search_prepare(struct search *s)
 {
-    struct scratch *t = &s->n->scratch;
-    if (!scratch_reserve(t, s->q->count + 1) || !term_set_fill(&t->terms, s->q->count))
+    struct neighbours *n = s->n;
+    struct scratch *t = &n->scratch;
+    if (!scratch_reserve(t, s->q->count) || !term_set_fill(&t->terms, s->q->count))
         return false;
+    t->heap_count = 0;
     for (uint32_t i = 0; i < s->q->count; i++) {
         const struct query_term *q = &s->q->at[i];
         term_set_put(&t->terms, q->term, i);
         t->weight[i] = (float)(q->idf * q->idf * s->q->norm);
-        const struct list *l = neighbours_list(s->n, q->term);
-        t->order[i] =
-            (struct ordered){ .at = i, .list = l, .most = l ? t->weight[i] * l->most : 0 };
+        if (q->term >= n->lists.len)
+            continue; /* no report has it */
+        t->ahead[i] = (struct ahead){ .lists = &n->lists.at[q->term] };
+        ahead_find(t, i);
+        if (t->ahead[i].next == 2)
+            continue;
+        t->heap[t->heap_count++] = i;
+        s->rest += (double)t->ahead[i].most;
     }
-    qsort(t->order, s->q->count, sizeof *t->order, by_most);
-    float rest = 0;
-    for (uint32_t i = s->q->count; i-- > 0;) {
-        rest += t->order[i].most;
-        t->order[i].rest = rest;
-    }
-    t->order[s->q->count].rest = 0;
+    for (uint32_t i = t->heap_count / 2; i-- > 0;)
+        heap_sink(t, i);
     return true;
 }
 
@@ -200,6 +227,14 @@ static void others_sum(struct neighbours *n, const struct family *f)
         n->scratch.others[i] = packed_sum(n, f->other_words, &f->others[i].bag);
 }
 
+static uint32_t family_find_stack(const struct family *f, uint32_t stack)
+{
+    for (uint32_t i = f->stack_count; stack != NEIGHBOURS_NONE && i-- > 0;)
+        if (f->stacks[i].stack == stack)
+            return i;
+    return NEIGHBOURS_NONE;
+}
+
 /* Lays out what the query's terms can give in the family's stacks. */
 static void family_planes(struct neighbours *n, const struct family *f)
 {
@@ -262,30 +297,53 @@ static uint32_t stacks_bound(struct search *s, const struct family *f, struct pa
     return best;
 }
 
-/* Scores the reports of a family that can reach the bar: its stacks first, since most have none
- * that can, and in a large one the most promising stack before all others. */
+/* The same for a small one, where adding them up is as cheap. */
+static bool stacks_sum(struct search *s, const struct family *f, struct partial other)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < f->stack_count; i++)
+        any |= stack_sum(s, f, i, other);
+    return any;
+}
+
+/* Looks at the variants of one stack first, so that the bar is high for the others. */
+static void stack_first(struct search *s, const struct family *f, uint32_t stack,
+                        struct partial other)
+{
+    if (stack_sum(s, f, stack, other))
+        look_at_variants(s, f, stack);
+}
+
+/* Scores the reports of a family that can reach the bar: its stacks first, since most families have
+ * none that can. */
 static void family_search(struct search *s, const struct family *f, struct partial other)
 {
     struct scratch *t = &s->n->scratch;
-    bool large = f->stack_count >= PLANES_WORTH, any = false;
-    if (large) {
-        uint32_t best = stacks_bound(s, f, other);
-        if (best == NEIGHBOURS_NONE)
-            return;
+    if (f->stack_count < PLANES_WORTH) {
+        if (stacks_sum(s, f, other)) {
+            others_sum(s->n, f);
+            look_at_variants(s, f, NEIGHBOURS_NONE);
+        }
+        return;
+    }
+    uint32_t own = family_find_stack(f, s->stack);
+    if (own != NEIGHBOURS_NONE) {
         others_sum(s->n, f);
-        if (stack_sum(s, f, best, other))
-            look_at_variants(s, f, best);
+        stack_first(s, f, own, other);
+    }
+    uint32_t best = stacks_bound(s, f, other);
+    if (best == NEIGHBOURS_NONE)
+        return;
+    if (own == NEIGHBOURS_NONE) {
+        others_sum(s->n, f);
+        stack_first(s, f, best, other);
     }
     for (uint32_t i = 0; i < f->stack_count; i++) {
-        if (large && t->stack_bounds[i] < s->bar)
+        if (t->stack_bounds[i] < s->bar)
             t->stacks[i] = (struct partial){ 0, 0 };
         else
-            any |= stack_sum(s, f, i, other);
+            (void)stack_sum(s, f, i, other);
     }
-    if (!any)
-        return;
-    if (!large)
-        others_sum(s->n, f);
     look_at_variants(s, f, NEIGHBOURS_NONE);
 }
 
@@ -306,40 +364,80 @@ static bool look_into(struct search *s, uint32_t number)
     return true;
 }
 
+/* The list to be read next: the one that can give most. */
+static const struct list *list_next(const struct scratch *t)
+{
+    const struct ahead *a = &t->ahead[t->heap[0]];
+    return term_list(a->lists, a->next);
+}
+
 /* Adds a list to the sums of its families. `fresh`: families that no list has led to yet are taken
  * in; else they are passed over. */
-static void list_add_up(struct neighbours *n, const struct ordered *o, float weight, bool fresh)
+static void list_add_up(struct neighbours *n, const struct list *l, float weight, bool fresh)
 {
     struct scratch *t = &n->scratch;
-    n->cost.postings += o->list->count;
-    for (uint32_t i = 0; i < o->list->count; i++) {
-        struct posting p = o->list->at[i];
+    n->cost.postings += l->count;
+    for (uint32_t i = 0; i < l->count; i++) {
+        struct posting p = l->at[i];
         uint32_t family = p.family & POSTING_FAMILY;
         struct sum *sum = &n->sums.at[family];
-        if (sum->matching == 0) {
+        if (!sum->touched) {
             if (!fresh)
                 continue;
+            sum->touched = true;
             t->touched[t->touched_count++] = family;
         }
         sum->sum += weight * p.most;
-        sum->matching += !(p.family & POSTING_MORE);
+        sum->matching = (uint16_t)(sum->matching + !(p.family & POSTING_MORE));
     }
 }
 
-/* Drops the families that cannot reach the bar any more, with lists from `next` on still unread. */
-static void touched_filter(struct search *s, uint32_t next)
+static void list_read(struct search *s, bool fresh)
 {
     struct scratch *t = &s->n->scratch;
-    uint32_t left = s->q->count - next, kept = 0;
-    float rest = t->order[next].rest;
+    uint32_t at = t->heap[0];
+    struct ahead *a = &t->ahead[at];
+    list_add_up(s->n, list_next(t), t->weight[at], fresh);
+    s->rest -= (double)a->most;
+    a->next++;
+    ahead_find(t, at);
+    s->rest += (double)a->most;
+    if (a->next == 2)
+        t->heap[0] = t->heap[--t->heap_count];
+    if (t->heap_count)
+        heap_sink(t, 0);
+}
+
+/* What a family can score at most that no list has led to yet. */
+static float bound_unseen(const struct search *s)
+{
+    return bound(s, (float)s->rest, s->n->scratch.heap_count);
+}
+
+static uint32_t at_most(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What a family can score at most, given the lists that are not read. */
+static float bound_family(const struct search *s, const struct sum *sum)
+{
+    return bound(s, sum->sum + (float)s->rest,
+                 at_most(sum->matching + s->n->scratch.heap_count, s->q->count));
+}
+
+/* Drops the families that cannot reach the bar any more. */
+static void touched_filter(struct search *s)
+{
+    struct scratch *t = &s->n->scratch;
+    uint32_t kept = 0;
     for (uint32_t i = 0; i < t->touched_count; i++) {
         uint32_t family = t->touched[i];
         struct sum *sum = &s->n->sums.at[family];
-        if (bound(s, sum->sum + rest, sum->matching + left) >= s->bar &&
-            s->n->looked.at[family] != s->n->serial)
+        if (bound_family(s, sum) >= s->bar && s->n->looked.at[family] != s->n->serial)
             t->touched[kept++] = family;
         else
-            *sum = (struct sum){ 0, 0 };
+            *sum = (struct sum){ 0 };
     }
     t->touched_count = kept;
 }
@@ -349,19 +447,19 @@ static bool look_into_best(struct search *s)
 {
     struct scratch *t = &s->n->scratch;
     uint32_t best = NEIGHBOURS_NONE;
-    float most = 0;
+    float most = s->bar;
     for (uint32_t i = 0; i < t->touched_count; i++) {
-        const struct sum *sum = &s->n->sums.at[t->touched[i]];
-        float promise = sum->sum * (float)sum->matching;
-        if (promise > most && s->n->looked.at[t->touched[i]] != s->n->serial) {
+        uint32_t family = t->touched[i];
+        float promise = bound_family(s, &s->n->sums.at[family]);
+        if (promise >= most && s->n->looked.at[family] != s->n->serial) {
             most = promise;
-            best = t->touched[i];
+            best = family;
         }
     }
     return best == NEIGHBOURS_NONE || look_into(s, best);
 }
 
-static int by_promise(const void *a, const void *b)
+static int by_bound(const void *a, const void *b)
 {
     const struct candidate *x = a, *y = b;
     if (x->bound != y->bound)
@@ -369,36 +467,34 @@ static int by_promise(const void *a, const void *b)
     return (x->family > y->family) - (x->family < y->family);
 }
 
-/* Lays out what the lists from `next` on, still unread, can give to a family. */
-static void rest_planes(struct search *s, uint32_t next)
+/* Lays out what the lists that are not read can give to a family. */
+static void rest_planes(struct search *s)
 {
     struct scratch *t = &s->n->scratch;
     memset(&t->weights, 0, sizeof t->weights);
-    for (uint32_t i = next; i < s->q->count; i++) {
-        if (!t->order[i].list)
-            continue;
-        uint32_t bit = term_bit(s->q->at[t->order[i].at].term);
-        t->weights.sum[bit] += t->order[i].most;
+    for (uint32_t i = 0; i < t->heap_count; i++) {
+        uint32_t at = t->heap[i], bit = term_bit(s->q->at[at].term);
+        t->weights.sum[bit] += t->ahead[at].most;
         t->weights.count[bit]++;
     }
     signature_planes_make(&t->planes, &t->weights);
 }
 
-/* Looks into all that are left, best first, without reading the lists from `next` on. */
-static bool look_into_rest(struct search *s, uint32_t next)
+/* Looks into all that are left, best first; their signatures stand in for the lists not read. */
+static bool look_into_rest(struct search *s)
 {
     struct scratch *t = &s->n->scratch;
     uint32_t count = 0;
-    rest_planes(s, next);
+    rest_planes(s);
     for (uint32_t i = 0; i < t->touched_count; i++) {
         uint32_t family = t->touched[i];
         const struct sum *sum = &s->n->sums.at[family];
         struct signature_bound b = signature_bound(&t->planes, &s->n->signatures.at[family]);
-        float most = bound(s, sum->sum + b.sum, sum->matching + b.count);
+        float most = bound(s, sum->sum + b.sum, at_most(sum->matching + b.count, s->q->count));
         if (most >= s->bar)
             t->candidates[count++] = (struct candidate){ family, most };
     }
-    qsort(t->candidates, count, sizeof *t->candidates, by_promise);
+    qsort(t->candidates, count, sizeof *t->candidates, by_bound);
     for (uint32_t i = 0; i < count && t->candidates[i].bound >= s->bar; i++)
         if (!look_into(s, t->candidates[i].family))
             return false;
@@ -408,44 +504,36 @@ static bool look_into_rest(struct search *s, uint32_t next)
 static bool search_run(struct search *s)
 {
     struct scratch *t = &s->n->scratch;
-    uint32_t count = s->q->count, next = 0;
     uint64_t read = 0, seed_at = SEED_POSTINGS;
-    while (next < count && bound(s, t->order[next].rest, count - next) >= s->bar) {
-        const struct ordered *o = &t->order[next++];
-        if (!o->list)
-            continue;
-        list_add_up(s->n, o, t->weight[o->at], true);
-        read += o->list->count;
+    while (t->heap_count && bound_unseen(s) >= s->bar) {
+        read += list_next(t)->count;
+        list_read(s, true);
         if (read >= seed_at) {
             if (!look_into_best(s))
                 return false;
             seed_at = read * 4;
         }
     }
-    touched_filter(s, next);
+    touched_filter(s);
     if (!look_into_best(s))
         return false;
-    touched_filter(s, next);
+    touched_filter(s);
     /* While many are left, reading some more lists is cheaper than bounding each of them. */
-    for (uint32_t before = next - 1; before != next;) {
+    for (bool more = true; more;) {
         uint64_t budget = (uint64_t)t->touched_count * BOUND_COST;
-        for (before = next; next < count; next++) {
-            const struct ordered *o = &t->order[next];
-            if (o->list && o->list->count > budget)
-                break;
-            if (o->list)
-                list_add_up(s->n, o, t->weight[o->at], false);
-            budget -= o->list ? o->list->count : 0;
+        for (more = false; t->heap_count && list_next(t)->count <= budget; more = true) {
+            budget -= list_next(t)->count;
+            list_read(s, false);
         }
-        touched_filter(s, next);
+        touched_filter(s);
     }
-    return look_into_rest(s, next);
+    return look_into_rest(s);
 }
 
 static void sums_clear(struct neighbours *n)
 {
     for (uint32_t i = 0; i < n->scratch.touched_count; i++)
-        n->sums.at[n->scratch.touched[i]] = (struct sum){ 0, 0 };
+        n->sums.at[n->scratch.touched[i]] = (struct sum){ 0 };
     n->scratch.touched_count = 0;
 }
 

@@ -7,6 +7,8 @@
 #include "group/neighbours.h"
 #include "group/signature.h"
 
+#include <string.h>
+
 /* A bag as kept in a family: one word a term, in which the term is named by its place in the
  * family's own list of terms. A tf of 255 or more stands among the overs behind them, in order. */
 struct packed {
@@ -68,8 +70,9 @@ struct family {
     uint32_t other_word_count, other_word_cap;
 };
 
-/* A family that holds a term. When a later report of the family raises `most`, a second posting
- * adds the difference (POSTING_MORE), so that lists only ever grow at the end. */
+/* A family that holds a term, and the most that the term can give there. When a later report of
+ * the family raises that, a second posting (POSTING_MORE) adds the difference, so that lists only
+ * ever grow at the end. */
 struct posting {
     uint32_t family;
     float most;
@@ -80,8 +83,21 @@ struct posting {
 struct list {
     struct posting *at;
     uint32_t count, cap;
-    float most; /* the greatest in any family */
+    float most; /* the greatest that was put here; a POSTING_MORE counts as the whole */
 };
+/* The lists of a term. The few families where it gives far more than elsewhere (short stacks,
+ * recursion) stand apart, so that the bound for all the others is tight. */
+struct term_lists {
+    struct list high, low;
+    float total; /* of what all families got at first, */
+    uint32_t families; /* of how many: for the mean */
+};
+#define HIGH_FROM 1.35f /* times the mean */
+
+static inline const struct list *term_list(const struct term_lists *t, uint32_t i)
+{
+    return i == 0 ? &t->high : &t->low;
+}
 
 /* A small hash table from the terms of one query or report to their places in it. */
 struct term_slot {
@@ -123,15 +139,16 @@ static inline uint32_t term_bit(uint32_t term)
     return (term * 0x9e3779b1u >> 16) % SIGNATURE_BITS;
 }
 
-struct ordered {
-    uint32_t at; /* place in the query */
-    const struct list *list;
-    float most; /* that this term can give */
-    float rest; /* that this one and those behind it can give together */
+/* How far the lists of a term of the query have been read. */
+struct ahead {
+    const struct term_lists *lists; /* NULL: there are none */
+    uint32_t next;                  /* the first one not read: 0 high, 1 low, 2 none */
+    float most;                     /* that it can give, and so any behind it; 0 for none */
 };
 struct sum {
     float sum;
-    uint32_t matching;
+    uint16_t matching; /* at most TERM_COUNTS_MAX */
+    bool touched;      /* some list has led here */
 };
 struct candidate {
     uint32_t family;
@@ -144,10 +161,13 @@ struct partial { /* of the score of a report: what some of its terms give */
 };
 
 struct scratch {
-    float *weight;         /* by place in the query */
-    double *part;          /* by place in the query */
-    struct ordered *order; /* one more than the query has */
+    /* By place in the query: */
+    float *weight;
+    double *part;
+    struct ahead *ahead;
     uint32_t cap;
+    uint32_t *heap; /* places in the query that have lists to be read, greatest `most` on top */
+    uint32_t heap_count;
     struct term_set terms;
     uint32_t *seen_at;   /* by place in a family's terms: the place in the query, or none */
     float *seen_weights; /* and the weight there, or 0 */
@@ -180,7 +200,7 @@ struct step {
 };
 
 struct neighbours {
-    VEC(struct list) lists; /* by term */
+    VEC(struct term_lists) lists;     /* by term */
     VEC(struct family) families;
     VEC(uint32_t) report_family;      /* by report */
     VEC(uint32_t) stack_family;       /* by stack: the family of its latest report */
@@ -196,10 +216,6 @@ struct neighbours {
     struct neighbours_cost cost;
 };
 
-static inline const struct list *neighbours_list(const struct neighbours *n, uint32_t term)
-{
-    return term < n->lists.len && n->lists.at[term].count ? &n->lists.at[term] : NULL;
-}
 static inline uint32_t neighbours_stack_family(const struct neighbours *n, uint32_t stack)
 {
     return stack < n->stack_family.len ? n->stack_family.at[stack] : NEIGHBOURS_NONE;
