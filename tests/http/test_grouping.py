@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 LIBRARIES = ["/lib/libc.so.6", "/usr/lib/libQtGui.so.4", "libglib-2.0.so.0", None]
 
 
-def testdata():
+def real_reports():
     """Where reports of real programs are, or None."""
     for path in (os.environ.get("CRUMPLE_TESTDATA"), ROOT.parent / "shared" / "testdata"):
         if path and (pathlib.Path(path) / "quality" / "dev" / "reports.jsonl.xz").exists():
@@ -133,10 +133,10 @@ def test_after_a_restart(server):
         check(server.post("/reports", report).json(), brute.post(report), report["database_id"])
 
 
-@pytest.mark.skipif(testdata() is None, reason="no quality/dev/reports.jsonl.xz in CRUMPLE_TESTDATA "
+@pytest.mark.skipif(real_reports() is None, reason="no quality/dev/reports.jsonl.xz in CRUMPLE_TESTDATA "
                     "or ../shared/testdata")
 def test_reports_of_real_programs(server):
-    with lzma.open(testdata(), "rt", encoding="utf-8") as f:
+    with lzma.open(real_reports(), "rt", encoding="utf-8") as f:
         reports = [json.loads(next(f)) for _ in range(600)]
     _, matches = check_all(server, reports, lists=False)
     assert matches > 300
