@@ -1,0 +1,301 @@
+/* The bucket index against the model that compares each report with all others: the same nearest
+ * report, the same score to the last bit, the same buckets at every threshold, the same
+ * explanations; with dry runs, undo, restarts and reports that are there already in between. */
+#include "model.h"
+
+#include "../cmocka_all.h"
+
+#define ROUNDS 2
+#define LINES_MAX 4000
+
+struct config {
+    const char *name;
+    struct bucket_index_config config;
+};
+
+static const double usual[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 };
+static const double low[] = { 0.01, 0.1, 0.5, 2.5 };
+static const double one[] = { 4 };
+static const struct str address[] = { STR_INIT("stacktrace.address") };
+static const struct str several[] = { STR_INIT("stacktrace.address"), STR_INIT("stacktrace.dylib"),
+                                      STR_INIT("project") };
+
+static const struct config configs[] = {
+    { "usual", { usual, 11, "classic", 20, address, 1 } },
+    { "low thresholds", { low, 4, "classic", 20, address, 1 } },
+    { "one threshold", { one, 1, "classic", 20, address, 1 } },
+    { "three terms a field", { usual, 11, "classic", 3, address, 1 } },
+    { "all terms", { usual, 11, "classic", 30000, address, 1 } },
+    { "nothing ignored", { usual, 11, "classic", 20, NULL, 0 } },
+    { "more ignored", { usual, 11, "classic", 20, several, 3 } },
+};
+
+static const struct made_shape shapes[] = {
+    { "usual", 350, 15, 5, 20, 400 },    { "near duplicates", 350, 3, 2, 30, 300 },
+    { "few words", 200, 20, 10, 3, 12 }, { "all new", 150, 100, 10, 20, 500 },
+    { "deep", 120, 15, 4, 150, 300 },
+};
+
+struct round {
+    const struct bucket_index_config *config;
+    const struct made_shape *shape;
+    struct dice d;
+    struct arena *arena;
+    struct bucket_index *ix;
+    struct model m;
+    VEC(struct made) made; /* by number, as in both */
+    VEC(uint64_t) seeds;   /* of reports that were made, for some come again */
+    VEC(uint32_t) bugs;
+    size_t published;
+    uint32_t ids;
+    uint32_t matches, founders, explained; /* what came to pass */
+};
+
+static void check_line(const struct explanation *x, const struct model_line *want)
+{
+    for (size_t i = 0; i < x->count; i++) {
+        const struct term_weight *t = &x->terms[i];
+        if (!str_eq(t->field, want->field) || !str_eq(t->token, want->token))
+            continue;
+        assert_true(fabs(t->value - want->value) <= 1e-12 * want->value);
+        return;
+    }
+    fail_msg("%.*s:%.*s is not in the explanation", STR_ARG(want->field), STR_ARG(want->token));
+}
+
+static void check_explanation(struct round *r, const struct explanation *x,
+                              const struct model_report *query, uint32_t other)
+{
+    static struct model_line lines[LINES_MAX];
+    size_t count;
+    double sum = 0;
+    float score = model_compare(&r->m, query, other, lines, LINES_MAX, &count);
+    assert_true(x->score == (double)score);
+    assert_int_equal(x->count, count);
+    for (size_t i = 0; i < count; i++) {
+        check_line(x, &lines[i]);
+        assert_true(i == 0 || x->terms[i].value <= x->terms[i - 1].value);
+        sum += x->terms[i].value;
+    }
+    assert_true(fabs(sum - x->score) <= 1e-6 * x->score);
+    r->explained++;
+}
+
+static void check_explain(struct round *r, const struct made *made, const struct placement *p,
+                          const struct model_report *query)
+{
+    struct err e;
+    struct explanation x;
+    assert_true(bucket_index_explain(r->ix, &made->report, p, &x, r->arena, &e));
+    assert_true((float)x.score == p->score);
+    check_explanation(r, &x, query, p->top_match);
+}
+
+/* Both sides of all of the readers' questions, as of now; for published reports. */
+static void check_readers(struct round *r)
+{
+    struct err e;
+    struct explanation x;
+    uint32_t count = (uint32_t)r->published;
+    if (count == 0)
+        return;
+    uint32_t a = dice(&r->d, count), b = dice(&r->d, count);
+    assert_true(bucket_index_compare(r->ix, a, b, &x, r->arena, &e));
+    check_explanation(r, &x, &r->m.reports.at[a], b);
+    assert_true(bucket_index_summary(r->ix, a, &x, r->arena, &e));
+    check_explanation(r, &x, &r->m.reports.at[a], a);
+}
+
+static void check_added(struct round *r, uint32_t number)
+{
+    const struct collection *c = bucket_index_collection(r->ix);
+    struct collected got = collection_report(c, number);
+    const struct model_report *want = &r->m.reports.at[number];
+    for (size_t t = 0; t < r->config->threshold_count; t++) {
+        struct str bucket = collection_name(c, got.buckets[t]);
+        if (!str_eq(bucket, want->buckets[t]))
+            fail_msg("%.*s at %.3g: in %.*s, not %.*s", STR_ARG(want->id), r->config->thresholds[t],
+                     STR_ARG(bucket), STR_ARG(want->buckets[t]));
+    }
+}
+
+static void check_place(const struct round *r, const struct made *made,
+                        const struct model_place *want, const struct placement *got)
+{
+    if (got->top_match != want->match || (want->match != MODEL_NONE && got->score != want->score))
+        fail_msg("%.*s: found %u with %.9g, not %u with %.9g", STR_ARG(made->json), got->top_match,
+                 (double)got->score, want->match, (double)want->score);
+    assert_memory_equal(got->joins, want->joins, r->config->threshold_count * sizeof(bool));
+}
+
+/* A dry run leaves no trace. */
+static void check_dry(struct round *r, const struct made *made, const struct placement *first)
+{
+    const struct collection *c = bucket_index_collection(r->ix);
+    const struct lexicon *lx = collection_lexicon(c);
+    uint32_t values = lexicon_value_count(lx), terms = lexicon_term_count(lx);
+    struct placement again;
+    struct err e;
+    assert_true(bucket_index_place(r->ix, &made->report, &again, &e));
+    assert_int_equal(again.top_match, first->top_match);
+    assert_true(again.score == first->score);
+    assert_int_equal(lexicon_value_count(lx), values);
+    assert_int_equal(lexicon_term_count(lx), terms);
+    assert_int_equal(bucket_index_added(r->ix), r->m.reports.len);
+    assert_int_equal(collection_count(c), r->published);
+}
+
+static struct made next_report(struct round *r)
+{
+    struct made made;
+    char id[32], forced[32];
+    uint32_t bugs = 1 + (uint32_t)r->made.len * r->shape->new_bug / 100, bug = dice(&r->d, bugs);
+    uint64_t seed = dice_bits(&r->d);
+    int id_len = snprintf(id, sizeof id, "launchpad:%u", r->ids++), forced_len = 0;
+    if (dice_percent(&r->d, 2))
+        forced_len = snprintf(forced, sizeof forced, "forced:%u", dice(&r->d, 3));
+    else if (dice_percent(&r->d, 2))
+        forced_len = snprintf(forced, sizeof forced, "launchpad:%u", dice(&r->d, r->ids));
+    if (r->seeds.len > 0 && dice_percent(&r->d, 15)) { /* the very same once more */
+        uint32_t old = dice(&r->d, (uint32_t)r->seeds.len);
+        bug = r->bugs.at[old];
+        seed = r->seeds.at[old];
+    }
+    assert_true(VEC_PUSH(&r->bugs, bug) && VEC_PUSH(&r->seeds, seed));
+    made_report(&made, r->shape, bug, seed, (struct str){ id, (size_t)id_len },
+                (struct str){ forced, (size_t)forced_len }, r->arena);
+    return made;
+}
+
+static void one_report(struct round *r)
+{
+    struct made made = next_report(r);
+    struct model_report counted = model_count(&r->m, &made);
+    struct model_place want = model_nearest(&r->m, &counted);
+    struct placement got;
+    struct err e;
+    assert_true(bucket_index_place(r->ix, &made.report, &got, &e));
+    check_place(r, &made, &want, &got);
+    if (want.match == MODEL_NONE)
+        r->founders++;
+    else
+        r->matches++;
+    if (want.match != MODEL_NONE && dice_percent(&r->d, 20))
+        check_explain(r, &made, &got, &counted);
+    if (dice_percent(&r->d, 10))
+        check_dry(r, &made, &got);
+    if (dice_percent(&r->d, 10)) {
+        model_drop(&counted);
+        return;
+    }
+    assert_true(bucket_index_add(r->ix, &made.report, &got, NULL, &e));
+    model_add(&r->m, counted, &want);
+    assert_true(VEC_PUSH(&r->made, made));
+    check_added(r, (uint32_t)r->made.len - 1);
+}
+
+static void publish(struct round *r)
+{
+    bucket_index_publish(r->ix);
+    r->published = r->made.len;
+    assert_int_equal(collection_count(bucket_index_collection(r->ix)), r->published);
+    check_readers(r);
+}
+
+static void undo(struct round *r)
+{
+    bucket_index_undo(r->ix);
+    r->made.len = r->published;
+    model_undo(&r->m, r->published);
+    assert_int_equal(bucket_index_added(r->ix), r->published);
+}
+
+/* As at the start of the server: all reports in order, with the buckets that they were given. */
+static void restart(struct round *r)
+{
+    struct bucket_index *fresh;
+    const struct collection *c = bucket_index_collection(r->ix);
+    struct err e;
+    undo(r);
+    assert_true(bucket_index_new(&fresh, r->config, &e));
+    for (uint32_t i = 0; i < r->published; i++) {
+        struct collected stored = collection_report(c, i);
+        struct placement p = { .top_match = stored.top_match, .score = stored.score };
+        struct str buckets[COLLECTION_THRESHOLDS_MAX];
+        for (size_t t = 0; t < r->config->threshold_count; t++)
+            buckets[t] = collection_name(c, stored.buckets[t]);
+        assert_true(bucket_index_add(fresh, &r->made.at[i].report, &p, buckets, &e));
+    }
+    bucket_index_publish(fresh);
+    bucket_index_free(r->ix);
+    r->ix = fresh;
+    for (uint32_t i = 0; i < r->published; i++)
+        check_added(r, i);
+    check_readers(r);
+}
+
+/* A report of an id that is there already changes nothing. */
+static void add_again(struct round *r)
+{
+    struct made made;
+    struct placement p;
+    struct err e = { 0 };
+    if (r->made.len == 0)
+        return;
+    struct str id = r->made.at[dice(&r->d, (uint32_t)r->made.len)].id;
+    made_report(&made, r->shape, 3, dice_bits(&r->d), id, STR(""), r->arena);
+    assert_true(bucket_index_place(r->ix, &made.report, &p, &e));
+    assert_false(bucket_index_add(r->ix, &made.report, &p, NULL, &e));
+    assert_int_equal(e.code, ERR_CONFLICT);
+    assert_int_equal(bucket_index_added(r->ix), r->made.len);
+}
+
+static void one_round(const struct config *config, const struct made_shape *shape, struct dice *d)
+{
+    static struct round r;
+    struct err e;
+    r = (struct round){ .config = &config->config, .shape = shape, .d = *d };
+    r.arena = arena_new((size_t)1 << 30);
+    assert_non_null(r.arena);
+    assert_true(bucket_index_new(&r.ix, r.config, &e));
+    model_begin(&r.m, r.config);
+    for (uint32_t i = 0; i < shape->reports; i++) {
+        one_report(&r);
+        if (dice_percent(&r.d, 15))
+            publish(&r);
+        else if (dice_percent(&r.d, 3))
+            undo(&r);
+        else if (dice_percent(&r.d, 1))
+            restart(&r);
+        else if (dice_percent(&r.d, 3))
+            add_again(&r);
+    }
+    printf("%s, %s: %u with a match, %u without, %u explained\n", config->name, shape->name,
+           r.matches, r.founders, r.explained);
+    assert_true(r.matches >= shape->reports / 10 && r.founders > 0 && r.explained > 0);
+    *d = r.d;
+    bucket_index_free(r.ix);
+    model_done(&r.m);
+    VEC_FREE(&r.made);
+    VEC_FREE(&r.seeds);
+    VEC_FREE(&r.bugs);
+    arena_free(r.arena);
+}
+
+static void test_against_model(void **state)
+{
+    (void)state;
+    struct dice d;
+    for (unsigned i = 0; dice_seed(&d, i, ROUNDS); i++) {
+        for (size_t k = 0; k < COUNT_OF(shapes); k++)
+            one_round(&configs[0], &shapes[k], &d);
+        for (size_t k = 1; k < COUNT_OF(configs); k++)
+            one_round(&configs[k], &shapes[k % 2], &d);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_against_model) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
