@@ -11,7 +11,8 @@
 #include <math.h>
 #include <string.h>
 
-#define JOIN_SCORE 3.0f       /* a nearest neighbour at least so near: the same family */
+#define JOIN_SCORE 3.0f       /* a nearest neighbour at least so near: the same family; */
+#define JOIN_NEW_TERMS 10     /* also when at most one term in so many is new to the family */
 #define FAMILY_TERMS_MAX 4096 /* a family that has more takes no new reports */
 
 struct neighbours *neighbours_new(void)
@@ -19,10 +20,11 @@ struct neighbours *neighbours_new(void)
     struct neighbours *n = calloc(1, sizeof *n);
     if (!n)
         return NULL;
-    for (uint32_t i = 0; i < 256; i++) {
-        n->root[i] = sqrtf((float)i);
+    for (uint32_t i = 0; i < 256; i++)
         n->norms[i] = similarity_norm((uint8_t)i);
-    }
+    for (uint32_t i = 0; i <= PACKED_IMPACT; i++)
+        if ((i & 0xff) != PACKED_OVER)
+            n->impacts[i] = sqrtf((float)(i & 0xff)) * n->norms[i >> 8];
     return n;
 }
 
@@ -148,16 +150,6 @@ static void pack(struct bag bag, const uint32_t *locals, uint32_t *words)
     }
 }
 
-/* The family for a new report: its neighbour's, unless that is too far or the family too large. */
-static uint32_t choose_family(const struct neighbours *n, struct neighbour near, uint32_t terms)
-{
-    if (near.report == NEIGHBOURS_NONE || near.score < JOIN_SCORE)
-        return NEIGHBOURS_NONE;
-    uint32_t family = n->report_family.at[near.report];
-    uint32_t has = n->families.at[family].term_count;
-    return has <= FAMILY_TERMS_MAX && has + terms <= UINT16_MAX ? family : NEIGHBOURS_NONE;
-}
-
 static bool family_start(struct neighbours *n, uint32_t *number)
 {
     struct scratch *t = &n->scratch;
@@ -215,8 +207,7 @@ static bool list_append(struct neighbours *n, uint32_t term, uint32_t family, fl
 
 static float most_of(const struct neighbours *n, const struct bag_term *t)
 {
-    float root = t->tf < 256 ? n->root[t->tf] : sqrtf((float)t->tf);
-    return root * n->norms[t->norm];
+    return sqrtf((float)t->tf) * n->norms[t->norm];
 }
 
 /* Tells the family, and the lists, of a term that its list of terms does not have yet. */
@@ -247,26 +238,30 @@ static bool family_raise(struct neighbours *n, uint32_t number, uint32_t local, 
     return true;
 }
 
-/* Finds the places of both bags' terms in the family's list; new ones are put at its end. */
+/* Finds the places of both bags' terms in a family's list; says how many are not there. */
+static uint32_t family_find_terms(struct neighbours *n, uint32_t number, struct bag stack,
+                                  struct bag other, uint32_t *locals)
+{
+    struct term_set *set = &n->scratch.terms;
+    const struct family *f = &n->families.at[number];
+    uint32_t count = stack.count + other.count, missing = count;
+    for (uint32_t i = 0; i < count; i++)
+        locals[i] = NEIGHBOURS_NONE;
+    for (uint32_t j = 0; j < f->term_count; j++) {
+        uint32_t i = term_set_find(set, f->terms[j].term & FAMILY_TERM);
+        if (i != NEIGHBOURS_NONE) {
+            locals[i] = j;
+            missing--;
+        }
+    }
+    return missing;
+}
+
+/* Puts those that are not there at the end of the list, and raises the others. */
 static bool family_take_terms(struct neighbours *n, uint32_t number, struct bag stack,
                               struct bag other, uint32_t *locals)
 {
-    struct term_set *set = &n->scratch.terms;
-    uint32_t count = stack.count + other.count;
-    if (!term_set_fill(set, count))
-        return false;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct bag_term *t = i < stack.count ? &stack.at[i] : &other.at[i - stack.count];
-        term_set_put(set, t->term, i);
-        locals[i] = NEIGHBOURS_NONE;
-    }
-    const struct family *f = &n->families.at[number];
-    for (uint32_t j = 0; j < f->term_count; j++) {
-        uint32_t i = term_set_find(set, f->terms[j].term & FAMILY_TERM);
-        if (i != NEIGHBOURS_NONE)
-            locals[i] = j;
-    }
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < stack.count + other.count; i++) {
         bool in_stack = i < stack.count;
         const struct bag_term *t = in_stack ? &stack.at[i] : &other.at[i - stack.count];
         if (locals[i] != NEIGHBOURS_NONE) {
@@ -278,6 +273,31 @@ static bool family_take_terms(struct neighbours *n, uint32_t number, struct bag 
         if (!family_new_term(n, number, t, in_stack))
             return false;
     }
+    return true;
+}
+
+/* The family for a new report: its neighbour's, unless that is too far or the family too large;
+ * else one of its own. Finds the places of the report's terms there. */
+static bool family_choose(struct neighbours *n, struct neighbour near, struct bag stack,
+                          struct bag other, uint32_t *number, uint32_t *locals)
+{
+    uint32_t count = stack.count + other.count;
+    if (!term_set_fill(&n->scratch.terms, count))
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        term_set_put(&n->scratch.terms,
+                     i < stack.count ? stack.at[i].term : other.at[i - stack.count].term, i);
+    if (near.report != NEIGHBOURS_NONE) {
+        *number = n->report_family.at[near.report];
+        uint32_t missing = family_find_terms(n, *number, stack, other, locals);
+        uint32_t has = n->families.at[*number].term_count;
+        if ((near.score >= JOIN_SCORE || missing <= count / JOIN_NEW_TERMS) &&
+            has <= FAMILY_TERMS_MAX && has + missing <= UINT16_MAX)
+            return true;
+    }
+    if (!family_start(n, number))
+        return false;
+    family_find_terms(n, *number, stack, other, locals);
     return true;
 }
 
@@ -418,11 +438,11 @@ bool neighbours_add(struct neighbours *n, uint32_t report, uint32_t stack, struc
     uint32_t count = stack_bag.count + other_bag.count;
     assert(report == n->report_family.len && count <= NEIGHBOURS_TERMS_MAX);
     size_t before = n->steps.len;
-    uint32_t number = choose_family(n, near, count);
+    uint32_t number;
     struct variant v = { .report = report };
     uint32_t *locals = reallocarray(NULL, count ? count : 1, sizeof *locals);
     bool ok = locals && VEC_RESERVE(&n->steps, 2u * count + 8u) &&
-              (number != NEIGHBOURS_NONE || family_start(n, &number)) &&
+              family_choose(n, near, stack_bag, other_bag, &number, locals) &&
               family_take_terms(n, number, stack_bag, other_bag, locals) &&
               family_stack(n, number, stack, stack_bag, locals, &v.stack) &&
               family_other(n, number, other_bag, locals + stack_bag.count, &v.other) &&

@@ -17,10 +17,11 @@
 #include <string.h>
 
 #define BOUND_SLACK 1.0001f /* single precision sums of some thousand terms stay well within */
-#define SEED_POSTINGS 400 /* after so many a first family is looked into, then at four times that  \
-                           */
-#define BOUND_COST 4      /* bounding a family by its signature costs as much as so many postings */
-#define PLANES_WORTH 8    /* stacks in a family from which on bounding each by signature pays */
+#define SEED_POSTINGS                                                                              \
+    400                /* after so many a first family is looked into, then at four times that     \
+                        */
+#define BOUND_COST 4   /* bounding a family by its signature costs as much as so many postings */
+#define PLANES_WORTH 8 /* stacks in a family from which on bounding each by signature pays */
 
 struct search {
     struct neighbours *n;
@@ -72,7 +73,8 @@ static void heap_sink(struct scratch *t, uint32_t i)
     t->heap[i] = at;
 }
 
-/* Passes over lists that are empty; says what the one that is next can give, and so any behind it. */
+/* Passes over lists that are empty; says what the one that is next can give, and so any behind it.
+ */
 static void ahead_find(struct scratch *t, uint32_t at)
 {
     struct ahead *a = &t->ahead[at];
@@ -147,23 +149,26 @@ static float score_exactly(const struct search *s, const struct family *f, struc
     return similarity_score(sum, s->q->norm, matching, s->q->count);
 }
 
-/* What the terms of a bag give, in single precision. Two sums, so that one need not wait for the
- * other: this is where a search spends most of its time. */
+/* What the terms of a bag give, in single precision: where a search spends most of its time. */
 static struct partial packed_sum(const struct neighbours *n, const uint32_t *words,
                                  const struct packed *p)
 {
-    const float *weights = n->scratch.seen_weights;
-    float sum[2] = { 0, 0 };
+    const float *weights = n->scratch.seen_weights, *impacts = n->impacts;
+    float sum = 0;
     uint32_t matching = 0, over = 0;
     words += p->first;
     for (uint32_t i = 0; i < p->count; i++) {
-        uint32_t tf = words[i] & 0xff;
         float weight = weights[packed_local(words[i])];
-        float root = tf == PACKED_OVER ? sqrtf((float)words[p->count + over++]) : n->root[tf];
-        sum[i & 1] += weight * root * n->norms[packed_norm(words[i])];
+        sum += weight * impacts[words[i] & PACKED_IMPACT];
         matching += weight > 0;
     }
-    return (struct partial){ sum[0] + sum[1], matching };
+    for (uint32_t i = 0; over < p->over_count; i++) {
+        if ((words[i] & 0xff) != PACKED_OVER)
+            continue;
+        float root = sqrtf((float)words[p->count + over++]);
+        sum += weights[packed_local(words[i])] * root * n->norms[packed_norm(words[i])];
+    }
+    return (struct partial){ sum, matching };
 }
 
 /* Room for what is computed about one family. */
@@ -239,13 +244,11 @@ static uint32_t family_find_stack(const struct family *f, uint32_t stack)
 static void family_planes(struct neighbours *n, const struct family *f)
 {
     struct scratch *t = &n->scratch;
-    memset(&t->weights, 0, sizeof t->weights);
-    for (uint32_t j = 0; j < f->term_count; j++) {
-        if (t->seen_at[j] == NEIGHBOURS_NONE || f->terms[j].term & FAMILY_OTHER)
-            continue;
-        t->weights.sum[j % SIGNATURE_BITS] += t->seen_weights[j] * f->terms[j].most;
-        t->weights.count[j % SIGNATURE_BITS]++;
-    }
+    signature_weights_reset(&t->weights);
+    for (uint32_t j = 0; j < f->term_count; j++)
+        if (t->seen_at[j] != NEIGHBOURS_NONE && !(f->terms[j].term & FAMILY_OTHER))
+            signature_weights_add(&t->weights, j % SIGNATURE_BITS,
+                                  t->seen_weights[j] * f->terms[j].most);
     signature_planes_make(&t->planes, &t->weights);
 }
 
@@ -471,11 +474,10 @@ static int by_bound(const void *a, const void *b)
 static void rest_planes(struct search *s)
 {
     struct scratch *t = &s->n->scratch;
-    memset(&t->weights, 0, sizeof t->weights);
+    signature_weights_reset(&t->weights);
     for (uint32_t i = 0; i < t->heap_count; i++) {
-        uint32_t at = t->heap[i], bit = term_bit(s->q->at[at].term);
-        t->weights.sum[bit] += t->ahead[at].most;
-        t->weights.count[bit]++;
+        uint32_t at = t->heap[i];
+        signature_weights_add(&t->weights, term_bit(s->q->at[at].term), t->ahead[at].most);
     }
     signature_planes_make(&t->planes, &t->weights);
 }

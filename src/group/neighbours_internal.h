@@ -15,7 +15,8 @@ struct packed {
     uint32_t first; /* place in the family's words */
     uint32_t count, over_count;
 };
-#define PACKED_OVER 255u /* local << 16 | norm << 8 | tf */
+#define PACKED_OVER 255u      /* local << 16 | norm << 8 | tf */
+#define PACKED_IMPACT 0xffffu /* norm and tf */
 
 static inline uint32_t packed_local(uint32_t word)
 {
@@ -89,7 +90,7 @@ struct list {
  * recursion) stand apart, so that the bound for all the others is tight. */
 struct term_lists {
     struct list high, low;
-    float total; /* of what all families got at first, */
+    float total;       /* of what all families got at first, */
     uint32_t families; /* of how many: for the mean */
 };
 #define HIGH_FROM 1.35f /* times the mean */
@@ -200,7 +201,7 @@ struct step {
 };
 
 struct neighbours {
-    VEC(struct term_lists) lists;     /* by term */
+    VEC(struct term_lists) lists; /* by term */
     VEC(struct family) families;
     VEC(uint32_t) report_family;      /* by report */
     VEC(uint32_t) stack_family;       /* by stack: the family of its latest report */
@@ -209,9 +210,9 @@ struct neighbours {
     VEC(uint64_t) looked;             /* by family: the search that looked into it last */
     VEC(struct step) steps;           /* since neighbours_keep */
     struct scratch scratch;
-    uint64_t serial;  /* of the search */
-    float root[256];  /* square roots */
-    float norms[256]; /* similarity_norm */
+    uint64_t serial;      /* of the search */
+    float norms[256];     /* similarity_norm */
+    float impacts[65536]; /* sqrt(tf) * norm, by norm << 8 | tf; 0 for PACKED_OVER */
     size_t bytes;
     struct neighbours_cost cost;
 };

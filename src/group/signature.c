@@ -1,31 +1,38 @@
 /* signature.c - see signature.h. The only clever thing is that nothing is done term by term. */
 #include "group/signature.h"
 
-#include <math.h>
 #include <string.h>
 
 #define LEVELS ((1u << SIGNATURE_SUM_PLANES) - 1)
 #define COUNTS ((1u << SIGNATURE_COUNT_PLANES) - 1)
 
+/* Calls `body` with `bit` for each bit of a signature. */
+#define FOR_BITS(bit, s, word, body)                                                               \
+    for (uint32_t i_ = 0; i_ < SIGNATURE_WORDS; i_++)                                              \
+        for (uint64_t word = (s)->words[i_]; word; word &= word - 1) {                             \
+            uint32_t bit = i_ * 64 + (uint32_t)__builtin_ctzll(word);                              \
+            body                                                                                   \
+        }
+
 void signature_planes_make(struct signature_planes *p, const struct signature_weights *w)
 {
     memset(p, 0, sizeof *p);
     float most = 0;
-    for (uint32_t b = 0; b < SIGNATURE_BITS; b++)
-        most = w->sum[b] > most ? w->sum[b] : most;
+    FOR_BITS(b, &w->used, rest, { most = w->sum[b] > most ? w->sum[b] : most; })
     p->unit = most / (float)LEVELS;
-    for (uint32_t b = 0; b < SIGNATURE_BITS; b++) {
-        if (w->count[b] == 0)
-            continue;
-        uint32_t level = p->unit > 0 ? (uint32_t)ceilf(w->sum[b] / p->unit) : 0;
+    float per_unit = p->unit > 0 ? 1.0f / p->unit : 0;
+    FOR_BITS(b, &w->used, rest, {
+        uint32_t level = (uint32_t)(w->sum[b] * per_unit) + 1; /* rounds up, and over */
         level = level > LEVELS ? LEVELS : level;
         uint32_t count = w->count[b] > COUNTS ? COUNTS : w->count[b];
         p->surplus += w->count[b] - count;
-        for (uint32_t k = 0; k < SIGNATURE_SUM_PLANES; k++)
-            p->sum[k][b / 64] |= (uint64_t)(level >> k & 1) << b % 64;
-        for (uint32_t k = 0; k < SIGNATURE_COUNT_PLANES; k++)
-            p->count[k][b / 64] |= (uint64_t)(count >> k & 1) << b % 64;
-    }
+        for (uint32_t k = 0; level; k++, level >>= 1)
+            p->sum[k][b / 64] |= (uint64_t)(level & 1) << b % 64;
+        for (uint32_t k = 0; count; k++, count >>= 1) {
+            p->count[k][b / 64] |= (uint64_t)(count & 1) << b % 64;
+            p->count_planes = k >= p->count_planes ? k + 1 : p->count_planes;
+        }
+    })
 }
 
 struct signature_bound signature_bound(const struct signature_planes *p, const struct signature *s)
@@ -37,7 +44,7 @@ struct signature_bound signature_bound(const struct signature_planes *p, const s
             ones += (uint64_t)__builtin_popcountll(p->sum[k][i] & s->words[i]);
         sum += ones << k;
     }
-    for (uint32_t k = 0; k < SIGNATURE_COUNT_PLANES; k++) {
+    for (uint32_t k = 0; k < p->count_planes; k++) {
         uint64_t ones = 0;
         for (uint32_t i = 0; i < SIGNATURE_WORDS; i++)
             ones += (uint64_t)__builtin_popcountll(p->count[k][i] & s->words[i]);

@@ -25,17 +25,36 @@ static inline void signature_set(struct signature *s, uint32_t bit)
     s->words[bit / 64 % SIGNATURE_WORDS] |= (uint64_t)1 << bit % 64;
 }
 
-/* Weights to be laid out: by bit, what the query's terms there weigh together, and their number. */
+/* Weights to be laid out: by bit, what the query's terms there weigh together, and their number;
+ * meaningless where `used` does not have the bit. */
 struct signature_weights {
+    struct signature used;
     float sum[SIGNATURE_BITS];
     uint32_t count[SIGNATURE_BITS];
 };
 
+static inline void signature_weights_reset(struct signature_weights *w)
+{
+    w->used = (struct signature){ 0 };
+}
+
+static inline void signature_weights_add(struct signature_weights *w, uint32_t bit, float weight)
+{
+    if (!(w->used.words[bit / 64] >> bit % 64 & 1)) {
+        signature_set(&w->used, bit);
+        w->sum[bit] = 0;
+        w->count[bit] = 0;
+    }
+    w->sum[bit] += weight;
+    w->count[bit]++;
+}
+
 struct signature_planes {
     uint64_t sum[SIGNATURE_SUM_PLANES][SIGNATURE_WORDS];
     uint64_t count[SIGNATURE_COUNT_PLANES][SIGNATURE_WORDS];
-    float unit;       /* what the lowest plane of `sum` weighs */
-    uint32_t surplus; /* counts that did not fit into the planes */
+    uint32_t count_planes; /* those of `count` that have any bits are the first so many */
+    float unit;            /* what the lowest plane of `sum` weighs */
+    uint32_t surplus;      /* counts that did not fit into the planes */
 };
 
 struct signature_bound {
