@@ -12,13 +12,14 @@
 
 struct question_term {
     uint64_t key; /* the token's first bytes, for sorting */
-    uint32_t term, field;
+    uint32_t term;
     float choice;
     double idf;
 };
 
 struct question_field {
     struct str name;
+    uint32_t field;
     uint32_t first, count; /* its terms */
 };
 
@@ -27,6 +28,7 @@ struct question {
     VEC(struct query_term) asked;
     VEC(struct question_term) terms; /* scratch: those of one field together */
     VEC(struct question_field) fields;
+    VEC(uint32_t) places; /* scratch: by number of a field, where its next term goes */
 };
 
 void question_done(struct question *q);
