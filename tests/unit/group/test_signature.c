@@ -25,14 +25,14 @@ static void one_round(struct dice *d)
     uint32_t count = 1 + dice(d, sizes[dice(d, 7)]);
     uint32_t bits = dice_percent(d, 30) ? 1 + dice(d, 40) : SIGNATURE_BITS; /* few: collisions */
     uint32_t held = dice(d, 101);
-    struct signature_weights weights = { { 0 }, { 0 } };
+    static struct signature_weights weights; /* full of the round before */
     struct signature s = { { 0 } };
     bool zeros = dice_percent(d, 10);
+    signature_weights_reset(&weights);
     for (uint32_t i = 0; i < count; i++) {
         float weight = zeros ? 0 : (float)pow(10, 6 * dice_fraction(d) - 4);
         terms[i] = (struct weighed){ dice(d, bits), weight, dice_percent(d, held) };
-        weights.sum[terms[i].bit] += weight;
-        weights.count[terms[i].bit]++;
+        signature_weights_add(&weights, terms[i].bit, weight);
         if (terms[i].held)
             signature_set(&s, terms[i].bit);
     }
@@ -47,12 +47,14 @@ static void one_round(struct dice *d)
         matching += terms[i].held;
     }
     for (uint32_t b = 0; b < SIGNATURE_BITS; b++) {
+        if (!(weights.used.words[b / 64] >> b % 64 & 1))
+            continue;
         most = fmax(most, (double)weights.sum[b]);
         if (!(s.words[b / 64] >> b % 64 & 1))
             continue;
         ceiling += (double)weights.sum[b];
         under_set_bits += weights.count[b];
-        set_bits += weights.count[b] > 0;
+        set_bits++;
     }
 
     struct signature_planes planes;
@@ -79,13 +81,14 @@ static void test_bound(void **state)
 static void test_counts_over_seven(void **state)
 {
     (void)state;
-    struct signature_weights weights = { { 0 }, { 0 } };
+    struct signature_weights weights;
     struct signature one = { { 0 } }, other = { { 0 } };
     struct signature_planes planes;
-    weights.sum[3] = 10;
-    weights.count[3] = 12;
-    weights.sum[511] = 1;
-    weights.count[511] = 7;
+    signature_weights_reset(&weights);
+    for (int i = 0; i < 12; i++)
+        signature_weights_add(&weights, 3, 0.5f);
+    for (int i = 0; i < 7; i++)
+        signature_weights_add(&weights, 511, 0.25f);
     signature_set(&one, 3);
     signature_set(&other, 511);
     signature_planes_make(&planes, &weights);
@@ -97,9 +100,10 @@ static void test_counts_over_seven(void **state)
 static void test_nothing(void **state)
 {
     (void)state;
-    const struct signature_weights weights = { { 0 }, { 0 } };
+    struct signature_weights weights;
     struct signature all;
     struct signature_planes planes;
+    signature_weights_reset(&weights);
     memset(&all, 0xff, sizeof all);
     signature_planes_make(&planes, &weights);
     struct signature_bound bound = signature_bound(&planes, &all);
