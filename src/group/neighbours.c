@@ -17,10 +17,9 @@
 #include <string.h>
 
 #define BOUND_SLACK 1.0001f /* single precision sums of some thousand terms stay well within */
-#define SEED_POSTINGS                                                                              \
-    400                /* after so many a first family is looked into, then at four times that     \
-                        */
-#define BOUND_COST 4   /* bounding a family by its signature costs as much as so many postings */
+/* Postings after which a first family is looked into; the next when four times as many are read. */
+#define SEED_POSTINGS 400
+#define BOUND_COST 2   /* bounding a family by its signature costs as much as so many postings */
 #define PLANES_WORTH 8 /* stacks in a family from which on bounding each by signature pays */
 
 struct search {
