@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-#define CHUNK_REPORTS 2000
+#define CHUNK_REPORTS 500
 #define CHUNK_BYTES ((size_t)4 << 30) /* limit of the arena for a chunk */
 #define JSON_NODES_MAX 10000000
 #define PROGRESS_REPORTS 50000

@@ -323,10 +323,17 @@ def test_bench_group():
     result = json.loads(done.stdout)
     assert len(done.stdout.splitlines()) == 1
     assert (result["reports"], result["warm"]) == (125, 25)
-    for key in ("reports_per_second", "median_us", "p99_us", "bytes_per_report", "rss_bytes"):
+    for key in ("reports_per_second", "reports_per_cpu_second", "median_us", "p99_us", "median_cpu_us",
+                "p99_cpu_us", "bytes_per_report", "rss_bytes"):
         assert result[key] > 0, key
     assert result["postings_touched"] >= 0 and result["candidates_checked"] >= 0
     assert result["median_us"] <= result["p99_us"]
+
+
+def test_bench_group_stops_early():
+    done = crumple("bench", "group", SAMPLES, "--warm", 25, "--measure", 50)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["reports"] == 75
 
 
 @pytest.mark.parametrize("size", [0, 10])
