@@ -224,11 +224,16 @@ static void family_seen(struct neighbours *n, const struct family *f, struct par
     }
 }
 
-/* What each other part of the family gives. */
-static void others_sum(struct neighbours *n, const struct family *f)
+/* Not added up yet, or not worth it. */
+static const struct partial unknown = { -1, 0 };
+
+/* What one of the other parts gives; added up when it is first asked for. */
+static struct partial other_sum(struct neighbours *n, const struct family *f, uint32_t i)
 {
-    for (uint32_t i = 0; i < f->other_count; i++)
-        n->scratch.others[i] = packed_sum(n, f->other_words, &f->others[i].bag);
+    struct partial *p = &n->scratch.others[i];
+    if (p->sum < 0)
+        *p = packed_sum(n, f->other_words, &f->others[i].bag);
+    return *p;
 }
 
 static uint32_t family_find_stack(const struct family *f, uint32_t stack)
@@ -257,9 +262,10 @@ static void look_at_variants(struct search *s, const struct family *f, uint32_t 
     const struct scratch *t = &s->n->scratch;
     for (uint32_t i = 0; i < f->variant_count; i++) {
         struct variant v = f->variants[i];
-        if (stack != NEIGHBOURS_NONE && v.stack != stack)
+        struct partial a = t->stacks[v.stack];
+        if ((stack != NEIGHBOURS_NONE && v.stack != stack) || a.sum < 0)
             continue;
-        struct partial a = t->stacks[v.stack], b = t->others[v.other];
+        struct partial b = other_sum(s->n, f, v.other);
         if (bound(s, a.sum + b.sum, a.matching + b.matching) < s->bar)
             continue;
         s->n->cost.variants++;
@@ -271,13 +277,15 @@ static void look_at_variants(struct search *s, const struct family *f, uint32_t 
     }
 }
 
-/* Sums up stack i, and says whether it can reach the bar with the best of the other parts. */
+/* Adds up stack i, and says whether it can reach the bar with the best of the other parts; when
+ * not, it stays unknown. */
 static bool stack_sum(struct search *s, const struct family *f, uint32_t i, struct partial other)
 {
     struct partial p = packed_sum(s->n, f->stack_words, &f->stacks[i].bag);
-    s->n->scratch.stacks[i] = p;
+    bool enough = bound(s, p.sum + other.sum, p.matching + other.matching) >= s->bar;
+    s->n->scratch.stacks[i] = enough ? p : unknown;
     s->n->cost.stacks++;
-    return bound(s, p.sum + other.sum, p.matching + other.matching) >= s->bar;
+    return enough;
 }
 
 /* Bounds each stack of a large family by its signature; returns the most promising one, or
@@ -321,28 +329,24 @@ static void stack_first(struct search *s, const struct family *f, uint32_t stack
 static void family_search(struct search *s, const struct family *f, struct partial other)
 {
     struct scratch *t = &s->n->scratch;
+    for (uint32_t i = 0; i < f->other_count; i++)
+        t->others[i] = unknown;
     if (f->stack_count < PLANES_WORTH) {
-        if (stacks_sum(s, f, other)) {
-            others_sum(s->n, f);
+        if (stacks_sum(s, f, other))
             look_at_variants(s, f, NEIGHBOURS_NONE);
-        }
         return;
     }
     uint32_t own = family_find_stack(f, s->stack);
-    if (own != NEIGHBOURS_NONE) {
-        others_sum(s->n, f);
+    if (own != NEIGHBOURS_NONE)
         stack_first(s, f, own, other);
-    }
     uint32_t best = stacks_bound(s, f, other);
     if (best == NEIGHBOURS_NONE)
         return;
-    if (own == NEIGHBOURS_NONE) {
-        others_sum(s->n, f);
+    if (own == NEIGHBOURS_NONE)
         stack_first(s, f, best, other);
-    }
     for (uint32_t i = 0; i < f->stack_count; i++) {
         if (t->stack_bounds[i] < s->bar)
-            t->stacks[i] = (struct partial){ 0, 0 };
+            t->stacks[i] = unknown;
         else
             (void)stack_sum(s, f, i, other);
     }
