@@ -150,6 +150,25 @@ static void test_example(void **state)
     end(&f);
 }
 
+/* How little a twin scores when there is nothing else. */
+static void test_twin_of_the_first(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct bucket_index_config config = bucket_index_defaults();
+    config.thresholds = (const double[]){ 0.1 };
+    config.threshold_count = 1;
+    begin(&f, &config);
+    add(&f, example[0]);
+    struct placement p =
+        add(&f, "{\"database_id\": \"twin\", \"project\": \"demo\", \"stacktrace\": "
+                "[{\"function\": \"drawWindow\"}, {\"function\": \"runLoop\"}, "
+                "{\"function\": \"main\"}]}");
+    assert_int_equal(p.top_match, 0);
+    assert_true(is_near((double)p.score, 0.3993));
+    end(&f);
+}
+
 static void test_first_report(void **state)
 {
     (void)state;
@@ -428,6 +447,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_example),
+        cmocka_unit_test(test_twin_of_the_first),
         cmocka_unit_test(test_first_report),
         cmocka_unit_test(test_unpublished_are_seen),
         cmocka_unit_test(test_nothing_to_compare),

@@ -210,12 +210,30 @@ static void undo(struct round *r)
     assert_int_equal(bucket_index_added(r->ix), r->published);
 }
 
+/* Adds a report again with its values as numbers, as far as they are known. */
+static bool restore(struct round *r, struct bucket_index *fresh, const struct report *report,
+                    const struct placement *p, const struct str *buckets)
+{
+    const struct lexicon *lx = collection_lexicon(bucket_index_collection(fresh));
+    uint32_t *known = arena_array(r->arena, report->text_count, sizeof *known);
+    struct err e;
+    assert_non_null(known);
+    for (size_t i = 0; i < report->text_count; i++) {
+        uint32_t field = lexicon_find_field(lx, report->texts[i].field);
+        known[i] = field == LEXICON_NONE || dice_percent(&r->d, 5)
+                       ? COLLECTION_NONE
+                       : lexicon_find_value(lx, field, report->texts[i].text);
+    }
+    return bucket_index_restore(fresh, report, known, p, buckets, &e);
+}
+
 /* As at the start of the server: all reports in order, with the buckets that they were given. */
 static void restart(struct round *r)
 {
     struct bucket_index *fresh;
     const struct collection *c = bucket_index_collection(r->ix);
     struct err e;
+    bool by_numbers = dice_percent(&r->d, 50);
     undo(r);
     assert_true(bucket_index_new(&fresh, r->config, &e));
     for (uint32_t i = 0; i < r->published; i++) {
@@ -224,7 +242,9 @@ static void restart(struct round *r)
         struct str buckets[COLLECTION_THRESHOLDS_MAX];
         for (size_t t = 0; t < r->config->threshold_count; t++)
             buckets[t] = collection_name(c, stored.buckets[t]);
-        assert_true(bucket_index_add(fresh, &r->made.at[i].report, &p, buckets, &e));
+        const struct report *report = &r->made.at[i].report;
+        assert_true(by_numbers ? restore(r, fresh, report, &p, buckets)
+                               : bucket_index_add(fresh, report, &p, buckets, &e));
     }
     bucket_index_publish(fresh);
     bucket_index_free(r->ix);
