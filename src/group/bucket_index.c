@@ -134,7 +134,7 @@ bool bucket_index_place(struct bucket_index *ix, const struct report *r, struct 
     *out = (struct placement){ .top_match = nearest.report, .score = nearest.score };
     for (size_t t = 0; t < ix->config.threshold_count; t++)
         out->joins[t] =
-            nearest.report != NEIGHBOURS_NONE && (double)nearest.score >= ix->config.thresholds[t];
+            nearest.report != NEIGHBOURS_NONE && nearest.score >= (float)ix->config.thresholds[t];
     return true;
 }
 

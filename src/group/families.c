@@ -20,6 +20,7 @@ struct neighbours *neighbours_new(void)
     struct neighbours *n = calloc(1, sizeof *n);
     if (!n)
         return NULL;
+    n->bound = signature_bound_best();
     for (uint32_t i = 0; i < 256; i++)
         n->norms[i] = similarity_norm((uint8_t)i);
     for (uint32_t i = 0; i <= PACKED_IMPACT; i++)
@@ -100,6 +101,7 @@ bool term_set_fill(struct term_set *s, uint32_t terms)
     }
     s->mask = want - 1;
     memset(s->slots, 0xff, want * sizeof *s->slots); /* at = NEIGHBOURS_NONE */
+    memset(s->maybe, 0, sizeof s->maybe);
     return true;
 }
 

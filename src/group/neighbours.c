@@ -16,7 +16,8 @@
 #include <assert.h>
 #include <string.h>
 
-#define BOUND_SLACK 1.0001f /* single precision sums of some thousand terms stay well within */
+#define BOUND_SLACK 1.0001f /* and for each term of the query, since roundings of equal terms */
+#define BOUND_SLACK_TERM 2.5e-7f /* all go the same way: two additions and a product */
 /* Postings after which a first family is looked into; the next when four times as many are read. */
 #define SEED_POSTINGS 400
 #define BOUND_COST 2   /* bounding a family by its signature costs as much as so many postings */
@@ -27,6 +28,7 @@ struct search {
     const struct query *q;
     uint32_t min_match;
     uint32_t stack; /* the report's own, or NEIGHBOURS_NONE */
+    float slack;    /* that bounds are multiplied by */
     float bar;      /* the score to reach: of the best so far, or what was asked for */
     double rest;    /* what the lists that are not read can give together */
     struct neighbour best;
@@ -116,7 +118,7 @@ static inline float bound(const struct search *s, float sum, uint32_t matching)
 {
     if (matching < s->min_match)
         return -1.0f;
-    return sum * (float)matching / (float)s->q->count * BOUND_SLACK;
+    return sum * (float)matching / (float)s->q->count * s->slack;
 }
 
 /* Puts what each matching term gives into scratch.part, where the others are 0. */
@@ -297,7 +299,7 @@ static uint32_t stacks_bound(struct search *s, const struct family *f, struct pa
     float most = s->bar;
     family_planes(s->n, f);
     for (uint32_t i = 0; i < f->stack_count; i++) {
-        struct signature_bound b = signature_bound(&t->planes, &f->signatures[i]);
+        struct signature_bound b = s->n->bound(&t->planes, &f->signatures[i]);
         t->stack_bounds[i] = bound(s, b.sum + other.sum, b.count + other.matching);
         if (t->stack_bounds[i] >= most) {
             most = t->stack_bounds[i];
@@ -432,20 +434,29 @@ static float bound_family(const struct search *s, const struct sum *sum)
                  at_most(sum->matching + s->n->scratch.heap_count, s->q->count));
 }
 
-/* Drops the families that cannot reach the bar any more. */
-static void touched_filter(struct search *s)
+/* Drops the families that cannot reach the bar any more, or were looked into; returns the most
+ * promising one that is left, or NEIGHBOURS_NONE. No list may be read afresh after this. */
+static uint32_t touched_filter(struct search *s)
 {
     struct scratch *t = &s->n->scratch;
-    uint32_t kept = 0;
+    uint32_t kept = 0, best = NEIGHBOURS_NONE;
+    float most = 0;
     for (uint32_t i = 0; i < t->touched_count; i++) {
         uint32_t family = t->touched[i];
         struct sum *sum = &s->n->sums.at[family];
-        if (bound_family(s, sum) >= s->bar && s->n->looked.at[family] != s->n->serial)
-            t->touched[kept++] = family;
-        else
+        float promise = bound_family(s, sum);
+        if (promise < s->bar || s->n->looked.at[family] == s->n->serial) {
             *sum = (struct sum){ 0 };
+            continue;
+        }
+        t->touched[kept++] = family;
+        if (promise > most) {
+            most = promise;
+            best = family;
+        }
     }
     t->touched_count = kept;
+    return best;
 }
 
 /* Looks into the most promising family, so that the bar is high for the others. */
@@ -494,12 +505,13 @@ static bool look_into_rest(struct search *s)
     for (uint32_t i = 0; i < t->touched_count; i++) {
         uint32_t family = t->touched[i];
         const struct sum *sum = &s->n->sums.at[family];
-        struct signature_bound b = signature_bound(&t->planes, &s->n->signatures.at[family]);
+        struct signature_bound b = s->n->bound(&t->planes, &s->n->signatures.at[family]);
         float most = bound(s, sum->sum + b.sum, at_most(sum->matching + b.count, s->q->count));
         if (most >= s->bar)
             t->candidates[count++] = (struct candidate){ family, most };
     }
-    qsort(t->candidates, count, sizeof *t->candidates, by_bound);
+    if (count)
+        qsort(t->candidates, count, sizeof *t->candidates, by_bound);
     for (uint32_t i = 0; i < count && t->candidates[i].bound >= s->bar; i++)
         if (!look_into(s, t->candidates[i].family))
             return false;
@@ -519,10 +531,9 @@ static bool search_run(struct search *s)
             seed_at = read * 4;
         }
     }
-    touched_filter(s);
-    if (!look_into_best(s))
+    uint32_t best = touched_filter(s);
+    if (best != NEIGHBOURS_NONE && !look_into(s, best))
         return false;
-    touched_filter(s);
     /* While many are left, reading some more lists is cheaper than bounding each of them. */
     for (bool more = true; more;) {
         uint64_t budget = (uint64_t)t->touched_count * BOUND_COST;
@@ -530,7 +541,7 @@ static bool search_run(struct search *s)
             budget -= list_next(t)->count;
             list_read(s, false);
         }
-        touched_filter(s);
+        (void)touched_filter(s);
     }
     return look_into_rest(s);
 }
@@ -553,6 +564,7 @@ bool neighbours_nearest(struct neighbours *n, const struct query *q, float least
     struct search s = {
         .n = n, .q = q, .min_match = similarity_min_match(q->count), .bar = least, .best = *out
     };
+    s.slack = BOUND_SLACK + BOUND_SLACK_TERM * (float)q->count;
     bool ok = search_prepare(&s);
     uint32_t hint = neighbours_stack_family(n, stack);
     if (ok && hint != NEIGHBOURS_NONE)

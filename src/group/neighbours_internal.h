@@ -105,14 +105,19 @@ struct term_slot {
     uint32_t term, at;
 };
 struct term_set {
+    uint64_t maybe[256]; /* a bit for each term's hash: says no to nearly all others at once */
     struct term_slot *slots;
     uint32_t mask;
     uint32_t cap;
 };
 
+static inline uint32_t term_hash(uint32_t term)
+{
+    return term * 2654435761u >> 7;
+}
 static inline uint32_t term_slot_of(const struct term_set *s, uint32_t term)
 {
-    return (term * 2654435761u >> 7) & s->mask;
+    return term_hash(term) & s->mask;
 }
 /* Empties it and makes room for so many; false: no memory. */
 bool term_set_fill(struct term_set *s, uint32_t terms);
@@ -122,9 +127,12 @@ static inline void term_set_put(struct term_set *s, uint32_t term, uint32_t at)
     while (s->slots[i].at != NEIGHBOURS_NONE)
         i = (i + 1) & s->mask;
     s->slots[i] = (struct term_slot){ term, at };
+    s->maybe[term_hash(term) / 64 % 256] |= (uint64_t)1 << term_hash(term) % 64;
 }
 static inline uint32_t term_set_find(const struct term_set *s, uint32_t term)
 {
+    if (!(s->maybe[term_hash(term) / 64 % 256] >> term_hash(term) % 64 & 1))
+        return NEIGHBOURS_NONE;
     uint32_t i = term_slot_of(s, term);
     while (s->slots[i].at != NEIGHBOURS_NONE) {
         if (s->slots[i].term == term)
@@ -210,9 +218,10 @@ struct neighbours {
     VEC(uint64_t) looked;             /* by family: the search that looked into it last */
     VEC(struct step) steps;           /* since neighbours_keep */
     struct scratch scratch;
-    uint64_t serial;      /* of the search */
-    float norms[256];     /* similarity_norm */
-    float impacts[65536]; /* sqrt(tf) * norm, by norm << 8 | tf; 0 for PACKED_OVER */
+    uint64_t serial;          /* of the search */
+    signature_bound_fn bound; /* signature_bound, the fastest way */
+    float norms[256];         /* similarity_norm */
+    float impacts[65536];     /* sqrt(tf) * norm, by norm << 8 | tf; 0 for PACKED_OVER */
     size_t bytes;
     struct neighbours_cost cost;
 };

@@ -1,6 +1,6 @@
 /* questions.c - chooses the terms of a query. This is done for every report that comes in, so terms
- * are counted into their fields instead of sorted, and tokens are compared by their first bytes as a
- * number, and whole only where these are equal. */
+ * are counted into their fields instead of sorted, and tokens are compared by their first bytes as
+ * a number, and whole only where these are equal. */
 #include "group/questions.h"
 
 #include "group/similarity.h"

@@ -336,6 +336,38 @@ static void test_nearest(void **state)
     model_done(&m);
 }
 
+/* Thousands of terms that weigh the same: in single precision, all roundings go the same way. What
+ * is bounded too low would not be found by its own score. */
+static void test_long_question(void **state)
+{
+    (void)state;
+    static struct bag_term terms[NEIGHBOURS_TERMS_MAX];
+    static struct query_term asked[NEIGHBOURS_TERMS_MAX];
+    struct err e;
+    struct neighbour got;
+    for (uint32_t count = 10; count <= NEIGHBOURS_TERMS_MAX; count *= count < 5000 ? 10 : 3) {
+        CLEANUP(neighbours_free_p) struct neighbours *n = neighbours_new();
+        assert_non_null(n);
+        for (uint32_t i = 0; i < count; i++)
+            terms[i] = (struct bag_term){ i, 1, 115 };
+        const struct bag bag = { terms, count }, empty = { NULL, 0 };
+        assert_true(
+            neighbours_add(n, 0, 0, bag, empty, (struct neighbour){ NEIGHBOURS_NONE, 0 }, &e));
+        for (double idf = 1; idf < 12; idf += 0.34) {
+            double sum = 0;
+            for (uint32_t i = 0; i < count; i++) {
+                asked[i] = (struct query_term){ i, idf };
+                sum += idf * idf * 0.21875;
+            }
+            const struct query q = { asked, count, 1 / (idf * sqrt((double)count)) };
+            float score = (float)(q.norm * sum);
+            assert_true(neighbours_nearest(n, &q, score, NEIGHBOURS_NONE, &got, &e));
+            if (got.report != 0)
+                fail_msg("%u terms of idf %g: %.9g not found", count, idf, (double)score);
+        }
+    }
+}
+
 /* The cost counts what was done, and grows far slower than looking at everything. */
 static void test_cost(void **state)
 {
@@ -372,6 +404,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_long_question),
         cmocka_unit_test(test_cost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
