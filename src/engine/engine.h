@@ -71,9 +71,6 @@ struct engine_result {
     struct str database_id, project;
     int64_t date_ms;
     struct str *buckets; /* names by threshold; empty in a dry run where it would found one */
-    /* The project of the report that the bucket is named after; the report's own project when no
-     * report has that name (a forced bucket). */
-    struct str *bucket_projects;
     bool has_match;
     struct str match_id, match_project;
     float score;

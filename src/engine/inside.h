@@ -73,7 +73,6 @@ void *writer_run(void *arg);
 
 /* view.c */
 struct view *view_new(const struct bucket_index_config *config, struct err *e); /* one user */
-void view_use(struct engine *en, struct view *v);
 void view_drop(struct engine *en, struct view *v); /* the last user frees it */
 /* Makes `next` current (its one user is the engine) and drops what was. */
 void view_replace(struct engine *en, struct view *next);

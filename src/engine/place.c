@@ -5,8 +5,6 @@
 
 #include "engine/measures.h"
 
-#include <assert.h>
-
 #define SCRATCH_BYTES ((size_t)4 << 30) /* one stored report, whatever its size */
 
 bool batch_reset(struct batch *b, struct err *e)
@@ -71,11 +69,6 @@ static uint32_t find_stored(const struct batch *b, struct str id)
     uint32_t report =
         name == COLLECTION_NONE ? COLLECTION_NONE : collection_named_report(b->collection, name);
     return report < b->base ? report : COLLECTION_NONE;
-}
-
-static struct str stored_project(const struct batch *b, uint32_t report)
-{
-    return collection_project(b->collection, collection_report(b->collection, report).project);
 }
 
 /* Checking. */
@@ -148,13 +141,6 @@ bool batch_check(struct batch *b, struct engine_job *job)
 
 /* Results. Their strings are borrowed at first: from the collection, from other jobs. */
 
-static bool result_arrays(struct engine_result *r, size_t thresholds, struct arena *a)
-{
-    r->buckets = arena_array(a, thresholds, sizeof *r->buckets);
-    r->bucket_projects = arena_array(a, thresholds, sizeof *r->bucket_projects);
-    return r->buckets && r->bucket_projects;
-}
-
 /* Gives the result copies of what it borrows. Neighbouring thresholds mostly share a bucket. */
 static bool result_keep(struct engine_result *r, size_t thresholds, struct arena *a)
 {
@@ -163,25 +149,12 @@ static bool result_keep(struct engine_result *r, size_t thresholds, struct arena
               (!r->has_match || (arena_str(a, r->match_id, &r->match_id) &&
                                  arena_str(a, r->match_project, &r->match_project)));
     for (size_t t = 0; t < thresholds && ok; t++) {
-        if (t > 0 && str_eq(r->buckets[t], r->buckets[t - 1])) {
+        if (t > 0 && str_eq(r->buckets[t], r->buckets[t - 1]))
             r->buckets[t] = r->buckets[t - 1];
-            r->bucket_projects[t] = r->bucket_projects[t - 1];
-        } else {
-            ok = arena_str(a, r->buckets[t], &r->buckets[t]) &&
-                 arena_str(a, r->bucket_projects[t], &r->bucket_projects[t]);
-        }
+        else
+            ok = arena_str(a, r->buckets[t], &r->buckets[t]);
     }
     return ok;
-}
-
-/* The project of the report that a bucket is named after. */
-static struct str bucket_project(const struct batch *b, struct str bucket, struct str otherwise)
-{
-    const struct item *founder = find_added(b, bucket);
-    if (founder)
-        return founder->report.project;
-    uint32_t number = find_stored(b, bucket);
-    return number == COLLECTION_NONE ? otherwise : stored_project(b, number);
 }
 
 static void result_match(const struct batch *b, struct engine_result *r, uint32_t match)
@@ -210,15 +183,12 @@ static bool result_of_stored(const struct batch *b, struct engine_result *r, uin
         .project = collection_project(b->collection, c.project),
         .date_ms = c.date_ms,
         .score = c.score,
+        .buckets = arena_array(a, b->threshold_count, sizeof *r->buckets),
     };
-    if (!result_arrays(r, b->threshold_count, a))
+    if (!r->buckets)
         return false;
-    for (size_t t = 0; t < b->threshold_count; t++) {
+    for (size_t t = 0; t < b->threshold_count; t++)
         r->buckets[t] = collection_name(b->collection, c.buckets[t]);
-        r->bucket_projects[t] = t > 0 && c.buckets[t] == c.buckets[t - 1]
-                                    ? r->bucket_projects[t - 1]
-                                    : bucket_project(b, r->buckets[t], r->project);
-    }
     result_match(b, r, c.top_match);
     return result_keep(r, b->threshold_count, a);
 }
@@ -230,11 +200,10 @@ static bool result_of_added(const struct batch *b, struct engine_result *r,
     *r = *first;
     r->same = true;
     r->explanation = NULL;
-    if (!result_arrays(r, b->threshold_count, a))
+    r->buckets = arena_array(a, b->threshold_count, sizeof *r->buckets);
+    if (!r->buckets)
         return false;
     memcpy(r->buckets, first->buckets, b->threshold_count * sizeof *r->buckets);
-    memcpy(r->bucket_projects, first->bucket_projects,
-           b->threshold_count * sizeof *r->bucket_projects);
     return result_keep(r, b->threshold_count, a);
 }
 
@@ -257,8 +226,9 @@ static bool result_of_placed(const struct batch *b, const struct item *item,
         .project = report->project,
         .date_ms = report->date_ms,
         .score = p->top_match == COLLECTION_NONE ? 0 : p->score,
+        .buckets = arena_array(a, b->threshold_count, sizeof *r->buckets),
     };
-    if (!result_arrays(r, b->threshold_count, a))
+    if (!r->buckets)
         return false;
     for (size_t t = 0; t < b->threshold_count; t++) {
         if (report->force_bucket.len > 0)
@@ -267,9 +237,6 @@ static bool result_of_placed(const struct batch *b, const struct item *item,
             r->buckets[t] = match_bucket(b, p->top_match, t);
         else
             r->buckets[t] = dry_run ? STR("") : report->database_id;
-        r->bucket_projects[t] = t > 0 && str_eq(r->buckets[t], r->buckets[t - 1])
-                                    ? r->bucket_projects[t - 1]
-                                    : bucket_project(b, r->buckets[t], r->project);
     }
     result_match(b, r, p->top_match);
     return result_keep(r, b->threshold_count, a);
