@@ -63,7 +63,6 @@ bool idmap_init(struct idmap *m)
 {
     struct idmap_table *t = table_new(IDMAP_FIRST);
     atomic_init(&m->table, t);
-    m->count = 0;
     return t != NULL;
 }
 
@@ -76,7 +75,6 @@ void idmap_done(struct idmap *m)
         t = older;
     }
     atomic_store_explicit(&m->table, NULL, memory_order_relaxed);
-    m->count = 0;
 }
 
 static size_t first_place(const struct idmap_table *t, uint64_t slot)
@@ -141,7 +139,6 @@ bool idmap_insert(struct idmap *m, uint64_t hash, uint32_t id)
         t = atomic_load_explicit(&m->table, memory_order_relaxed);
     }
     table_put(t, (hash & TAG) | (id + 1));
-    m->count++;
     return true;
 }
 
@@ -170,6 +167,5 @@ void idmap_remove(struct idmap *m, uint64_t hash, uint32_t id)
             break;
     }
     atomic_store_explicit(&t->at[i], REMOVED, memory_order_release);
-    m->count--;
     free_removed(t, i);
 }

@@ -20,7 +20,6 @@
 struct idmap_table;
 struct idmap {
     _Atomic(struct idmap_table *) table;
-    size_t count; /* the writer's */
 };
 
 /* SipHash-2-4 with the process's random key; `salt` tells fields of the same name apart. */

@@ -66,7 +66,6 @@ static void test_idmap(void **state)
         assert_int_equal(find(&m, &n, n.at[i]), IDMAP_NONE);
         assert_true(idmap_insert(&m, idmap_hash(str_from_c(n.at[i]), 7), i));
     }
-    assert_int_equal(m.count, count);
     for (uint32_t i = 0; i < count; i++)
         assert_int_equal(find(&m, &n, n.at[i]), i);
     assert_int_equal(find(&m, &n, "another"), IDMAP_NONE);
@@ -123,7 +122,6 @@ static void test_idmap_turnover(void **state)
         idmap_remove(&m, hash, i);
         assert_int_equal(idmap_find(&m, hash, same_id, &i), IDMAP_NONE);
     }
-    assert_int_equal(m.count, 0);
     assert_ptr_equal(table, atomic_load(&m.table)); /* it did not have to grow */
     idmap_done(&m);
 }
