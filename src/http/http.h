@@ -71,8 +71,6 @@ uint16_t http_port(const struct http_server *s, size_t listen);
 
 /* The request. */
 struct arena *http_arena(struct http_exchange *x);
-struct str http_method(const struct http_exchange *x);
-struct str http_path(const struct http_exchange *x); /* as it came, for logs */
 /* A named segment of the route, percent-decoded; valid UTF-8 (else 400 before the handler). */
 struct str http_segment(const struct http_exchange *x, const char *name);
 /* A query parameter, percent-decoded, '+' a space; false when it is not given. */

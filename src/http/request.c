@@ -9,16 +9,6 @@ struct arena *http_arena(struct http_exchange *x)
     return x->arena;
 }
 
-struct str http_method(const struct http_exchange *x)
-{
-    return x->method;
-}
-
-struct str http_path(const struct http_exchange *x)
-{
-    return x->path;
-}
-
 struct str http_query(const struct http_exchange *x)
 {
     return x->query;
