@@ -127,7 +127,7 @@ bool weights_payload_texts(const struct search_request *rq, uint32_t report, str
         return e->code == ERR_NOT_FOUND;
     if (!json_parse(&json, payload, limits, scratch, e) ||
         !report_from_json(&r, json, payload, scratch, e))
-        return err_prefix(e, "report %u, as stored", report);
+        return err_prefix(e, "report %u, as stored: ", report);
     *texts = r.texts;
     *count = r.text_count;
     return true;
