@@ -10,6 +10,9 @@
 #include <assert.h>
 #include <string.h>
 
+/* What is counted of a report is what the neighbours take of it. */
+static_assert(TERM_COUNTS_MAX <= NEIGHBOURS_TERMS_MAX, "a report may have more terms than fit");
+
 static const double default_thresholds[SIMILARITY_THRESHOLDS] = {
     1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 };

@@ -6,14 +6,13 @@
  *
  *     place ──► (store writes it) ──► add ... add ──► publish        or, when storing failed, undo
  *
- * Three parts, kept apart: candidates (postings.h), their scores (similarity.h), the buckets.
+ * Three parts, kept apart: candidates (neighbours.h), their scores (similarity.h), the buckets.
  *
  * Threads: one writer calls what is under "Writer"; what is under "Readers", and the collection,
  * any thread may use at any time. Memory: the index owns its collection. */
 #ifndef CRUMPLE_GROUP_BUCKET_INDEX_H
 #define CRUMPLE_GROUP_BUCKET_INDEX_H
 
-#include "base/buf.h"
 #include "group/collection.h"
 
 struct bucket_index;
