@@ -105,7 +105,7 @@ static struct str bucket_project(const struct reading *r, const struct bucket *b
     uint32_t project = b->project;
     if (project == COLLECTION_NONE) {
         uint32_t founder = collection_named_report(r->c, b->name);
-        bool known = founder != COLLECTION_NONE && founder < collection_count(r->c);
+        bool known = founder != COLLECTION_NONE;
         project = collection_report(r->c, known ? founder : b->newest[0]).project;
     }
     return collection_project(r->c, project);

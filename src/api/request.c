@@ -75,7 +75,7 @@ bool reading_find(struct reading *r, const char *segment, bool any_project, uint
     uint32_t name = collection_find_name(r->c, id);
     if (name != COLLECTION_NONE) {
         *report = collection_named_report(r->c, name);
-        if (*report != COLLECTION_NONE && *report < collection_count(r->c) &&
+        if (*report != COLLECTION_NONE &&
             (any_project || reading_sees(r, collection_report(r->c, *report).project)))
             return true;
     }
