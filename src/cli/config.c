@@ -2,6 +2,7 @@
 #include "cli/config.h"
 
 #include "cli/args.h"
+#include "group/similarity.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -234,7 +235,7 @@ void config_init(struct config *c, struct arena *a)
         .arena = a,
         .engine = engine_defaults(),
         .http = http_defaults(),
-        .default_threshold = 4.0,
+        .default_threshold = SIMILARITY_DEFAULT_THRESHOLD,
         .job_max_bytes = GB,
         .log_level = LOG_INFO,
     };
