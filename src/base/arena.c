@@ -5,7 +5,6 @@
  * bounds what the process gives to the arena, not only what was asked for. */
 #include "base/arena.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

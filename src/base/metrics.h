@@ -13,9 +13,8 @@
 
 struct metric {
     enum { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM } type;
-    const char *name; /* crumple_reports_total */
-    const char
-        *label; /* reason="conflict", or NULL; metrics of one name stand next to each other */
+    const char *name;  /* crumple_reports_total */
+    const char *label; /* reason="conflict", or NULL; those of one name stand together */
     const char *help;
     _Atomic int64_t value; /* histogram: count */
     _Atomic int64_t sum_us;

@@ -12,7 +12,6 @@
 
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define RING 1024                          /* jobs in flight */
 #define RING_BYTES ((size_t)64 << 20)      /* bytes of their bodies; a longer one goes alone */

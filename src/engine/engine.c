@@ -2,7 +2,6 @@
  * goes through are in process.c, place.c and writer.c. */
 #include "engine/inside.h"
 
-#include "base/log.h"
 #include "engine/measures.h"
 
 #include <stdlib.h>

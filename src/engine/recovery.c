@@ -18,10 +18,8 @@
 #include <stdlib.h>
 
 #define CHUNK_REPORTS 128
-#define CHUNK_PACKED_BYTES (4u << 20) /* a chunk is passed on when it holds more */
-#define CHUNK_ARENA                                                                                \
-    ((size_t)16 << 30) /* no limit of its own: what was taken once is taken again                  \
-                        */
+#define CHUNK_PACKED_BYTES (4u << 20)  /* a chunk is passed on when it holds more */
+#define CHUNK_ARENA ((size_t)16 << 30) /* no limit: what was taken once is taken again */
 #define CHUNKS_PER_PARSER 4
 #define PROGRESS_US 2000000
 #define BROKEN_LOGGED 20 /* payloads that do not parse, one log line each */

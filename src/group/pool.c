@@ -3,7 +3,6 @@
 #include "group/pool.h"
 
 #include <assert.h>
-#include <stdint.h>
 #include <stdlib.h>
 
 #define POOL_CHUNK_BYTES ((size_t)256 << 10)

@@ -16,7 +16,6 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #define DISCARD_MAX 65536 /* a refused body up to this size is read, to keep the connection */
 #define RAW_ANSWER_MAX 16384

@@ -7,7 +7,6 @@
 #define CRUMPLE_HTTP_URL_H
 
 #include "base/arena.h"
-#include "base/buf.h"
 
 #define URL_SEGMENTS_MAX 8 /* a longer path is no route's */
 #define URL_PARAMS_MAX 64

@@ -9,7 +9,9 @@
 #ifndef CRUMPLE_QUERY_PHRASE_H
 #define CRUMPLE_QUERY_PHRASE_H
 
-#include "base/arena.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #define PHRASE_GAP 100 /* positions between one value of a field and the next */
 

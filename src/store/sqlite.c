@@ -24,7 +24,6 @@
 #include "store/directory.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -7,7 +7,6 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdlib.h>
 
 #define BUCKETS_BLOB_MAX (1024 * 1024) /* names of all buckets of one report */
 
