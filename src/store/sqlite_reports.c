@@ -2,8 +2,10 @@
  * thread, read by any. The tables are described in sqlite.c.
  *
  * Everything in a row is checked before it is believed: the file may be damaged. */
-#include "store/bucket_names.h"
 #include "store/sqlite.h"
+
+#include "report/report.h"
+#include "store/bucket_names.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -207,9 +209,9 @@ static bool row_read(sqlite3_stmt *st, struct stored_report *out, struct str *na
         .shorthand = column_str(st, COLUMN_SHORTHAND),
         .packed = column_str(st, COLUMN_PAYLOAD),
     };
-    if (out->database_id.len == 0)
+    if (out->database_id.len == 0 || out->database_id.len > REPORT_ID_MAX)
         return row_damaged(e, number, "database_id");
-    if (out->project.len == 0)
+    if (out->project.len == 0 || out->project.len > REPORT_NAME_MAX)
         return row_damaged(e, number, "project");
     if (sqlite3_column_type(st, COLUMN_TOP_MATCH) != SQLITE_NULL) {
         sqlite3_int64 match = sqlite3_column_int64(st, COLUMN_TOP_MATCH);
