@@ -10,7 +10,11 @@
 #include "engine/measures.h"
 #include "engine/place.h"
 
+#include <assert.h>
 #include <stdlib.h>
+
+static_assert(STORE_CONTENT_HASH_BYTES == REPORT_CONTENT_HASH_BYTES, "it is copied as it is");
+static_assert(STORE_THRESHOLDS_MAX >= COLLECTION_THRESHOLDS_MAX, "all thresholds are stored");
 
 #define FAILURE_LOG_US 10000000
 #define SHORTHAND_MAX ((size_t)1 << 30) /* as long as a payload can be */
