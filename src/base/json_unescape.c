@@ -2,6 +2,8 @@
  * escapes are complete; what is left is what they mean. */
 #include "base/json_internal.h"
 
+#include "base/utf8.h"
+
 /* Four hex digits, which yajl has seen to be such. */
 static uint32_t hex4(const char *p)
 {
@@ -12,26 +14,6 @@ static uint32_t hex4(const char *p)
         value = value * 16 + digit;
     }
     return value;
-}
-
-static char *put_utf8(char *out, uint32_t c)
-{
-    if (c < 0x80) {
-        *out++ = (char)c;
-    } else if (c < 0x800) {
-        *out++ = (char)(0xc0 | c >> 6);
-        *out++ = (char)(0x80 | (c & 0x3f));
-    } else if (c < 0x10000) {
-        *out++ = (char)(0xe0 | c >> 12);
-        *out++ = (char)(0x80 | (c >> 6 & 0x3f));
-        *out++ = (char)(0x80 | (c & 0x3f));
-    } else {
-        *out++ = (char)(0xf0 | c >> 18);
-        *out++ = (char)(0x80 | (c >> 12 & 0x3f));
-        *out++ = (char)(0x80 | (c >> 6 & 0x3f));
-        *out++ = (char)(0x80 | (c & 0x3f));
-    }
-    return out;
 }
 
 /* \uXXXX at `in`, or two of them that are one character. Returns what comes behind. */
@@ -86,7 +68,7 @@ bool json_unescape(struct arena *a, struct str raw, struct str *out)
         if (in[1] == 'u') {
             uint32_t c;
             in = take_unicode(in, end, &c);
-            to = put_utf8(to, c);
+            to += utf8_put(c, to);
         } else {
             *to++ = plain_escape(in[1]);
             in += 2;

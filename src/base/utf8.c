@@ -46,3 +46,16 @@ size_t utf8_valid_prefix(struct str s)
     }
     return i;
 }
+
+size_t utf8_put(uint32_t c, char out[4])
+{
+    if (c < 0x80) {
+        out[0] = (char)c;
+        return 1;
+    }
+    size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    for (size_t i = n; i-- > 1; c >>= 6)
+        out[i] = (char)(0x80 | (c & 0x3f));
+    out[0] = (char)((0xf00 >> n & 0xf0) | c); /* as many ones in front as there are bytes */
+    return n;
+}

@@ -3,6 +3,8 @@
  */
 #include "query/lucene_lex.h"
 
+#include "base/utf8.h"
+
 #include <assert.h>
 
 static struct str rest(const struct lexer *lx)
@@ -271,19 +273,6 @@ static int32_t hex_unit(struct str s, size_t p)
     return unit;
 }
 
-static size_t put_utf8(char *out, uint32_t c)
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    for (size_t i = n; i-- > 1; c >>= 6)
-        out[i] = (char)(0x80 | (c & 0x3f));
-    out[0] = (char)((0xf00 >> n & 0xf0) | c);
-    return n;
-}
-
 /* A \u escape whose digits begin at *p, perhaps with its second half behind it. Java's strings are
  * UTF-16, so a character may be written as two; half a one becomes U+FFFD. */
 static bool take_unicode(struct str raw, size_t *p, uint32_t *out)
@@ -334,7 +323,7 @@ bool lex_unescape(const struct lexer *lx, struct str raw, bool pattern, struct a
                            "\\u needs four hexadecimal digits behind it at position %zu", at);
         if (pattern && (c == '*' || c == '?' || c == '\\'))
             p[n++] = '\\';
-        n += put_utf8(p + n, c);
+        n += utf8_put(c, p + n);
     }
     assert(n <= raw.len);
     *out = (struct str){ p, n };

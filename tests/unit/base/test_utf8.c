@@ -22,6 +22,9 @@ static void test_code_points(void **state)
         bool valid = c <= 0x10ffff && !(c >= 0xd800 && c <= 0xdfff);
         assert_int_equal(utf8_char_len((struct str){ text, n }), valid ? n : 0);
         assert_int_equal(utf8_char_len((struct str){ text, n - 1 }), 0); /* cut */
+        char put[4];
+        if (valid && (utf8_put(c, put) != n || memcmp(put, text, n) != 0))
+            fail_msg("U+%04X", c);
     }
 }
 
