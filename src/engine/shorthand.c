@@ -3,6 +3,8 @@
  * value_at, and give codes with code_of. */
 #include "engine/shorthand.h"
 
+#include "base/leb128.h"
+
 #define KEY_MAX (1 << 20)
 /* To be changed with the format, and with the fields that are never values (collection_is_cold). */
 #define KEY_VERSION "1"
@@ -106,16 +108,9 @@ static uint32_t value_at(const struct walk *w, uint32_t i)
 
 /* Writing. */
 
-static void write_number(struct buf *out, size_t n)
-{
-    for (; n >= 0x80; n >>= 7)
-        buf_char(out, (char)(0x80 | (n & 0x7f)));
-    buf_char(out, (char)n);
-}
-
 static void write_str(struct buf *out, struct str s)
 {
-    write_number(out, s.len);
+    leb128_write(out, s.len);
     buf_str(out, s);
 }
 
@@ -125,13 +120,13 @@ static bool write_value(struct shorthand *s, const struct lexicon *lx, uint32_t 
     uint32_t code, field_code;
     if (!code_of(&s->values, number, &code))
         return false;
-    write_number(out, code);
+    leb128_write(out, code);
     if (code > 0)
         return true;
     const struct lexicon_value *v = lexicon_value(lx, number);
     if (!code_of(&s->fields, v->field, &field_code))
         return false;
-    write_number(out, field_code);
+    leb128_write(out, field_code);
     if (field_code == 0)
         write_str(out, lexicon_field(lx, v->field)->name);
     write_str(out, lexicon_value_text(v));
@@ -146,7 +141,7 @@ bool shorthand_write(struct shorthand *s, const struct collection *c, uint32_t r
     if (!s->begun)
         write_str(out, buf_view(&s->key));
     s->begun = true;
-    write_number(out, w.count);
+    leb128_write(out, w.count);
     for (uint32_t i = 0; i < w.count; i++)
         if (!write_value(s, collection_lexicon(c), value_at(&w, i), out))
             return false;
@@ -162,16 +157,9 @@ struct reading {
 
 static size_t read_number(struct reading *r)
 {
-    size_t n = 0;
-    for (unsigned shift = 0; shift < 35; shift += 7) {
-        if (r->rest.len == 0)
-            break;
-        uint8_t b = (uint8_t)r->rest.ptr[0];
-        r->rest = (struct str){ r->rest.ptr + 1, r->rest.len - 1 };
-        n |= (size_t)(b & 0x7f) << shift;
-        if (b < 0x80)
-            return n;
-    }
+    size_t n;
+    if (leb128_read(&r->rest, &n))
+        return n;
     r->failed = true;
     return 0;
 }

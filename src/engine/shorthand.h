@@ -9,10 +9,10 @@
  *     value           code + 1                              or 0, field, length, text
  *     field           code + 1                              or 0, length, name
  *
- * Numbers are 7 bits a byte, low bits first, high bit set: more follow (LEB128). The key says which
- * fields are values at all; when the configuration has changed, the chain is not ours. A chain that
- * is not ours, or is damaged, cannot be read: then reports are parsed from their payloads, and the
- * next report that is stored begins a new chain. So shorthands save time and decide nothing.
+ * Numbers are as base/leb128.h writes them. The key says which fields are values at all; when the
+ * configuration has changed, the chain is not ours. A chain that is not ours, or is damaged, cannot
+ * be read: then reports are parsed from their payloads, and the next report that is stored begins a
+ * new chain. So shorthands save time and decide nothing.
  *
  * Threads: one at a time (at start the opener, then the writer). */
 #ifndef CRUMPLE_ENGINE_SHORTHAND_H

@@ -2,14 +2,9 @@
  * believed. */
 #include "store/bucket_names.h"
 
-#include <assert.h>
+#include "base/leb128.h"
 
-static void encode_length(struct buf *out, size_t n)
-{
-    for (; n >= 0x80; n >>= 7)
-        buf_char(out, (char)(0x80 | (n & 0x7f)));
-    buf_char(out, (char)n);
-}
+#include <assert.h>
 
 void bucket_names_encode(struct buf *out, struct str own_id, const struct str *names, size_t count)
 {
@@ -21,9 +16,9 @@ void bucket_names_encode(struct buf *out, struct str own_id, const struct str *n
         assert(names[i].len > 0);
         buf_char(out, (char)run);
         if (str_eq(names[i], own_id)) {
-            encode_length(out, 0);
+            leb128_write(out, 0);
         } else {
-            encode_length(out, names[i].len);
+            leb128_write(out, names[i].len);
             buf_str(out, names[i]);
         }
         i += run;
@@ -39,22 +34,6 @@ static bool decode_byte(struct str *blob, uint8_t *out)
     return true;
 }
 
-static bool decode_length(struct str *blob, size_t *out)
-{
-    size_t n = 0;
-    for (unsigned shift = 0; shift < 28; shift += 7) { /* names are far shorter than 2^28 */
-        uint8_t b;
-        if (!decode_byte(blob, &b))
-            return false;
-        n |= (size_t)(b & 0x7f) << shift;
-        if (b < 0x80) {
-            *out = n;
-            return true;
-        }
-    }
-    return false;
-}
-
 bool bucket_names_decode(struct str blob, struct str own_id, struct str *names, size_t count)
 {
     size_t done = 0;
@@ -62,7 +41,7 @@ bool bucket_names_decode(struct str blob, struct str own_id, struct str *names, 
         uint8_t run;
         size_t len;
         if (!decode_byte(&blob, &run) || run == 0 || run > count - done ||
-            !decode_length(&blob, &len) || len > blob.len)
+            !leb128_read(&blob, &len) || len > blob.len)
             return false;
         struct str name = len == 0 ? own_id : (struct str){ blob.ptr, len };
         blob = (struct str){ blob.ptr + len, blob.len - len };

@@ -4,7 +4,7 @@
  * buckets of its own name. So the blob is runs from the lowest threshold to the highest:
  *
  *     run:   thresholds in the run (1 byte), length L of the name, the name (L bytes)
- *     L:     7 bits a byte, low bits first, high bit set: more follow (LEB128)
+ *     L:     as base/leb128.h writes it
  *     L = 0: the name is the report's own database_id
  *
  * Threads: pure. */
