@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 struct str {
     const char *ptr;
@@ -49,6 +50,12 @@ static inline int str_cmp(struct str a, struct str b)
 static inline bool str_starts(struct str s, struct str prefix)
 {
     return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
+}
+
+/* Whether it is this word, the case of ASCII letters aside. */
+static inline bool str_is_word(struct str s, const char *word)
+{
+    return s.len == strlen(word) && strncasecmp(s.ptr, word, s.len) == 0;
 }
 
 #endif

@@ -1,22 +1,15 @@
 /* body.c - inflating straight into the buffer that the handler reads. */
 #include "http/body.h"
 
-#include <strings.h>
-
 #define INFLATE_STEP 16384 /* room made for inflated bytes at a time, at least */
-
-static bool is_word(struct str s, const char *word)
-{
-    return s.len == strlen(word) && strncasecmp(s.ptr, word, s.len) == 0;
-}
 
 bool body_coding_find(struct str name, enum body_coding *out)
 {
-    if (name.len == 0 || is_word(name, "identity"))
+    if (name.len == 0 || str_is_word(name, "identity"))
         *out = BODY_PLAIN;
-    else if (is_word(name, "gzip") || is_word(name, "x-gzip"))
+    else if (str_is_word(name, "gzip") || str_is_word(name, "x-gzip"))
         *out = BODY_GZIP;
-    else if (is_word(name, "deflate"))
+    else if (str_is_word(name, "deflate"))
         *out = BODY_DEFLATE;
     else
         return false;

@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <strings.h>
 
 #define NETWORK_TEXT_MAX 64
 
@@ -20,11 +19,6 @@ static struct str before(struct str s, char end)
 {
     const char *p = s.len ? memchr(s.ptr, end, s.len) : NULL;
     return (struct str){ s.ptr, p ? (size_t)(p - s.ptr) : s.len };
-}
-
-static bool is_word(struct str s, const char *word)
-{
-    return s.len == strlen(word) && strncasecmp(s.ptr, word, s.len) == 0;
 }
 
 static void map_ipv4(uint8_t out[16], const void *ipv4)
@@ -161,7 +155,7 @@ bool host_is_valid(struct str host)
 
 static struct str known_proto(struct str s)
 {
-    return is_word(s, "https") ? STR("https") : is_word(s, "http") ? STR("http") : STR("");
+    return str_is_word(s, "https") ? STR("https") : str_is_word(s, "http") ? STR("http") : STR("");
 }
 
 /* Takes a token or a quoted string off the front; false at anything else. */
@@ -205,9 +199,9 @@ struct forwarded forwarded_parse(struct str header, struct arena *a)
             rest = (struct str){ rest.ptr + 1, rest.len - 1 };
             if (!take_value(&rest, a, &value))
                 return nothing;
-            if (is_word(name, "host") && host_is_valid(value))
+            if (str_is_word(name, "host") && host_is_valid(value))
                 said.host = value;
-            else if (is_word(name, "proto"))
+            else if (str_is_word(name, "proto"))
                 said.proto = known_proto(value);
             rest = trim(rest);
             if (rest.len > 0 && rest.ptr[0] != ';' && rest.ptr[0] != ',')
