@@ -53,7 +53,7 @@ void neighbours_free(struct neighbours *n)
     VEC_FREE(&n->lists);
     VEC_FREE(&n->families);
     VEC_FREE(&n->report_family);
-    VEC_FREE(&n->stack_family);
+    VEC_FREE(&n->stack_last);
     VEC_FREE(&n->signatures);
     VEC_FREE(&n->sums);
     VEC_FREE(&n->looked);
@@ -83,7 +83,7 @@ size_t neighbours_bytes(const struct neighbours *n)
 {
     return n->bytes + n->lists.cap * sizeof *n->lists.at +
            n->families.cap * sizeof *n->families.at + n->report_family.cap * sizeof(uint32_t) +
-           n->stack_family.cap * sizeof(uint32_t) + n->sums.cap * sizeof *n->sums.at +
+           n->stack_last.cap * sizeof *n->stack_last.at + n->sums.cap * sizeof *n->sums.at +
            n->looked.cap * sizeof *n->looked.at + n->signatures.cap * sizeof *n->signatures.at;
 }
 
@@ -303,16 +303,28 @@ static bool family_choose(struct neighbours *n, struct neighbour near, struct ba
     return true;
 }
 
-/* The place of a stack in the family; put there when it is new. */
+/* The place of a stack in the family, or NEIGHBOURS_NONE. Its latest report is nearly always in the
+ * same family, or it is new; only else must all be looked through. */
+static uint32_t family_find_stack(const struct neighbours *n, uint32_t number, uint32_t stack)
+{
+    const struct family *f = &n->families.at[number];
+    struct stack_last last = neighbours_stack_last(n, stack);
+    if (last.family == number || last.family == NEIGHBOURS_NONE)
+        return last.place;
+    for (uint32_t i = f->stack_count; i-- > 0;)
+        if (f->stacks[i].stack == stack)
+            return i;
+    return NEIGHBOURS_NONE;
+}
+
+/* The same, and it is put there when it is new. */
 static bool family_stack(struct neighbours *n, uint32_t number, uint32_t stack, struct bag bag,
                          const uint32_t *locals, uint32_t *at)
 {
     struct family *f = &n->families.at[number];
-    for (uint32_t i = f->stack_count; i-- > 0;)
-        if (f->stacks[i].stack == stack) {
-            *at = i;
-            return true;
-        }
+    *at = family_find_stack(n, number, stack);
+    if (*at != NEIGHBOURS_NONE)
+        return true;
     uint32_t over = bag_overs(bag);
     if (!grow(n, (void **)&f->stacks, f->stack_count, &f->stack_cap, 1, sizeof *f->stacks) ||
         !grow(n, (void **)&f->signatures, f->stack_count, &f->signature_cap, 1,
@@ -362,12 +374,28 @@ static bool family_other(struct neighbours *n, uint32_t number, struct bag bag,
     return true;
 }
 
-static bool family_variant(struct neighbours *n, uint32_t number, struct variant v)
+/* Whether `near`, a report that a search has found, is a variant of this family with the same
+ * stack and other part. */
+static bool is_same_variant(const struct family *f, struct neighbour near, struct variant v)
+{
+    uint32_t low = 0, high = f->variant_count;
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+        if (f->variants[mid].report < near.report)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < f->variant_count && f->variants[low].report == near.report &&
+           f->variants[low].stack == v.stack && f->variants[low].other == v.other;
+}
+
+static bool family_variant(struct neighbours *n, uint32_t number, struct neighbour near,
+                           struct variant v)
 {
     struct family *f = &n->families.at[number];
-    for (uint32_t i = f->variant_count; i-- > 0;)
-        if (f->variants[i].stack == v.stack && f->variants[i].other == v.other)
-            return true; /* an older report says the same and would win */
+    if (is_same_variant(f, near, v))
+        return true; /* the older report says the same and would win */
     if (!grow(n, (void **)&f->variants, f->variant_count, &f->variant_cap, 1, sizeof *f->variants))
         return false;
     f->variants[f->variant_count++] = v;
@@ -376,17 +404,17 @@ static bool family_variant(struct neighbours *n, uint32_t number, struct variant
 }
 
 /* Notes which family has the report, and which had its stack last. */
-static bool report_note(struct neighbours *n, uint32_t number, uint32_t stack)
+static bool report_note(struct neighbours *n, uint32_t stack, struct stack_last where)
 {
-    while (n->stack_family.len <= stack)
-        if (!VEC_PUSH(&n->stack_family, NEIGHBOURS_NONE))
+    while (n->stack_last.len <= stack)
+        if (!VEC_PUSH(&n->stack_last, neighbours_stack_last(n, stack)))
             return false;
-    if (!VEC_PUSH(&n->report_family, number))
+    if (!VEC_PUSH(&n->report_family, where.family))
         return false;
     note(n, (struct step){ .type = STEP_REPORT });
-    uint32_t had = n->stack_family.at[stack];
-    note(n, (struct step){ .type = STEP_HINT, .a = stack, .b = had });
-    n->stack_family.at[stack] = number;
+    struct stack_last had = n->stack_last.at[stack];
+    note(n, (struct step){ .type = STEP_HINT, .a = stack, .b = had.family, .c = had.place });
+    n->stack_last.at[stack] = where;
     return true;
 }
 
@@ -398,7 +426,7 @@ static void step_back(struct neighbours *n, const struct step *s)
         n->report_family.len--;
         return;
     case STEP_HINT:
-        n->stack_family.at[s->a] = s->b;
+        n->stack_last.at[s->a] = (struct stack_last){ s->b, s->c };
         return;
     case STEP_POSTING:
         /* Its `most` may stay too large, for it is a bound; and the mean is only a guide. */
@@ -448,7 +476,8 @@ bool neighbours_add(struct neighbours *n, uint32_t report, uint32_t stack, struc
               family_take_terms(n, number, stack_bag, other_bag, locals) &&
               family_stack(n, number, stack, stack_bag, locals, &v.stack) &&
               family_other(n, number, other_bag, locals + stack_bag.count, &v.other) &&
-              family_variant(n, number, v) && report_note(n, number, stack);
+              family_variant(n, number, near, v) &&
+              report_note(n, stack, (struct stack_last){ number, v.stack });
     free(locals);
     if (ok)
         return true;

@@ -27,10 +27,10 @@ struct search {
     struct neighbours *n;
     const struct query *q;
     uint32_t min_match;
-    uint32_t stack; /* the report's own, or NEIGHBOURS_NONE */
-    float slack;    /* that bounds are multiplied by */
-    float bar;      /* the score to reach: of the best so far, or what was asked for */
-    double rest;    /* what the lists that are not read can give together */
+    struct stack_last own; /* where the latest report with the same stack is */
+    float slack;           /* that bounds are multiplied by */
+    float bar;             /* the score to reach: of the best so far, or what was asked for */
+    double rest;           /* what the lists that are not read can give together */
     struct neighbour best;
 };
 
@@ -238,14 +238,6 @@ static struct partial other_sum(struct neighbours *n, const struct family *f, ui
     return *p;
 }
 
-static uint32_t family_find_stack(const struct family *f, uint32_t stack)
-{
-    for (uint32_t i = f->stack_count; stack != NEIGHBOURS_NONE && i-- > 0;)
-        if (f->stacks[i].stack == stack)
-            return i;
-    return NEIGHBOURS_NONE;
-}
-
 /* Lays out what the query's terms can give in the family's stacks. */
 static void family_planes(struct neighbours *n, const struct family *f)
 {
@@ -328,7 +320,8 @@ static void stack_first(struct search *s, const struct family *f, uint32_t stack
 
 /* Scores the reports of a family that can reach the bar: its stacks first, since most families have
  * none that can. */
-static void family_search(struct search *s, const struct family *f, struct partial other)
+static void family_search(struct search *s, const struct family *f, struct partial other,
+                          uint32_t own)
 {
     struct scratch *t = &s->n->scratch;
     for (uint32_t i = 0; i < f->other_count; i++)
@@ -338,7 +331,6 @@ static void family_search(struct search *s, const struct family *f, struct parti
             look_at_variants(s, f, NEIGHBOURS_NONE);
         return;
     }
-    uint32_t own = family_find_stack(f, s->stack);
     if (own != NEIGHBOURS_NONE)
         stack_first(s, f, own, other);
     uint32_t best = stacks_bound(s, f, other);
@@ -368,7 +360,7 @@ static bool look_into(struct search *s, uint32_t number)
     struct partial stack, other;
     family_seen(n, f, &stack, &other);
     if (bound(s, stack.sum + other.sum, stack.matching + other.matching) >= s->bar)
-        family_search(s, f, other);
+        family_search(s, f, other, s->own.family == number ? s->own.place : NEIGHBOURS_NONE);
     return true;
 }
 
@@ -564,11 +556,11 @@ bool neighbours_nearest(struct neighbours *n, const struct query *q, float least
     struct search s = {
         .n = n, .q = q, .min_match = similarity_min_match(q->count), .bar = least, .best = *out
     };
+    s.own = neighbours_stack_last(n, stack);
     s.slack = BOUND_SLACK + BOUND_SLACK_TERM * (float)q->count;
     bool ok = search_prepare(&s);
-    uint32_t hint = neighbours_stack_family(n, stack);
-    if (ok && hint != NEIGHBOURS_NONE)
-        ok = look_into(&s, hint);
+    if (ok && s.own.family != NEIGHBOURS_NONE)
+        ok = look_into(&s, s.own.family);
     if (ok)
         ok = search_run(&s);
     sums_clear(n);

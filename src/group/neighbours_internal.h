@@ -191,6 +191,11 @@ struct scratch {
     struct signature_planes planes;
 };
 
+struct stack_last {
+    uint32_t family;
+    uint32_t place; /* among the family's stacks */
+};
+
 /* One step of an add, to be taken back. */
 struct step {
     enum {
@@ -204,19 +209,19 @@ struct step {
         STEP_VARIANT,
         STEP_HINT
     } type;
-    uint32_t a, b;
+    uint32_t a, b, c;
     float old;
 };
 
 struct neighbours {
     VEC(struct term_lists) lists; /* by term */
     VEC(struct family) families;
-    VEC(uint32_t) report_family;      /* by report */
-    VEC(uint32_t) stack_family;       /* by stack: the family of its latest report */
-    VEC(struct signature) signatures; /* by family: its terms by term_bit */
-    VEC(struct sum) sums;             /* by family; all zero between searches */
-    VEC(uint64_t) looked;             /* by family: the search that looked into it last */
-    VEC(struct step) steps;           /* since neighbours_keep */
+    VEC(uint32_t) report_family;       /* by report */
+    VEC(struct stack_last) stack_last; /* by stack: where its latest report is */
+    VEC(struct signature) signatures;  /* by family: its terms by term_bit */
+    VEC(struct sum) sums;              /* by family; all zero between searches */
+    VEC(uint64_t) looked;              /* by family: the search that looked into it last */
+    VEC(struct step) steps;            /* since neighbours_keep */
     struct scratch scratch;
     uint64_t serial;          /* of the search */
     signature_bound_fn bound; /* signature_bound, the fastest way */
@@ -226,9 +231,10 @@ struct neighbours {
     struct neighbours_cost cost;
 };
 
-static inline uint32_t neighbours_stack_family(const struct neighbours *n, uint32_t stack)
+static inline struct stack_last neighbours_stack_last(const struct neighbours *n, uint32_t stack)
 {
-    return stack < n->stack_family.len ? n->stack_family.at[stack] : NEIGHBOURS_NONE;
+    return stack < n->stack_last.len ? n->stack_last.at[stack]
+                                     : (struct stack_last){ NEIGHBOURS_NONE, NEIGHBOURS_NONE };
 }
 
 #endif
