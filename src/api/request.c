@@ -95,8 +95,8 @@ bool reading_payload(struct reading *r, uint32_t report, const struct json **out
            json_parse(out, text, limits, r->scratch, e);
 }
 
-static bool refuse(struct http_exchange *x, const char *parameter, const char *word,
-                   const char *message)
+bool param_refuse(struct http_exchange *x, const char *parameter, const char *word,
+                  const char *message)
 {
     struct json_writer w;
     error_begin(&w, x, word, message);
@@ -125,9 +125,9 @@ bool param_page(struct http_exchange *x, struct page *out)
     struct str s;
     *out = (struct page){ 0, API_PAGE_DEFAULT };
     if (http_param(x, "from", &s) && !parse_count(s, API_FROM_MAX, &out->from))
-        return refuse(x, "from", "bad_number", "from must be a whole number, 0 or more");
+        return param_refuse(x, "from", "bad_number", "from must be a whole number, 0 or more");
     if (http_param(x, "size", &s) && !parse_count(s, API_PAGE_MAX, &out->size))
-        return refuse(x, "size", "bad_number", "size must be a whole number from 0 to 1000");
+        return param_refuse(x, "size", "bad_number", "size must be a whole number from 0 to 1000");
     return true;
 }
 
@@ -185,7 +185,7 @@ static bool param_date(struct http_exchange *x, const char *name, const char *by
     *given = s.len > 0;
     if (!*given || date_parse_query(s, date_now_ms(), out_ms, &e))
         return true;
-    return refuse(x, name, "bad_date", e.msg);
+    return param_refuse(x, name, "bad_date", e.msg);
 }
 
 static bool read_payload(void *ctx, uint32_t report, struct arena *a, struct str *out,

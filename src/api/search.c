@@ -1,16 +1,6 @@
 /* search.c - the search over all reports, or over those of a project: a page of whole reports. */
 #include "api/shared.h"
 
-static bool refuse(struct http_exchange *x, const char *word, const char *parameter,
-                   const char *message)
-{
-    struct json_writer w;
-    error_begin(&w, x, word, message);
-    json_member(&w, "parameter", str_from_c(parameter));
-    error_end(&w, x, 400);
-    return false;
-}
-
 static bool param_order(struct http_exchange *x, struct search_request *rq)
 {
     struct str order;
@@ -19,7 +9,7 @@ static bool param_order(struct http_exchange *x, struct search_request *rq)
         return true;
     rq->ascending = true;
     return str_eq(order, STR("asc")) ||
-           refuse(x, "bad_order", "order", "order must be asc or desc");
+           param_refuse(x, "order", "bad_order", "order must be asc or desc");
 }
 
 static bool answer_hits(struct reading *r, const struct search_request *rq, struct err *e)

@@ -87,6 +87,9 @@ MUST_CHECK bool reading_payload(struct reading *r, uint32_t report, const struct
 struct page {
     size_t from, size;
 };
+/* Answers 400 with the parameter's name; returns false. */
+bool param_refuse(struct http_exchange *x, const char *parameter, const char *word,
+                  const char *message);
 MUST_CHECK bool param_page(struct http_exchange *x, struct page *out);
 /* The threshold that the route names, as an index. */
 MUST_CHECK bool param_threshold(struct http_exchange *x, const struct api *api, size_t *out);
