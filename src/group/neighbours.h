@@ -67,7 +67,7 @@ MUST_CHECK bool neighbours_nearest(struct neighbours *n, const struct query *q, 
                                    uint32_t stack, struct neighbour *out, struct err *e);
 
 /* Adds report number `report` (they come in order). `stack` names what its stack bag holds: equal
- * numbers, equal bags. `near` is its nearest neighbour, if one was found. Bags: each term once;
+ * numbers, equal bags. `near` is what neighbours_nearest found for it. Bags: each term once;
  * no term in both; at most NEIGHBOURS_TERMS_MAX together. On failure nothing has changed. */
 MUST_CHECK bool neighbours_add(struct neighbours *n, uint32_t report, uint32_t stack,
                                struct bag stack_bag, struct bag other_bag, struct neighbour near,

@@ -388,7 +388,7 @@ static void test_cost(void **state)
     size_t bytes = neighbours_bytes(n);
     for (uint32_t i = 0; i < 1000; i++) /* all the same: one variant in one family */
         assert_true(neighbours_add(n, i, 0, bag, empty,
-                                   (struct neighbour){ i ? i - 1 : NEIGHBOURS_NONE, 4 }, &e));
+                                   (struct neighbour){ i ? 0 : NEIGHBOURS_NONE, 4 }, &e));
     assert_true(neighbours_bytes(n) > bytes);
     struct neighbours_cost before = *neighbours_cost(n);
     assert_true(neighbours_nearest(n, &one, 1, NEIGHBOURS_NONE, &got, &e));
