@@ -21,6 +21,7 @@
 /* Postings after which a first family is looked into; the next when four times as many are read. */
 #define SEED_POSTINGS 400
 #define BOUND_COST 2   /* bounding a family by its signature costs as much as so many postings */
+#define AHEAD 8        /* so many families ahead, memory is asked for what is about to be read */
 #define PLANES_WORTH 8 /* stacks in a family from which on bounding each by signature pays */
 
 struct search {
@@ -378,6 +379,8 @@ static void list_add_up(struct neighbours *n, const struct list *l, float weight
     struct scratch *t = &n->scratch;
     n->cost.postings += l->count;
     for (uint32_t i = 0; i < l->count; i++) {
+        if (i + AHEAD < l->count)
+            __builtin_prefetch(&n->sums.at[l->at[i + AHEAD].family & POSTING_FAMILY]);
         struct posting p = l->at[i];
         uint32_t family = p.family & POSTING_FAMILY;
         struct sum *sum = &n->sums.at[family];
@@ -495,6 +498,8 @@ static bool look_into_rest(struct search *s)
     uint32_t count = 0;
     rest_planes(s);
     for (uint32_t i = 0; i < t->touched_count; i++) {
+        if (i + AHEAD < t->touched_count)
+            __builtin_prefetch(&s->n->signatures.at[t->touched[i + AHEAD]]);
         uint32_t family = t->touched[i];
         const struct sum *sum = &s->n->sums.at[family];
         struct signature_bound b = s->n->bound(&t->planes, &s->n->signatures.at[family]);
