@@ -1,10 +1,8 @@
-/* pattern.c - tokens against wildcards, fuzzy terms and ranges. These run over every token that the
- * server knows, so each refuses what cannot match before it does any work. */
+/* pattern.c - tokens against fuzzy terms and ranges (wildcards are wildcard.c's). These run over
+ * every token that the server knows, so each refuses what cannot match before it does any work. */
 #include "query/pattern.h"
 
 #include "base/utf8.h"
-
-#define NO_STAR SIZE_MAX
 
 static size_t letter_len(struct str s, size_t at)
 {
@@ -56,8 +54,10 @@ static size_t edits_of(double fuzziness, size_t letters)
 bool pattern_init(struct pattern *p, const struct lucene_query *q, struct arena *a, struct err *e)
 {
     *p = (struct pattern){ .type = PATTERN_WORD, .text = q->text };
-    if (q->type == LUCENE_WILDCARD)
+    if (q->type == LUCENE_WILDCARD) {
         p->type = PATTERN_WILDCARD;
+        return wildcard_init(&p->wildcard, q->text, a, e);
+    }
     if (q->type == LUCENE_RANGE) {
         p->type = PATTERN_RANGE;
         p->low = q->low;
@@ -75,39 +75,6 @@ bool pattern_init(struct pattern *p, const struct lucene_query *q, struct arena 
         p->edits = edits_of(q->fuzziness, p->letter_count);
     }
     return true;
-}
-
-/* Greedy: on a mismatch only the last star takes one letter more, for what stood before it was
- * matched as early as can be. So the time is at most token times pattern. */
-static bool wildcard_match(struct str pattern, struct str token)
-{
-    size_t p = 0, t = 0, star = NO_STAR, star_t = 0;
-    while (t < token.len) {
-        if (p < pattern.len && pattern.ptr[p] == '*') {
-            star = ++p;
-            star_t = t;
-            continue;
-        }
-        if (p < pattern.len && pattern.ptr[p] == '?') {
-            p++;
-            t += letter_len(token, t);
-            continue;
-        }
-        size_t literal = p + (p + 1 < pattern.len && pattern.ptr[p] == '\\');
-        if (p < pattern.len && pattern.ptr[literal] == token.ptr[t]) {
-            p = literal + 1;
-            t++;
-            continue;
-        }
-        if (star == NO_STAR)
-            return false;
-        star_t += letter_len(token, star_t);
-        t = star_t;
-        p = star;
-    }
-    while (p < pattern.len && pattern.ptr[p] == '*')
-        p++;
-    return p == pattern.len;
 }
 
 static bool range_match(const struct pattern *p, struct str token)
@@ -184,7 +151,7 @@ float pattern_match(const struct pattern *p, struct str token)
     case PATTERN_WORD:
         return str_eq(p->text, token);
     case PATTERN_WILDCARD:
-        return wildcard_match(p->text, token);
+        return wildcard_match(&p->wildcard, token);
     case PATTERN_FUZZY:
         return fuzzy_match(p, token);
     case PATTERN_RANGE:

@@ -8,20 +8,23 @@
 #define CRUMPLE_QUERY_PATTERN_H
 
 #include "query/lucene.h"
+#include "query/wildcard.h"
 
 enum pattern_type { PATTERN_WORD, PATTERN_WILDCARD, PATTERN_FUZZY, PATTERN_RANGE };
 
 struct pattern {
     enum pattern_type type;
-    struct str text; /* WORD, WILDCARD */
-    struct str low, high;
+    struct str text; /* WORD, FUZZY */
+    struct wildcard wildcard;
+    struct str low, high; /* RANGE */
     bool include_low, include_high;
     const uint32_t *letters; /* FUZZY: code points */
     size_t letter_count;
     size_t edits;
 };
 
-/* From a leaf: TERM, WILDCARD, FUZZY or RANGE. Borrows its texts. ERR_NOMEM. */
+/* From a leaf: TERM, WILDCARD, FUZZY or RANGE. Borrows its texts. ERR_LIMIT: see wildcard.h.
+ * ERR_NOMEM. */
 MUST_CHECK bool pattern_init(struct pattern *p, const struct lucene_query *q, struct arena *a,
                              struct err *e);
 

@@ -47,6 +47,19 @@ static void test_table(void **state)
         { "m*?", "m", 0 },
         { "m*?", "mx", 1 },
         { "\\u00e9*", "\xc3\xa9t\xc3\xa9", 1 },
+        { "*?t*", "\xc3\xa9t\xc3\xa9", 1 },
+        { "*t?", "\xc3\xa9t\xc3\xa9", 1 },
+        { "*t??", "\xc3\xa9t\xc3\xa9", 0 },
+        { "?*???", "\xc3\xa9t\xc3\xa9", 0 },
+        { "*\xc3\xa9?", "\xc3\xa9\xc3\xa9", 1 },
+        { "ab*ba", "aba", 0 },
+        { "ab*ba", "abba", 1 },
+        { "*ab*ab", "cab", 0 },
+        { "a\\?*", "abc", 0 },
+        { "*a?c*", "aabac", 0 },
+        { "*a?c*", "aabca", 1 },
+        { "*a?c*", "aacca", 1 },
+        { "*a?c", "aacca", 0 },
         /* Edits: none, one, two, swaps; never as many as letters. */
         { "main~", "main", 1 },
         { "main~", "mein", 0.75 },
@@ -191,16 +204,38 @@ static void test_wildcards_against_recursion(void **state)
     }
 }
 
-/* The worst that a pattern can ask for takes its length times the token's, not more. */
+/* One pass over the token: 64 GB of comparisons would outlast any timeout. */
 static void test_no_explosion(void **state)
 {
     (void)state;
-    static char token[20001], pattern[201];
+    static char token[4000001], pattern[16001];
     memset(token, 'a', sizeof token - 1);
-    for (size_t i = 0; i < sizeof pattern - 1; i++)
-        pattern[i] = i % 2 ? 'a' : '*';
+    memset(pattern, 'a', sizeof pattern - 1);
+    pattern[0] = '*';
     pattern[sizeof pattern - 2] = 'b';
     assert_true(match(pattern, str_from_c(token)) <= 0);
+    pattern[sizeof pattern - 3] = '*';
+    assert_true(match(pattern, str_from_c(token)) <= 0);
+    for (size_t i = 0; i < sizeof pattern - 1; i += 2)
+        pattern[i] = '*';
+    assert_true(match(pattern, str_from_c(token)) <= 0);
+}
+
+static void test_limit(void **state)
+{
+    (void)state;
+    char text[WILDCARD_ANY_BYTES + 8] = "*?";
+    struct lucene_query q = { .type = LUCENE_WILDCARD };
+    struct pattern p;
+    struct err e = { 0 };
+    memset(text + 2, 'a', WILDCARD_ANY_BYTES - 1);
+    q.text = (struct str){ text, 1 + WILDCARD_ANY_BYTES };
+    assert_true(pattern_init(&p, &q, arena, &e));
+    q.text.len++;
+    assert_false(pattern_init(&p, &q, arena, &e));
+    assert_int_equal(e.code, ERR_LIMIT);
+    text[WILDCARD_ANY_BYTES] = '*'; /* two pieces now */
+    assert_true(pattern_init(&p, &q, arena, &e));
 }
 
 int main(void)
@@ -210,6 +245,7 @@ int main(void)
         cmocka_unit_test(test_fuzzy_against_table),
         cmocka_unit_test(test_wildcards_against_recursion),
         cmocka_unit_test(test_no_explosion),
+        cmocka_unit_test(test_limit),
     };
     arena = arena_new((size_t)64 << 20);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
