@@ -138,7 +138,7 @@ static unsigned replace(struct http_exchange *x, const struct err *e)
 void http_answer(struct http_exchange *x, unsigned status)
 {
     struct err e;
-    assert(x->status == 0);
+    assert(x->status == 0 && !x->parked);
     if (!buf_ok(&x->out)) {
         err_word(&e, ERR_IO, "answer_too_large", "the answer is too large, or memory is short");
         status = replace(x, &e);
@@ -158,10 +158,6 @@ void http_answer(struct http_exchange *x, unsigned status)
         MHD_destroy_response(r);
     } else {
         x->failed = true;
-    }
-    if (x->parked) { /* by the handler that answers now, and nobody will wake it */
-        x->parked = false;
-        MHD_resume_connection(x->mhd);
     }
 }
 

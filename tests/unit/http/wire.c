@@ -93,14 +93,20 @@ static void wake_soon_after(struct http_exchange *x, void *ctx)
     pthread_detach(t);
 }
 
-/* As when the queue is full: parked, and then answered after all. */
+static void answer_busy(struct http_exchange *x, void *arg)
+{
+    (void)arg;
+    struct err e;
+    err_set(&e, ERR_BUSY, 0, "the queue is full");
+    http_answer_err(x, &e);
+}
+
+/* As when the queue is full: parked, and then woken by the handler itself. */
 static void take_back(struct http_exchange *x, void *ctx)
 {
     (void)ctx;
-    struct err e;
     http_park(x);
-    err_set(&e, ERR_BUSY, 0, "the queue is full");
-    http_answer_err(x, &e);
+    http_wake(x, answer_busy, NULL);
 }
 
 static const struct http_route routes[] = {
