@@ -90,13 +90,13 @@ void http_answer(struct http_exchange *x, unsigned status);
 /* {"error": word, "message": sentence} with the status of the code; `word` of e or of the code. */
 void http_answer_err(struct http_exchange *x, const struct err *e);
 unsigned http_status_of(enum err_code code);
-/* Percent-encodes for one path segment (all but unreserved, ':' and '@'). */
+/* Percent-encodes for one path segment (all but unreserved, ':' and '@'; "." and ".." whole). */
 void http_encode_segment(struct buf *out, struct str s);
 
-/* Later answers. An exchange can be parked once, by its handler. When the handler then finds that
- * nobody will wake it (a full queue), it answers at once after all, and may not be woken any more.
- * The client may go away meanwhile: fn is called all the same, exactly once for each http_wake, so
- * that it can let go of `arg`; its answer then goes nowhere. */
+/* Later answers. An exchange can be parked once, by its handler, who sees to it that it is woken:
+ * when nobody else will (a full queue), it wakes it itself. The client may go away meanwhile: fn is
+ * called all the same, exactly once for each http_wake, so that it can let go of `arg`; its answer
+ * then goes nowhere. */
 void http_park(struct http_exchange *x);
 /* Has fn(x, arg) run on a thread of the server, where it must answer; once for each park, even
  * before the handler that parked has returned. The caller may not touch x after that. */
