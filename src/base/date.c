@@ -9,6 +9,8 @@
 #define MINUTE_MS (60 * SECOND_MS)
 #define HOUR_MS (60 * MINUTE_MS)
 #define DAY_MS (24 * HOUR_MS)
+#define FIRST_MS INT64_C(-62135596800000) /* 0001-01-01T00:00:00.000 */
+#define LAST_MS INT64_C(253402300799999)  /* 9999-12-31T23:59:59.999 */
 
 struct civil {
     int64_t year;
@@ -179,7 +181,10 @@ static bool parse_iso(struct str s, bool partial, int64_t *out_ms, struct err *e
     if (day.year < 1 || day.month < 1 || day.month > 12 || day.day < 1 ||
         day.day > days_in_month(day.year, day.month))
         return bad_date(s, e, "there is no such day in the calendar");
-    *out_ms = days_from_civil(day) * DAY_MS + ms;
+    ms += days_from_civil(day) * DAY_MS;
+    if (ms < FIRST_MS || ms > LAST_MS)
+        return bad_date(s, e, "in UTC it is not in the years 0001 to 9999");
+    *out_ms = ms;
     return true;
 }
 
@@ -201,7 +206,7 @@ static int64_t months_before(int64_t ms, int64_t months)
     return days_from_civil(then) * DAY_MS + floor_mod(ms, DAY_MS);
 }
 
-/* N-units-ago; false, with *out_ms untouched, when it is not that. */
+/* N-units-ago, not before the year 1; false, with *out_ms untouched, when it is not that. */
 static bool parse_ago(struct str s, int64_t now_ms, int64_t *out_ms)
 {
     static const struct {
@@ -233,6 +238,8 @@ static bool parse_ago(struct str s, int64_t now_ms, int64_t *out_ms)
             return false;
         *out_ms =
             units[i].ms ? now_ms - n * units[i].ms : months_before(now_ms, n * units[i].months);
+        if (*out_ms < FIRST_MS)
+            *out_ms = FIRST_MS;
         return true;
     }
     return false;

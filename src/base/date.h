@@ -9,8 +9,8 @@
 int64_t date_now_ms(void);
 
 /* A report's date: YYYY-MM-DD, then optionally T or a space, HH:MM[:SS[.fraction]] and a zone
- * (Z, +HH:MM, +HHMM, +HH); without a zone it is UTC. Years 0001 to 9999. A date that is not in the
- * calendar (2015-02-29) or a second 61 is ERR_INPUT with the word "bad_date". */
+ * (Z, +HH:MM, +HHMM, +HH); without a zone it is UTC. Years 0001 to 9999, also in UTC. A date that
+ * is not in the calendar (2015-02-29) or a second 61 is ERR_INPUT with the word "bad_date". */
 MUST_CHECK bool date_parse(struct str s, int64_t *out_ms, struct err *e);
 
 /* A date in a query: as date_parse, and also YYYY, YYYY-MM, `now`, and N-minutes-ago, N-hours-ago,

@@ -48,6 +48,9 @@ static void test_refused(void **state)
         "2016-03",
         "now",
         "2015-02-29",
+        "0001-01-01T00:00:00+00:01",
+        "9999-12-31T23:59:59.999-00:01",
+        "9999-12-31T23:59:60",
         "1900-02-29",
         "2016-04-31",
         "2016-00-01",
@@ -117,6 +120,8 @@ static void test_query(void **state)
         { "3-months-ago", T0 - 61 * day },
         { "1-year-ago", now - 366 * day },
         { "4-years-ago", now - 1461 * day },
+        { "999999-years-ago", INT64_C(-62135596800000) }, /* no further than the year 1 */
+        { "999999-weeks-ago", INT64_C(-62135596800000) },
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct err e = { 0 };
