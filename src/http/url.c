@@ -165,11 +165,12 @@ bool url_target(struct str target, struct str *authority, struct str *path, stru
 void http_encode_segment(struct buf *out, struct str s)
 {
     static const char digits[] = "0123456789ABCDEF";
+    bool dots = str_eq(s, STR(".")) || str_eq(s, STR("..")); /* would be steps in the path */
     for (size_t i = 0; i < s.len; i++) {
         unsigned char c = (unsigned char)s.ptr[i];
         bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                      (c != 0 && strchr("-._~:@", c));
-        if (plain) {
+        if (plain && !dots) {
             buf_char(out, (char)c);
         } else {
             buf_char(out, '%');

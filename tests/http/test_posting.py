@@ -383,6 +383,17 @@ def test_names_that_need_encoding(shared, name):
     assert shared.get(bucket["href"][len(shared.url):]).json()["id"] == bucket["id"]
 
 
+@pytest.mark.parametrize("name,encoded", [(".", "%2E"), ("..", "%2E%2E")])
+def test_names_that_are_steps_in_a_path(shared, name, encoded):
+    body = shared.post("/p/reports", {"database_id": name, "force_bucket": name}).json()
+    for href, path in ((body["href"], f"/p/reports/{encoded}"),
+                       (body["buckets"]["4.0"]["href"], f"/p/buckets/4.0/{encoded}")):
+        assert href == shared.url + path
+        with shared.connect() as c:  # requests would take the step
+            c.send(f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert c.answer()[0] == 200
+
+
 def test_keys_with_dots_and_colons(server):
     server.post("/p/reports", {"database_id": "x", "a.b:c": {"d": "needle"}, "": "empty"})
     assert server.get("/p/reports/x").json()["a.b:c"] == {"d": "needle"}

@@ -207,6 +207,13 @@ static void test_encode_segment(void **state)
     buf_reset(&b);
     http_encode_segment(&b, (struct str){ "\0", 1 });
     assert_true(str_eq(buf_view(&b), STR("%00")));
+    buf_reset(&b);
+    http_encode_segment(&b, STR(".."));
+    buf_char(&b, '/');
+    http_encode_segment(&b, STR("."));
+    buf_char(&b, '/');
+    http_encode_segment(&b, STR("..."));
+    assert_true(str_eq(buf_view(&b), STR("%2E%2E/%2E/...")));
     buf_done(&b);
 }
 
