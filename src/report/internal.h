@@ -13,7 +13,7 @@ enum report_key {
     REPORT_KEY_DATE,
     REPORT_KEY_STACKTRACE,
     REPORT_KEY_FORCE_BUCKET,
-    REPORT_KEY_GENERATED /* made by us; what the upload says is dropped: buckets, href, top_match */
+    REPORT_KEY_GENERATED /* made by us; what the upload says is dropped: buckets, href */
 };
 enum report_key report_key(struct str key);
 

@@ -18,7 +18,6 @@ enum report_key report_key(struct str key)
         { { "force_bucket", 12 }, REPORT_KEY_FORCE_BUCKET },
         { { "buckets", 7 }, REPORT_KEY_GENERATED },
         { { "href", 4 }, REPORT_KEY_GENERATED },
-        { { "top_match", 9 }, REPORT_KEY_GENERATED },
     };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (str_eq(keys[i].name, key))

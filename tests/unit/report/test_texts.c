@@ -57,8 +57,8 @@ static void test_texts(void **state)
           "{\"function\":null,\"dylib\":\"l\",\"depth\":1},{\"depth\":2,\"function\":\"g\"}]",
           "stacktrace.function=f|stacktrace.depth=0|stacktrace.args=|stacktrace.dylib=l|"
           "stacktrace.depth=1|stacktrace.depth=2|stacktrace.function=g" },
-        { "generated", "\"buckets\":{\"4.0\":\"x\"},\"href\":\"h\",\"top_match\":\"t\",\"a\":\"b\"",
-          "a=b" },
+        { "generated", "\"buckets\":{\"4.0\":\"x\"},\"href\":\"h\",\"a\":\"b\"", "a=b" },
+        { "top_match is ours inside of buckets only", "\"top_match\":\"t\"", "top_match=t" },
         { "logdf in frames only",
           "\"stacktrace\":[{\"logdf\":\"1\",\"x\":{\"logdf\":\"2\"}}],\"logdf\":\"3\"",
           "stacktrace.x.logdf=2|logdf=3" },

@@ -66,10 +66,10 @@ static void test_write(void **state)
         { "or stand where they stood", "{\"date\":\"2007-06-18T21:23:43+02:00\",\"project\":null}",
           "{\"date\":\"2007-06-18T19:23:43\",\"project\":\"P\",\"href\":\"http://h/\"}" },
         { "generated ones are made anew",
-          "{\"project\":\"P\",\"date\":\"x\",\"buckets\":{\"a\":1},\"href\":\"old\",\"top_match\":"
-          "1,"
-          "\"a\":{\"href\":\"kept\"}}",
-          "{\"project\":\"P\",\"date\":\"2007-06-18T19:23:43\",\"a\":{\"href\":\"kept\"},"
+          "{\"project\":\"P\",\"date\":\"x\",\"buckets\":{\"a\":1},\"href\":\"old\","
+          "\"top_match\":\"kept\",\"a\":{\"href\":\"kept\"}}",
+          "{\"project\":\"P\",\"date\":\"2007-06-18T19:23:43\",\"top_match\":\"kept\",\"a\":{"
+          "\"href\":\"kept\"},"
           "\"href\":\"http://h/\"}" },
         { "scalars are strings",
           "{\"project\":\"P\",\"date\":\"x\",\"a\":[1.50,true,false,null,\"s\",{},[]]}",
