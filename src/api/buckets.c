@@ -6,7 +6,8 @@
 
 #include <stdlib.h>
 
-#define TOP_REPORTS 3 /* shown with each bucket of a list */
+#define TOP_REPORTS 3     /* shown with each bucket of a list */
+#define LOCATION_MAX 8192 /* in an answer's headers, which have little room */
 
 struct bucket {
     uint32_t name;
@@ -210,9 +211,17 @@ void api_buckets(struct http_exchange *x, void *ctx)
         if (find_buckets(&r, &rq, t, &list, &e))
             answer_list(&r, &rq, q, t, &list, page);
         else
-            http_answer_err(x, &e);
+            search_refuse(x, &e);
     }
     reading_done(&r);
+}
+
+static void refuse_location(struct http_exchange *x)
+{
+    struct json_writer w;
+    error_begin(&w, x, "url_too_long",
+                "the URL is too long to be sent on: ask for the buckets at a threshold");
+    error_end(&w, x, 414);
 }
 
 void api_buckets_default(struct http_exchange *x, void *ctx)
@@ -220,8 +229,13 @@ void api_buckets_default(struct http_exchange *x, void *ctx)
     struct reading r;
     if (reading_begin(&r, x, ctx)) {
         struct str threshold = r.api->thresholds[r.api->default_threshold];
-        http_set_header(x, "Location", link_buckets(&r.links, r.project, threshold, http_query(x)));
-        http_answer(x, 302);
+        struct str location = link_buckets(&r.links, r.project, threshold, http_query(x));
+        if (location.len > LOCATION_MAX) {
+            refuse_location(x);
+        } else {
+            http_set_header(x, "Location", location);
+            http_answer(x, 302);
+        }
     }
     reading_done(&r);
 }

@@ -209,15 +209,20 @@ bool param_search(struct reading *r, const char *since_default, struct search_re
     *q = trim(text).len > 0 ? text : STR("");
     if (lucene_parse(&rq->query, q->len > 0 ? *q : STR("*"), r->arena, &e))
         return true;
-    if (e.code == ERR_NOMEM) {
-        http_answer_err(r->x, &e);
-        return false;
-    }
+    search_refuse(r->x, &e);
+    return false;
+}
+
+void search_refuse(struct http_exchange *x, const struct err *e)
+{
     struct json_writer w;
-    error_begin(&w, r->x, e.word ? e.word : "bad_query", e.msg);
+    if (!e->word || strcmp(e->word, "bad_query") != 0) {
+        http_answer_err(x, e);
+        return;
+    }
+    error_begin(&w, x, e->word, e->msg);
     json_member(&w, "parameter", STR("q"));
     json_key(&w, STR("position"));
-    json_int(&w, (int64_t)e.offset);
-    error_end(&w, r->x, 400);
-    return false;
+    json_int(&w, (int64_t)e->offset);
+    error_end(&w, x, 400);
 }

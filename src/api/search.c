@@ -42,7 +42,7 @@ void api_search(struct http_exchange *x, void *ctx)
         rq.size = page.size;
         rq.need_scores = rq.sort.len == 0;
         if (!answer_hits(&r, &rq, &e))
-            http_answer_err(x, &e);
+            search_refuse(x, &e);
     }
     reading_done(&r);
 }

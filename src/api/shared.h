@@ -97,6 +97,8 @@ MUST_CHECK bool param_threshold(struct http_exchange *x, const struct api *api, 
  */
 MUST_CHECK bool param_search(struct reading *r, const char *since_default,
                              struct search_request *rq, struct str *q);
+/* An error of a search: 400 with the position when the query is to blame. */
+void search_refuse(struct http_exchange *x, const struct err *e);
 
 /* Writing reports. */
 

@@ -343,6 +343,7 @@ static bool parse_clause(struct parser *p, struct str field, int depth, struct l
     *out = NULL;
     if (!parse_field(p, &field))
         return false;
+    struct lex_token begin = p->token;
     switch (p->token.type) {
     case LEX_OPEN:
         ok = parse_group(p, field, depth, out, &boost);
@@ -364,6 +365,8 @@ static bool parse_clause(struct parser *p, struct str field, int depth, struct l
     }
     if (ok && *out && boost >= 0)
         (*out)->boost = (double)boost;
+    if (ok && *out && begin.type != LEX_OPEN)
+        (*out)->at = begin.at;
     return ok;
 }
 
@@ -404,7 +407,8 @@ static bool parse_query(struct parser *p, struct str field, int depth, struct lu
     return *out != NULL;
 }
 
-bool lucene_parse(const struct lucene_query **out, struct str text, struct arena *a, struct err *e)
+static bool parse_text(const struct lucene_query **out, struct str text, struct arena *a,
+                       struct err *e)
 {
     struct parser p = { .lexer = { .text = text }, .arena = a, .err = e };
     struct lucene_query *q;
@@ -422,4 +426,13 @@ bool lucene_parse(const struct lucene_query **out, struct str text, struct arena
     q->occur = LUCENE_MUST;
     *out = q;
     return true;
+}
+
+bool lucene_parse(const struct lucene_query **out, struct str text, struct arena *a, struct err *e)
+{
+    if (parse_text(out, text, a, e))
+        return true;
+    if (e->code != ERR_NOMEM)
+        e->word = "bad_query";
+    return false;
 }

@@ -31,6 +31,7 @@ enum lucene_occur { LUCENE_MUST, LUCENE_SHOULD, LUCENE_MUST_NOT };
 struct lucene_query {
     enum lucene_type type;
     enum lucene_occur occur;  /* as a clause of its parent */
+    size_t at;                /* where it begins in the text, behind its field; not of BOOLEAN */
     struct str field;         /* empty: all fields taken together */
     struct str text;          /* TERM, FUZZY: the token; WILDCARD: \ escapes only * ? and \ */
     const struct str *tokens; /* PHRASE */
@@ -44,7 +45,7 @@ struct lucene_query {
 };
 
 /* ERR_INPUT with e->offset, the byte of the text where it went wrong, and a message that ends in
- * "at position N" (from 0). ERR_LIMIT for the maxima above. */
+ * "at position N" (from 0), word bad_query. ERR_LIMIT for the maxima above, likewise. */
 MUST_CHECK bool lucene_parse(const struct lucene_query **out, struct str text, struct arena *a,
                              struct err *e);
 

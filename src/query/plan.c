@@ -156,6 +156,17 @@ static bool make_leaf(struct plan *p, const struct lucene_query *q, struct node 
     return set_slot(p, q, field, &n->slot, e);
 }
 
+/* What the parser let through, and cannot be looked for all the same: says where it stands. */
+static bool blame(const struct lucene_query *q, struct err *e)
+{
+    struct err why = *e;
+    if (why.code != ERR_INPUT && why.code != ERR_LIMIT)
+        return false;
+    (void)err_word(e, why.code, "bad_query", "%s, at position %zu", why.msg, q->at);
+    e->offset = q->at;
+    return false;
+}
+
 static bool make_node(struct plan *p, const struct lucene_query *q, struct node **out,
                       struct err *e)
 {
@@ -175,7 +186,7 @@ static bool make_node(struct plan *p, const struct lucene_query *q, struct node 
     case LUCENE_BOOLEAN:
         break;
     default:
-        return make_leaf(p, q, n, e);
+        return make_leaf(p, q, n, e) || blame(q, e);
     }
     n->type = NODE_BOOLEAN;
     struct node **tail = &n->first;

@@ -211,6 +211,12 @@ def test_default_threshold(shared, path, location):
     assert answer.headers["Location"] == shared.url + location
 
 
+def test_default_threshold_of_a_long_query(shared):
+    fits = "?q=" + "a" * 8000
+    assert shared.get("/p/buckets" + fits, 302).headers["Location"].endswith("/4.0" + fits)
+    assert shared.get("/p/buckets?q=" + "a" * 15_000, 414).json()["error"] == "url_too_long"
+
+
 def test_one_bucket(filled):
     page = filled.get("/two/buckets/4/late")
     body = page.json()

@@ -113,6 +113,7 @@ def test_the_best_first(server):
 @pytest.mark.parametrize("q,position", [
     ('"open', None), ("(a", None), ("a)", 1), ("a AND", None), ("[a TO", None), ("f:", None),
     ("AND a", 0), ("a^x", None), ("\\", None), ("a || || b", 5), ("()", None),
+    ("vim date:2015-02-29", 9), ("date:[2015 TO never]", 5), ("(date:x)", 6), ("a~ " * 65, 192),
 ])
 def test_queries_that_do_not_parse(filled, q, position):
     for path in ("/search", "/one/search", "/buckets/4.0"):
@@ -120,7 +121,7 @@ def test_queries_that_do_not_parse(filled, q, position):
         assert 0 <= error["position"] <= len(q)
         if position is not None:
             assert error["position"] == position
-        assert error["error"] and error["message"]
+        assert error["error"] == "bad_query" and error["parameter"] == "q" and error["message"]
 
 
 def test_bad_order(filled):

@@ -385,6 +385,7 @@ static void check_refused(const char *name, struct str text, enum err_code code,
         fail_msg("%s: taken as %s", name, dumped(q, a).ptr);
     snprintf(want, sizeof want, "at position %d", (int)position);
     size_t n = strlen(e.msg), m = strlen(want);
+    assert_string_equal(e.word, "bad_query");
     if (e.code != code || e.offset != position || n < m || strcmp(e.msg + n - m, want) != 0)
         fail_msg("%s: code %d, offset %d, not %d: %s", name, (int)e.code, (int)e.offset,
                  (int)position, e.msg);
