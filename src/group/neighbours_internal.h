@@ -7,6 +7,7 @@
 #include "group/neighbours.h"
 #include "group/signature.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* A bag as kept in a family: one word a term, in which the term is named by its place in the
@@ -156,9 +157,10 @@ struct ahead {
 };
 struct sum {
     float sum;
-    uint16_t matching; /* at most TERM_COUNTS_MAX */
+    uint16_t matching; /* at most NEIGHBOURS_TERMS_MAX */
     bool touched;      /* some list has led here */
 };
+static_assert(NEIGHBOURS_TERMS_MAX <= UINT16_MAX, "struct sum counts in 16 bits");
 struct candidate {
     uint32_t family;
     float bound;
