@@ -200,8 +200,10 @@ bool param_search(struct reading *r, const char *since_default, struct search_re
 {
     struct err e = { 0 };
     struct str text = STR("");
-    *rq =
-        (struct search_request){ .project = r->project_number, .payload = read_payload, .ctx = r };
+    *rq = (struct search_request){ .project = r->project_number,
+                                   .timeout_ms = API_SEARCH_TIMEOUT_MS,
+                                   .payload = read_payload,
+                                   .ctx = r };
     if (!param_date(r->x, "since", since_default, &rq->has_since, &rq->since_ms) ||
         !param_date(r->x, "until", NULL, &rq->has_until, &rq->until_ms))
         return false;

@@ -43,6 +43,8 @@ static bool find_in_payload(struct hits *h, struct hit *hit, struct err *e)
 {
     const struct report_text *texts = NULL;
     size_t count;
+    if (!deadline_check(h->plan->deadline, DEADLINE_STEPS, e))
+        return false;
     if (!weights_payload_texts(h->rq, hit->report, h->scratch, &texts, &count, e))
         return false;
     for (size_t i = 0; i < count && hit->missing; i++) {
@@ -58,6 +60,8 @@ static bool find_key(struct hits *h, struct hit *hit, const struct collected *r,
 {
     const struct collection *c = h->plan->collection;
     const struct lexicon *lx = h->plan->lexicon;
+    if (!deadline_check(h->plan->deadline, 1 + r->other.count, e))
+        return false;
     switch (h->by) {
     case HITS_BY_SCORE:
     case HITS_BY_DATE:

@@ -8,20 +8,22 @@ struct seating {
     size_t n;
     const struct phrase_place *places;
     size_t place_count;
+    struct deadline *deadline;
 };
 
-/* Moves seat i to the first place of its word from `from` on. */
+/* Moves seat i to the first place of its word from `from` on. As steps count the places passed by,
+ * and the seats, which the callers go through for each move. */
 static bool take_place(struct seating *s, size_t i, size_t from)
 {
     struct phrase_seat *seat = &s->seats[i];
-    for (; from < s->place_count; from++) {
-        if (s->places[from].word == seat->word) {
-            seat->at = from;
-            seat->shift = (int64_t)s->places[from].position - (int64_t)i;
-            return true;
-        }
-    }
-    return false;
+    size_t at = from;
+    while (at < s->place_count && s->places[at].word != seat->word)
+        at++;
+    if (deadline_passed(s->deadline, at - from + s->n) || at == s->place_count)
+        return false;
+    seat->at = at;
+    seat->shift = (int64_t)s->places[at].position - (int64_t)i;
+    return true;
 }
 
 /* Moves seat i on, and those behind it of the same word when it takes their place. */
@@ -79,9 +81,9 @@ static size_t find_lowest(const struct seating *s, int64_t *next)
 }
 
 float phrase_frequency(struct phrase_seat *seats, size_t n, const struct phrase_place *places,
-                       size_t place_count, uint32_t slop)
+                       size_t place_count, uint32_t slop, struct deadline *d)
 {
-    struct seating s = { seats, n, places, place_count };
+    struct seating s = { seats, n, places, place_count, d };
     float frequency = 0;
     bool more = n > 0 && take_first_places(&s);
     while (more) {

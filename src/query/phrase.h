@@ -9,6 +9,8 @@
 #ifndef CRUMPLE_QUERY_PHRASE_H
 #define CRUMPLE_QUERY_PHRASE_H
 
+#include "query/deadline.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,8 +31,9 @@ struct phrase_seat {
 
 /* seats[0 .. n): the words of the phrase in order; only .word needs to be set. places: by rising
  * position, words that are not in the phrase left out. The sum of 1 / (1 + distance) over the
- * closest fits, one for each place that the first of them can take; 0: no fit. */
+ * closest fits, one for each place that the first of them can take; 0: no fit. When the deadline
+ * passes, what has been found till then. */
 float phrase_frequency(struct phrase_seat *seats, size_t n, const struct phrase_place *places,
-                       size_t place_count, uint32_t slop);
+                       size_t place_count, uint32_t slop, struct deadline *d);
 
 #endif

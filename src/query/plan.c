@@ -244,11 +244,12 @@ static void number_lengths(struct plan *p)
 }
 
 bool plan_make(struct plan *p, const struct collection *c, const struct lucene_query *q,
-               bool scored, struct arena *a, struct err *e)
+               bool scored, struct deadline *d, struct arena *a, struct err *e)
 {
     const struct lexicon *lx = collection_lexicon(c);
     *p = (struct plan){ .collection = c, .lexicon = lx, .arena = a, .now_ms = date_now_ms() };
     p->scored = scored;
+    p->deadline = d;
     /* In this order: what a report names was there before it, and is so counted. */
     p->reports = collection_count(c);
     p->stacks = collection_stack_count(c);

@@ -20,7 +20,8 @@
 #include "query/phrase.h"
 #include "query/search.h"
 
-#define PLAN_PATTERNS_MAX 64 /* leaves that must look at every token */
+#define PLAN_PATTERNS_MAX 64      /* leaves that must look at every token */
+#define PLAN_TOKEN_BYTES_A_STEP 8 /* of the deadline, when a pattern goes over a token */
 #define PLAN_NONE UINT32_MAX
 
 /* Where a slot looks. */
@@ -73,6 +74,7 @@ struct plan {
     const struct collection *collection;
     const struct lexicon *lexicon;
     struct arena *arena;
+    struct deadline *deadline;
     int64_t now_ms;
     /* What there was when the search began; the writer may add more. */
     uint32_t reports, stacks, values, terms, tokens, fields;
@@ -96,9 +98,9 @@ struct plan {
 #define LENGTH_BITS 11 /* more than LUCENE_CLAUSES_MAX lengths */
 
 /* ERR_INPUT for a date that is none, ERR_LIMIT, ERR_NOMEM. scored: words are counted and lengths
- * are known. */
+ * are known. The plan keeps the deadline. */
 MUST_CHECK bool plan_make(struct plan *p, const struct collection *c, const struct lucene_query *q,
-                          bool scored, struct arena *a, struct err *e);
+                          bool scored, struct deadline *d, struct arena *a, struct err *e);
 
 /* A field's name as the index has it: keys have underscores where they had colons. */
 MUST_CHECK bool plan_field_name(struct str name, struct arena *a, struct str *out);

@@ -61,8 +61,12 @@ bool plan_mark_ids(struct plan *p, struct err *e)
         return err_set(e, ERR_NOMEM, 0, "no memory for the search");
     for (uint32_t r = 0; r < p->reports && ids.slot_count > 0; r++) {
         struct str id = plan_id(p, r);
+        if (!deadline_check(p->deadline, 1 + id.len / 8, e))
+            return false;
         if (!may_weigh(&ids, id))
             continue;
+        if (!deadline_check(p->deadline, id.len * ids.slot_count, e))
+            return false;
         size_t count = words_cut(id, 0, ids.words);
         for (uint32_t i = 0; i < ids.slot_count; i++) {
             float weight = words_weigh(p, &p->slots[ids.slots[i]], ids.words, count, ids.room);

@@ -43,6 +43,8 @@ static bool mark_token(struct marking *m, uint32_t token)
         float weight = 0;
         if (!in_lexicon(s))
             continue;
+        if (!deadline_check(p->deadline, 1 + text.len / PLAN_TOKEN_BYTES_A_STEP, m->err))
+            return false;
         if (s->type == SLOT_WORD)
             weight = s->token == token;
         if (s->type == SLOT_SET)
@@ -85,6 +87,8 @@ static bool mark_terms(struct marking *m)
         return no_memory(m->err);
     for (uint32_t t = 0; t < p->terms && m->tokens.marked; t++) {
         const struct lexicon_term *term = lexicon_term(p->lexicon, t);
+        if (!deadline_check(p->deadline, 1, m->err))
+            return false;
         if (term->token >= p->tokens || !marks_has(&m->tokens, term->token))
             continue;
         const struct mark *at, *end = marks_of(&m->tokens, term->token, &at);
@@ -101,10 +105,12 @@ static bool is_marked(const struct marking *m, uint32_t term)
 }
 
 /* One term of the value more: a word comes once more, a pattern matches at least this well. */
-static void weigh_term(struct marking *m, uint32_t term)
+static bool weigh_term(struct marking *m, uint32_t term)
 {
     const struct lexicon_term *t = lexicon_term(m->p->lexicon, term);
     const struct mark *at, *end = marks_of(&m->tokens, t->token, &at);
+    if (!deadline_check(m->p->deadline, (size_t)(end - at), m->err))
+        return false;
     for (; at < end; at++) {
         const struct slot *s = &m->p->slots[at->slot];
         float *weight = &m->weight[at->slot];
@@ -117,6 +123,7 @@ static void weigh_term(struct marking *m, uint32_t term)
         else if (at->weight > *weight)
             *weight = at->weight;
     }
+    return true;
 }
 
 static bool reserve_places(struct marking *m, uint32_t count)
@@ -141,7 +148,7 @@ static float weigh_phrase(struct marking *m, const struct slot *s, const struct 
         if (is_marked(m, v->terms[i]))
             m->places[count++] =
                 (struct phrase_place){ lexicon_term(m->p->lexicon, v->terms[i])->token, i };
-    return phrase_frequency(m->seats, s->word_count, m->places, count, s->slop);
+    return phrase_frequency(m->seats, s->word_count, m->places, count, s->slop, m->p->deadline);
 }
 
 static bool mark_phrases(struct marking *m, uint32_t value, const struct lexicon_value *v)
@@ -153,6 +160,8 @@ static bool mark_phrases(struct marking *m, uint32_t value, const struct lexicon
         const struct slot *s = &p->slots[i];
         if (s->type != SLOT_PHRASE || s->far || !in_lexicon(s) || !covers(s, v->field))
             continue;
+        if (!deadline_check(p->deadline, v->term_count, m->err))
+            return false;
         float weight = weigh_phrase(m, s, v);
         if (weight > 0 && !marks_add(&p->marks, value, (struct mark){ i, weight }, p->arena))
             return no_memory(m->err);
@@ -165,8 +174,8 @@ static bool mark_value(struct marking *m, uint32_t value, const struct lexicon_v
 {
     struct plan *p = m->p;
     for (uint32_t i = 0; i < v->term_count; i++)
-        if (is_marked(m, v->terms[i]))
-            weigh_term(m, v->terms[i]);
+        if (is_marked(m, v->terms[i]) && !weigh_term(m, v->terms[i]))
+            return false;
     if (m->touched_count == 0)
         return true;
     for (uint32_t i = 0; i < m->touched_count; i++) {
@@ -201,6 +210,9 @@ static bool mark_all_values(struct marking *m)
     }
     for (uint32_t v = 0; v < p->values && (has || words); v++) {
         const struct lexicon_value *value = lexicon_value(p->lexicon, v);
+        size_t steps = 1 + (words ? value->term_count : 0) + (has ? p->slot_count : 0);
+        if (!deadline_check(p->deadline, steps, m->err))
+            return false;
         if ((has && !mark_has(m, v, value->field)) || (words && !mark_value(m, v, value, phrases)))
             return false;
     }

@@ -13,6 +13,7 @@ struct search {
     const struct search_request *rq;
     struct err *err;
     struct plan plan;
+    struct deadline deadline;
     struct weights weights;
     struct arena *arena, *scratch;
     uint64_t *matching, *doubtful;
@@ -58,6 +59,19 @@ static bool is_asked_for(const struct search_request *rq, const struct collected
            (!rq->has_until || r->date_ms < rq->until_ms);
 }
 
+static bool enter_and_look(struct search *s, uint32_t report,
+                           bool (*look)(struct search *s, uint32_t report))
+{
+    weights_enter_report(&s->weights, report);
+    return deadline_check(&s->deadline, 1 + s->weights.seen.other.count, s->err) && look(s, report);
+}
+
+static bool enter_stack(struct search *s, uint32_t stack)
+{
+    weights_enter_stack(&s->weights, stack);
+    return deadline_check(&s->deadline, collection_stack(s->plan.collection, stack).count, s->err);
+}
+
 /* Calls look for each report that wanted says, stack by stack. */
 static bool each_report(struct search *s, bool (*wanted)(const struct search *s, uint32_t report),
                         bool (*look)(struct search *s, uint32_t report))
@@ -65,10 +79,7 @@ static bool each_report(struct search *s, bool (*wanted)(const struct search *s,
     const struct plan *p = &s->plan;
     if (!p->in_stack) {
         for (uint32_t r = 0; r < p->reports; r++) {
-            if (!wanted(s, r))
-                continue;
-            weights_enter_report(&s->weights, r);
-            if (!look(s, r))
+            if (wanted(s, r) && !enter_and_look(s, r, look))
                 return false;
         }
         return true;
@@ -83,15 +94,13 @@ static bool each_report(struct search *s, bool (*wanted)(const struct search *s,
     }
     for (uint32_t stack = 0; stack < p->stacks; stack++) {
         uint32_t r = s->first_of_stack[stack];
-        if (r != COLLECTION_NONE)
-            weights_enter_stack(&s->weights, stack);
+        if (r != COLLECTION_NONE && !enter_stack(s, stack))
+            return false;
         if (s->stacks_decide && s->weights.touched_count == 0)
             continue;
-        for (; r != COLLECTION_NONE; r = s->next_report[r]) {
-            weights_enter_report(&s->weights, r);
-            if (!look(s, r))
+        for (; r != COLLECTION_NONE; r = s->next_report[r])
+            if (!enter_and_look(s, r, look))
                 return false;
-        }
     }
     return true;
 }
@@ -250,6 +259,15 @@ static bool add_unscored(struct search *s, size_t total)
     return true;
 }
 
+/* Plans and finds. What stopped early because of the deadline, and could not say so, is refused
+ * here. */
+static bool plan_and_find(struct search *s, const struct collection *c, bool scored)
+{
+    deadline_begin(&s->deadline, s->rq->timeout_ms);
+    return plan_make(&s->plan, c, s->rq->query, scored, &s->deadline, s->arena, s->err) &&
+           find_matches(s) && deadline_check(&s->deadline, 0, s->err);
+}
+
 bool search_run(const struct collection *c, const struct search_request *rq,
                 struct search_hit **hits, size_t *count, size_t *total, struct arena *a,
                 struct err *e)
@@ -259,8 +277,7 @@ bool search_run(const struct collection *c, const struct search_request *rq,
     struct search s = { .rq = rq, .err = e, .arena = a, .scratch = scratch, .hits = &page };
     if (!scratch)
         return no_memory(&s);
-    if (!plan_make(&s.plan, c, rq->query, rq->need_scores && rq->sort.len == 0, a, e) ||
-        !find_matches(&s))
+    if (!plan_and_find(&s, c, rq->need_scores && rq->sort.len == 0))
         return false;
     *total = count_bits(&s, s.matching);
     return (s.plan.scored || add_unscored(&s, *total)) && hits_page(&page, hits, count, e);
@@ -273,7 +290,7 @@ bool search_matches(const struct collection *c, const struct search_request *rq,
     struct search s = { .rq = rq, .err = e, .arena = a, .scratch = scratch };
     if (!scratch)
         return no_memory(&s);
-    if (!plan_make(&s.plan, c, rq->query, false, a, e) || !find_matches(&s))
+    if (!plan_and_find(&s, c, false))
         return false;
     *bits = s.matching;
     *report_count = s.plan.reports;

@@ -22,8 +22,9 @@ struct search_request {
     int64_t since_ms, until_ms; /* since < date < until */
     struct str sort;            /* a field; empty: by score */
     bool ascending;
-    size_t from, size; /* the page */
-    bool need_scores;  /* false: scores are 0; so they are when `sort` names a field */
+    size_t from, size;   /* the page */
+    bool need_scores;    /* false: scores are 0; so they are when `sort` names a field */
+    uint32_t timeout_ms; /* 0: none */
     /* Reads the stored payload of a report into the arena; for cold fields. ERR_NOT_FOUND: the
      * report is gone, and matches nothing there. NULL: so does every report. */
     bool (*payload)(void *ctx, uint32_t report, struct arena *a, struct str *out, struct err *e);
@@ -37,7 +38,8 @@ struct search_hit {
 /* The hits of the page, best first: by score or by the first value of the field that `sort` names
  * (in bytes; `date` in time; reports without it last), then the newest, then by number. *total
  * counts all that match. ERR_INPUT: a date in the query that is none. ERR_LIMIT: too many patterns,
- * or too many payloads to read. ERR_NOMEM: the arena's limit. */
+ * or too many payloads to read, or longer than the timeout (word search_too_long). ERR_NOMEM: the
+ * arena's limit. */
 MUST_CHECK bool search_run(const struct collection *c, const struct search_request *rq,
                            struct search_hit **hits, size_t *count, size_t *total, struct arena *a,
                            struct err *e);

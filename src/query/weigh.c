@@ -142,6 +142,8 @@ static bool weigh_clauses(struct weights *w, const struct node *n, enum verdict 
 
 bool weigh(struct weights *w, const struct node *n, enum verdict *out, float *score, struct err *e)
 {
+    if (!deadline_check(w->plan->deadline, 1, e))
+        return false;
     switch (n->type) {
     case NODE_BOOLEAN:
         return weigh_clauses(w, n, out, score, e);

@@ -173,6 +173,8 @@ bool weights_read_payload(struct weights *w, struct err *e)
 {
     const struct report_text *texts = NULL;
     size_t text_count;
+    if (!deadline_check(w->plan->deadline, DEADLINE_STEPS, e))
+        return false;
     if (!weights_payload_texts(w->rq, w->report, w->scratch, &texts, &text_count, e))
         return false;
     for (uint32_t i = 0; i < w->plan->slot_count; i++) {
@@ -215,6 +217,8 @@ static size_t place_values(const struct weights *w, const struct slot *s, struct
         if (s->scope == SCOPE_FIELD && value->field != s->field)
             continue;
         for (uint32_t t = 0; t < value->term_count; t++, ++*position) {
+            if (deadline_passed(w->plan->deadline, s->word_count))
+                return n;
             uint32_t token = lexicon_term(lx, value->terms[t])->token;
             for (uint32_t k = 0; k < s->word_count; k++) {
                 if (w->plan->slots[s->words[k]].token == token) {
@@ -252,6 +256,6 @@ bool weights_far_phrase(struct weights *w, uint32_t slot, float *out, struct err
     n = place_values(w, s, w->seen.other, &position, places, n);
     if (s->scope == SCOPE_ALL)
         n = words_place(w->plan, s, id_words, words_cut(id, position, id_words), places, n);
-    *out = phrase_frequency(w->seats, s->word_count, places, n, s->slop);
+    *out = phrase_frequency(w->seats, s->word_count, places, n, s->slop, w->plan->deadline);
     return true;
 }

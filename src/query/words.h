@@ -24,11 +24,11 @@ size_t words_count(struct str text);
 size_t words_cut(struct str text, uint32_t position, struct word *words);
 
 /* Adds the places of the words of phrase `s`, as numbers of slots, to the n that are there; how
- * many there are then. */
+ * many there are then; not all when the deadline passes. */
 size_t words_place(const struct plan *p, const struct slot *s, const struct word *words,
                    size_t count, struct phrase_place *places, size_t n);
 
-/* What slot `s` weighs in these words. */
+/* What slot `s` weighs in these words; when the deadline passes, anything. */
 float words_weigh(const struct plan *p, const struct slot *s, const struct word *words,
                   size_t count, struct word_room room);
 

@@ -21,7 +21,7 @@ static float frequency(const char *phrase, const char *text, uint32_t slop)
     for (uint32_t i = 0; text[i]; i++)
         if (strchr(phrase, text[i]))
             places[count++] = (struct phrase_place){ (uint32_t)text[i], i };
-    return phrase_frequency(seats, n, places, count, slop);
+    return phrase_frequency(seats, n, places, count, slop, &(struct deadline){ 0 });
 }
 
 static void test_table(void **state)

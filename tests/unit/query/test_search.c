@@ -1,6 +1,8 @@
 /* What a search finds in a small collection that fits the screen, and in which order. */
 #include "collect.h"
 
+#include <unistd.h>
+
 /* clang-format off */
 static const char *const reports[] = {
     "{\"database_id\":\"lp:0000001\",\"project\":\"Ubuntu\",\"date\":\"2016-01-10T10:00:00\","
@@ -391,6 +393,85 @@ static void test_refusals(void **state)
     collect_end(&all);
 }
 
+static bool slow_payload(void *ctx, uint32_t report, struct arena *a, struct str *out,
+                         struct err *e)
+{
+    usleep(2000);
+    return collect_payload(ctx, report, a, out, e);
+}
+
+/* A long title: of two words only, so that a phrase of them can be fitted into it in very many
+ * places, or of many different ones. */
+static void add_long_title(struct collected_reports *all, bool same)
+{
+    struct buf json;
+    char word[16];
+    buf_init(&json, 1 << 20);
+    buf_str(&json, STR("{\"database_id\":\"long\",\"project\":\"p\",\"date\":\"2016-01-01\","
+                       "\"title\":\""));
+    for (int i = 0; i < 20000; i++) {
+        snprintf(word, sizeof word, "w%d ", i);
+        buf_str(&json, same ? STR("aa bb ") : str_from_c(word));
+    }
+    buf_str(&json, STR("\"}"));
+    collect_add(all, buf_view(&json));
+    buf_done(&json);
+}
+
+static struct str repeat(struct buf *b, const char *before, const char *part, int n,
+                         const char *behind)
+{
+    buf_str(b, str_from_c(before));
+    for (int i = 0; i < n; i++)
+        buf_str(b, str_from_c(part));
+    buf_str(b, str_from_c(behind));
+    buf_char(b, '\0');
+    return buf_view(b);
+}
+
+/* Each works for longer than a millisecond, and in another place. */
+static void test_timeout(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before, *part, *behind;
+        int n;
+        bool same; /* the title */
+    } cases[] = {
+        { "title:\"", "aa bb ", "\"~50", 200, true },   /* a phrase in a value */
+        { "title:\"", "aa bb ", "\"~1000", 200, true }, /* across values */
+        { "", "*w?1?2*x?y* ", "", 60, false },          /* tokens */
+        { "stacktrace.address:*", "", "", 1, true },    /* payloads */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct collected_reports all;
+        CLEANUP(arena_free_p) struct arena *a = arena_new(64 << 20);
+        struct search_hit *hits;
+        size_t count, total;
+        uint64_t *bits;
+        uint32_t reports_seen;
+        struct buf text;
+        struct err e = { 0 };
+        make(&all);
+        add_long_title(&all, cases[i].same);
+        collection_publish(all.c);
+        buf_init(&text, 1 << 20);
+        struct str q = repeat(&text, cases[i].before, cases[i].part, cases[i].n, cases[i].behind);
+        struct search_request rq = collect_request(&all, parsed(q.ptr, a));
+        rq.payload = slow_payload;
+        rq.timeout_ms = 1;
+        if (search_run(all.c, &rq, &hits, &count, &total, a, &e))
+            fail_msg("case %zu is found in time", i);
+        assert_int_equal(e.code, ERR_LIMIT);
+        assert_string_equal(e.word, "search_too_long");
+        assert_non_null(strstr(e.msg, "longer than 0.001 s"));
+        assert_false(search_matches(all.c, &rq, &bits, &reports_seen, a, &e));
+        assert_string_equal(e.word, "search_too_long");
+        buf_done(&text);
+        collect_end(&all);
+    }
+}
+
 /* Reports that were added but not published are not there. */
 static void test_unpublished(void **state)
 {
@@ -417,7 +498,7 @@ int main(void)
         cmocka_unit_test(test_found),       cmocka_unit_test(test_order),
         cmocka_unit_test(test_filters),     cmocka_unit_test(test_score),
         cmocka_unit_test(test_payloads),    cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_unpublished),
+        cmocka_unit_test(test_unpublished), cmocka_unit_test(test_timeout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -170,7 +170,8 @@ static double phrase_in(const struct text *t, const struct lucene_query *q)
         for (uint32_t i = 0; i < q->token_count; i++)
             if (seats[i].word == i && str_eq(q->tokens[i], t->tokens[k]))
                 places[n++] = (struct phrase_place){ i, t->positions[k] };
-    return (double)phrase_frequency(seats, q->token_count, places, n, q->slop);
+    return (double)phrase_frequency(seats, q->token_count, places, n, q->slop,
+                                    &(struct deadline){ 0 });
 }
 
 /* How often, or how well; 0: not at all. */
