@@ -1,6 +1,6 @@
 /* Any bytes as a query: it is refused with a reason, or its tree, written out, reads back as a tree
  * that is written the same way. */
-#include "query/lucene.h"
+#include "lucene_print.h"
 
 #include <assert.h>
 

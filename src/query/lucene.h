@@ -8,7 +8,6 @@
 #define CRUMPLE_QUERY_LUCENE_H
 
 #include "base/arena.h"
-#include "base/buf.h"
 
 #define LUCENE_TEXT_MAX 65536   /* bytes of a query */
 #define LUCENE_CLAUSES_MAX 1024 /* clauses, and words of phrases, in the whole query */
@@ -48,8 +47,5 @@ struct lucene_query {
  * "at position N" (from 0), word bad_query. ERR_LIMIT for the maxima above, likewise. */
 MUST_CHECK bool lucene_parse(const struct lucene_query **out, struct str text, struct arena *a,
                              struct err *e);
-
-/* Writes the tree as a query that parses to the same tree; for tests and for answers. */
-void lucene_print(const struct lucene_query *q, struct buf *out);
 
 #endif

@@ -1,6 +1,6 @@
 /* The Lucene syntax: what each query means, where bad ones are bad, and that a tree that is written
  * out reads back as the same tree. */
-#include "query/lucene.h"
+#include "lucene_print.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,8 @@
 /* lucene_print.c - a tree as text. What is hard: that a lone clause is optional can be said only by
  * an OR beside it, and an OR makes the clauses on both its sides optional. An empty phrase, which
  * is no clause but lets its OR act, fills the place where there is nothing to be optional with. */
-#include "query/lucene.h"
+#include "lucene_print.h"
+
 #include "query/lucene_lex.h"
 
 #include <stdio.h>
