@@ -20,7 +20,9 @@
 
 /* Makes room for n more; false when memory is short, and then nothing has changed. */
 #define VEC_RESERVE(v, n) vec_reserve((void **)&(v)->at, (v)->len, &(v)->cap, (n), sizeof *(v)->at)
-#define VEC_PUSH(v, value) (VEC_RESERVE(v, 1) ? ((v)->at[(v)->len++] = (value), true) : false)
+/* `value` is worked out before the length changes, so it may look at the vector. */
+#define VEC_PUSH(v, value)                                                                         \
+    (VEC_RESERVE(v, 1) ? ((v)->at[(v)->len] = (value), (v)->len++, true) : false)
 #define VEC_FREE(v) (free((v)->at), (v)->at = NULL, (v)->len = (v)->cap = 0)
 
 static inline bool vec_reserve(void **at, size_t len, size_t *cap, size_t more, size_t size)

@@ -172,7 +172,7 @@ static bool family_start(struct neighbours *n, uint32_t *number)
         t->touched_cap = (uint32_t)cap;
     }
     *number = (uint32_t)n->families.len;
-    n->families.at[n->families.len++] = (struct family){ 0 };
+    n->families.at[n->families.len++] = (struct family){ .next = NEIGHBOURS_NONE };
     n->sums.at[n->sums.len++] = (struct sum){ 0 };
     n->looked.at[n->looked.len++] = 0;
     n->signatures.at[n->signatures.len++] = (struct signature){ 0 };
@@ -240,13 +240,35 @@ static bool family_raise(struct neighbours *n, uint32_t number, uint32_t local, 
     return true;
 }
 
+/* A report that is being added. */
+struct newcomer {
+    uint32_t stack_number;
+    struct bag stack, other;
+};
+
+static const struct bag_term *newcomer_term(const struct newcomer *r, uint32_t i)
+{
+    return i < r->stack.count ? &r->stack.at[i] : &r->other.at[i - r->stack.count];
+}
+
+/* Puts the terms of both bags into scratch.terms. */
+static bool newcomer_terms(struct neighbours *n, const struct newcomer *r)
+{
+    uint32_t count = r->stack.count + r->other.count;
+    if (!term_set_fill(&n->scratch.terms, count))
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        term_set_put(&n->scratch.terms, newcomer_term(r, i)->term, i);
+    return true;
+}
+
 /* Finds the places of both bags' terms in a family's list; says how many are not there. */
-static uint32_t family_find_terms(struct neighbours *n, uint32_t number, struct bag stack,
-                                  struct bag other, uint32_t *locals)
+static uint32_t family_find_terms(struct neighbours *n, uint32_t number, const struct newcomer *r,
+                                  uint32_t *locals)
 {
     struct term_set *set = &n->scratch.terms;
     const struct family *f = &n->families.at[number];
-    uint32_t count = stack.count + other.count, missing = count;
+    uint32_t count = r->stack.count + r->other.count, missing = count;
     for (uint32_t i = 0; i < count; i++)
         locals[i] = NEIGHBOURS_NONE;
     for (uint32_t j = 0; j < f->term_count; j++) {
@@ -260,47 +282,27 @@ static uint32_t family_find_terms(struct neighbours *n, uint32_t number, struct 
 }
 
 /* Puts those that are not there at the end of the list, and raises the others. */
-static bool family_take_terms(struct neighbours *n, uint32_t number, struct bag stack,
-                              struct bag other, uint32_t *locals)
+static bool family_take_terms(struct neighbours *n, uint32_t number, const struct newcomer *r,
+                              uint32_t *locals)
 {
-    for (uint32_t i = 0; i < stack.count + other.count; i++) {
-        bool in_stack = i < stack.count;
-        const struct bag_term *t = in_stack ? &stack.at[i] : &other.at[i - stack.count];
+    for (uint32_t i = 0; i < r->stack.count + r->other.count; i++) {
+        const struct bag_term *t = newcomer_term(r, i);
         if (locals[i] != NEIGHBOURS_NONE) {
             if (!family_raise(n, number, locals[i], most_of(n, t)))
                 return false;
             continue;
         }
         locals[i] = n->families.at[number].term_count;
-        if (!family_new_term(n, number, t, in_stack))
+        if (!family_new_term(n, number, t, i < r->stack.count))
             return false;
     }
     return true;
 }
 
-/* The family for a new report: its neighbour's, unless that is too far or the family too large;
- * else one of its own. Finds the places of the report's terms there. */
-static bool family_choose(struct neighbours *n, struct neighbour near, struct bag stack,
-                          struct bag other, uint32_t *number, uint32_t *locals)
+static bool family_has_room(const struct neighbours *n, uint32_t number, uint32_t missing)
 {
-    uint32_t count = stack.count + other.count;
-    if (!term_set_fill(&n->scratch.terms, count))
-        return false;
-    for (uint32_t i = 0; i < count; i++)
-        term_set_put(&n->scratch.terms,
-                     i < stack.count ? stack.at[i].term : other.at[i - stack.count].term, i);
-    if (near.report != NEIGHBOURS_NONE) {
-        *number = n->report_family.at[near.report];
-        uint32_t missing = family_find_terms(n, *number, stack, other, locals);
-        uint32_t has = n->families.at[*number].term_count;
-        if ((near.score >= JOIN_SCORE || missing <= count / JOIN_NEW_TERMS) &&
-            has <= FAMILY_TERMS_MAX && has + missing <= UINT16_MAX)
-            return true;
-    }
-    if (!family_start(n, number))
-        return false;
-    family_find_terms(n, *number, stack, other, locals);
-    return true;
+    uint32_t has = n->families.at[number].term_count;
+    return has <= FAMILY_TERMS_MAX && has + missing <= UINT16_MAX;
 }
 
 /* The place of a stack in the family, or NEIGHBOURS_NONE. Its latest report is nearly always in the
@@ -317,7 +319,40 @@ static uint32_t family_find_stack(const struct neighbours *n, uint32_t number, u
     return NEIGHBOURS_NONE;
 }
 
-/* The same, and it is put there when it is new. */
+/* The family for a new report: that of its neighbour when it is near, or the one that took over
+ * from it when it was full; else one of its own. Finds the places of the report's terms there. */
+static bool family_choose(struct neighbours *n, struct neighbour near, const struct newcomer *r,
+                          uint32_t *number, uint32_t *locals)
+{
+    uint32_t full = NEIGHBOURS_NONE;
+    if (!newcomer_terms(n, r))
+        return false;
+    if (near.report != NEIGHBOURS_NONE) {
+        *number = n->report_family.at[near.report];
+        uint32_t missing = family_find_terms(n, *number, r, locals);
+        bool joins = near.score >= JOIN_SCORE ||
+                     missing <= (r->stack.count + r->other.count) / JOIN_NEW_TERMS;
+        if (joins && family_has_room(n, *number, missing))
+            return true;
+        full = joins ? *number : NEIGHBOURS_NONE;
+    }
+    uint32_t next = full == NEIGHBOURS_NONE ? full : n->families.at[full].next;
+    if (next != NEIGHBOURS_NONE) {
+        *number = next;
+        if (family_has_room(n, next, family_find_terms(n, next, r, locals)))
+            return true;
+    }
+    if (!family_start(n, number))
+        return false;
+    if (full != NEIGHBOURS_NONE) {
+        note(n, (struct step){ .type = STEP_NEXT, .a = full, .b = next });
+        n->families.at[full].next = *number;
+    }
+    family_find_terms(n, *number, r, locals);
+    return true;
+}
+
+/* The place of a stack in the family; put there when it is new. */
 static bool family_stack(struct neighbours *n, uint32_t number, uint32_t stack, struct bag bag,
                          const uint32_t *locals, uint32_t *at)
 {
@@ -406,8 +441,9 @@ static bool family_variant(struct neighbours *n, uint32_t number, struct neighbo
 /* Notes which family has the report, and which had its stack last. */
 static bool report_note(struct neighbours *n, uint32_t stack, struct stack_last where)
 {
+    const struct stack_last nowhere = { NEIGHBOURS_NONE, NEIGHBOURS_NONE };
     while (n->stack_last.len <= stack)
-        if (!VEC_PUSH(&n->stack_last, neighbours_stack_last(n, stack)))
+        if (!VEC_PUSH(&n->stack_last, nowhere))
             return false;
     if (!VEC_PUSH(&n->report_family, where.family))
         return false;
@@ -437,6 +473,9 @@ static void step_back(struct neighbours *n, const struct step *s)
         n->sums.len--;
         n->looked.len--;
         n->signatures.len--;
+        return;
+    case STEP_NEXT:
+        f->next = s->b;
         return;
     case STEP_TERM:
         f->term_count--;
@@ -470,10 +509,11 @@ bool neighbours_add(struct neighbours *n, uint32_t report, uint32_t stack, struc
     size_t before = n->steps.len;
     uint32_t number;
     struct variant v = { .report = report };
+    struct newcomer r = { stack, stack_bag, other_bag };
     uint32_t *locals = reallocarray(NULL, count ? count : 1, sizeof *locals);
-    bool ok = locals && VEC_RESERVE(&n->steps, 2u * count + 8u) &&
-              family_choose(n, near, stack_bag, other_bag, &number, locals) &&
-              family_take_terms(n, number, stack_bag, other_bag, locals) &&
+    bool ok = locals && VEC_RESERVE(&n->steps, 2u * count + 9u) &&
+              family_choose(n, near, &r, &number, locals) &&
+              family_take_terms(n, number, &r, locals) &&
               family_stack(n, number, stack, stack_bag, locals, &v.stack) &&
               family_other(n, number, other_bag, locals + stack_bag.count, &v.other) &&
               family_variant(n, number, near, v) &&

@@ -70,6 +70,7 @@ struct family {
     uint32_t variant_count, variant_cap;
     uint32_t stack_word_count, stack_word_cap;
     uint32_t other_word_count, other_word_cap;
+    uint32_t next; /* the family that took over when this one was full, or NEIGHBOURS_NONE */
 };
 
 /* A family that holds a term, and the most that the term can give there. When a later report of
@@ -203,6 +204,7 @@ struct step {
     enum {
         STEP_REPORT,
         STEP_FAMILY,
+        STEP_NEXT,
         STEP_TERM,
         STEP_MOST,
         STEP_POSTING,
