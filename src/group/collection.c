@@ -184,11 +184,6 @@ uint32_t collection_find_hashed(const struct collection *c, const uint32_t *valu
     return idmap_find(&c->stack_map, hash, is_stack, &s);
 }
 
-uint32_t collection_find_stack(const struct collection *c, const uint32_t *values, uint32_t count)
-{
-    return collection_find_hashed(c, values, count, collection_stack_hash(values, count));
-}
-
 /* Adding. */
 
 static struct mark mark(const struct collection *c)
@@ -426,11 +421,6 @@ struct str collection_project(const struct collection *c, uint32_t project)
 uint32_t collection_find_project(const struct collection *c, struct str name)
 {
     return names_find(&c->projects, name);
-}
-
-uint32_t collection_project_count(const struct collection *c)
-{
-    return names_count(&c->projects);
 }
 
 bool collection_is_cold(const struct collection *c, struct str field)

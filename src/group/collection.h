@@ -51,7 +51,6 @@ uint32_t collection_find_name(const struct collection *c, struct str name);
 uint32_t collection_named_report(const struct collection *c, uint32_t name);
 struct str collection_project(const struct collection *c, uint32_t project);
 uint32_t collection_find_project(const struct collection *c, struct str name);
-uint32_t collection_project_count(const struct collection *c);
 size_t collection_bytes(const struct collection *c); /* memory it holds, about; lexicon and all */
 /* Whether a field is kept only in payloads: those that grouping ignores by configuration
  * (stacktrace.address by default), stacktrace.depth, database_id and date (which are kept, but
@@ -110,12 +109,10 @@ MUST_CHECK bool collection_add(struct collection *c, const struct report *r,
                                struct collection_lookup *l, uint32_t top_match, float score,
                                const uint32_t *bucket_names, struct err *e);
 
-uint32_t collection_added(const struct collection *c); /* reports, published or not */
+/* Reports, published or not. Readers' functions above take the numbers of both, of stacks too. */
+uint32_t collection_added(const struct collection *c);
 /* The report of this database_id, published or not; COLLECTION_NONE. */
 uint32_t collection_find_added(const struct collection *c, struct str database_id);
-/* The stack that consists of these values, published or not; COLLECTION_NONE. Stacks are numbered
- * without gaps; the readers' functions above also take numbers that are not published yet. */
-uint32_t collection_find_stack(const struct collection *c, const uint32_t *values, uint32_t count);
 struct lexicon *collection_lexicon_writer(struct collection *c);
 
 void collection_publish(struct collection *c); /* readers see all that was added */

@@ -1,5 +1,5 @@
 /* collection_stacks.h - stacks by their hash, between collection.c and collection_lookup.c. Writer
- * only. Nobody else includes it. */
+ * only. Only they and their test include it. */
 #ifndef CRUMPLE_GROUP_COLLECTION_STACKS_H
 #define CRUMPLE_GROUP_COLLECTION_STACKS_H
 

@@ -347,11 +347,6 @@ uint32_t lexicon_add_hashed(struct lexicon *lx, uint32_t field, struct str text,
     return table_keep(&lx->values, hash, e);
 }
 
-uint32_t lexicon_add_value(struct lexicon *lx, uint32_t field, struct str text, struct err *e)
-{
-    return lexicon_add_hashed(lx, field, text, lexicon_value_hash(field, text), e);
-}
-
 /* By number. */
 
 uint32_t lexicon_field_count(const struct lexicon *lx)

@@ -54,7 +54,8 @@ DEFINE_CLEANUP(struct lexicon, lexicon_free)
 /* Writer only. LEXICON_NONE with *e: ERR_NOMEM, or ERR_LIMIT for too many fields. Adding what is
  * there already gives its number. */
 uint32_t lexicon_add_field(struct lexicon *lx, struct str name, struct err *e);
-uint32_t lexicon_add_value(struct lexicon *lx, uint32_t field, struct str text, struct err *e);
+uint32_t lexicon_add_hashed(struct lexicon *lx, uint32_t field, struct str text, uint64_t hash,
+                            struct err *e); /* of a value: lexicon_value_hash(field, text) */
 
 /* Any thread. LEXICON_NONE when there is none. */
 uint32_t lexicon_find_field(const struct lexicon *lx, struct str name);
@@ -67,8 +68,6 @@ uint32_t lexicon_find_value(const struct lexicon *lx, uint32_t field, struct str
 uint64_t lexicon_value_hash(uint32_t field, struct str text);
 uint32_t lexicon_find_hashed(const struct lexicon *lx, uint32_t field, struct str text,
                              uint64_t hash);
-uint32_t lexicon_add_hashed(struct lexicon *lx, uint32_t field, struct str text, uint64_t hash,
-                            struct err *e); /* writer only */
 
 /* Any thread: how many there are. Every smaller number may be asked for. */
 uint32_t lexicon_field_count(const struct lexicon *lx);

@@ -29,6 +29,11 @@ void names_done(struct names *n)
     idmap_done(&n->map);
 }
 
+static uint32_t count_published(const struct names *n)
+{
+    return atomic_load_explicit(&n->count, memory_order_acquire);
+}
+
 static bool is_sought(const void *ctx, uint32_t id)
 {
     const struct sought_name *s = ctx;
@@ -44,7 +49,7 @@ static uint32_t names_find_below(const struct names *n, struct str name, uint64_
 
 uint32_t names_find(const struct names *n, struct str name)
 {
-    return names_find_below(n, name, idmap_hash(name, 0), names_count(n));
+    return names_find_below(n, name, idmap_hash(name, 0), count_published(n));
 }
 
 uint32_t names_find_added(const struct names *n, struct str name)
@@ -114,12 +119,7 @@ uint32_t names_report(const struct names *n, uint32_t name)
     return atomic_load_explicit(&at->report, memory_order_acquire);
 }
 
-uint32_t names_count(const struct names *n)
-{
-    return atomic_load_explicit(&n->count, memory_order_acquire);
-}
-
 size_t names_bytes(const struct names *n)
 {
-    return pool_bytes(&n->pool) + names_count(n) * (sizeof(struct name) + 2 * sizeof(uint64_t));
+    return pool_bytes(&n->pool) + count_published(n) * (sizeof(struct name) + 2 * sizeof(uint64_t));
 }

@@ -1,9 +1,9 @@
 /* names.h - names that are known by a number, each kept once, and can be taken back until they are
  * published: the ids of reports and buckets, and projects.
  *
- * Threads: one writer; readers call names_find, names_text, names_report and names_count without
- * locks. Readers find published names only, so that the text of one that was taken back is never
- * read. Memory: names are copied. */
+ * Threads: one writer; readers call names_find, names_text and names_report without locks. Readers
+ * find published names only, so that the text of one that was taken back is never read. Memory:
+ * names are copied. */
 #ifndef CRUMPLE_GROUP_NAMES_H
 #define CRUMPLE_GROUP_NAMES_H
 
@@ -42,7 +42,6 @@ void names_rewind(struct names *n, struct names_mark to);
 uint32_t names_find(const struct names *n, struct str name);
 struct str names_text(const struct names *n, uint32_t name);
 uint32_t names_report(const struct names *n, uint32_t name); /* which may not be published yet */
-uint32_t names_count(const struct names *n);
-size_t names_bytes(const struct names *n); /* about */
+size_t names_bytes(const struct names *n);                   /* about */
 
 #endif

@@ -1,6 +1,7 @@
 /* lexicon: each string once, found again, and cut as tokens.h cuts. */
 #include "group/lexicon.h"
 
+#include "add_value.h"
 #include "group/tokens.h"
 
 #include <pthread.h>
@@ -83,7 +84,7 @@ static void test_value(void **state)
     struct err e;
     uint32_t function = lexicon_add_field(lx, STR("stacktrace.function"), &e);
     uint32_t title = lexicon_add_field(lx, STR("Title"), &e);
-    uint32_t v = lexicon_add_value(lx, function, STR("Main::runMain"), &e);
+    uint32_t v = add_value(lx, function, STR("Main::runMain"), &e);
     assert_int_not_equal(v, LEXICON_NONE);
     assert_int_equal(lexicon_value_count(lx), 1);
     assert_int_equal(lexicon_token_count(lx), 2);
@@ -99,7 +100,7 @@ static void test_value(void **state)
     assert_true(str_eq(lexicon_token(lx, term->token), STR("run")));
 
     /* The same text in another field is another value, of the same tokens in other terms. */
-    uint32_t w = lexicon_add_value(lx, title, STR("Main::runMain"), &e);
+    uint32_t w = add_value(lx, title, STR("Main::runMain"), &e);
     assert_int_not_equal(w, v);
     assert_int_equal(lexicon_token_count(lx), 2);
     assert_int_equal(lexicon_term_count(lx), 4);
@@ -109,7 +110,7 @@ static void test_value(void **state)
     assert_int_equal(lexicon_find_value(lx, title, STR("Main::runMain")), w);
     assert_int_equal(lexicon_find_value(lx, title, STR("Main::run")), LEXICON_NONE);
     assert_int_equal(lexicon_find_token(lx, STR("ru")), LEXICON_NONE);
-    uint32_t empty = lexicon_add_value(lx, title, STR(""), &e);
+    uint32_t empty = add_value(lx, title, STR(""), &e);
     assert_int_equal(lexicon_value(lx, empty)->term_count, 0);
     assert_int_equal(lexicon_find_value(lx, title, STR("")), empty);
 }
@@ -161,7 +162,7 @@ static void test_model(void **state)
         unsigned f = (unsigned)rand() % FIELDS, w = (unsigned)rand() % WORDS;
         struct str s = word_text(w, text);
         assert_int_equal(lexicon_find_value(lx, field[f], s), model[f][w]);
-        uint32_t id = lexicon_add_value(lx, field[f], s, &e);
+        uint32_t id = add_value(lx, field[f], s, &e);
         if (model[f][w] == LEXICON_NONE)
             model[f][w] = count++;
         assert_int_equal(id, model[f][w]);
@@ -213,7 +214,7 @@ static void test_readers(void **state)
     for (int i = 0; i < 2; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, read_all, &r), 0);
     for (unsigned w = 0; w < WORDS; w++)
-        assert_int_equal(lexicon_add_value(lx, r.field, word_text(w, text), &e), w);
+        assert_int_equal(add_value(lx, r.field, word_text(w, text), &e), w);
     atomic_store(&r.done, true);
     for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);

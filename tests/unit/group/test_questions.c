@@ -2,6 +2,7 @@
 #include "group/questions.h"
 
 #include "../cmocka_all.h"
+#include "add_value.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -38,7 +39,7 @@ static void say(struct fixture *f, struct said s)
 {
     struct err e;
     uint32_t field = lexicon_add_field(f->lx, str_from_c(s.field), &e);
-    uint32_t value = lexicon_add_value(f->lx, field, str_from_c(s.text), &e);
+    uint32_t value = add_value(f->lx, field, str_from_c(s.text), &e);
     assert_int_not_equal(value, LEXICON_NONE);
     assert_true(term_counts_value(&f->tc, f->lx, value));
     const struct lexicon_value *v = lexicon_value(f->lx, value);

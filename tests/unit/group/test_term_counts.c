@@ -2,6 +2,7 @@
 #include "group/term_counts.h"
 
 #include "../cmocka_all.h"
+#include "add_value.h"
 
 #include <stdio.h>
 
@@ -9,7 +10,7 @@ static uint32_t value(struct lexicon *lx, const char *field, const char *text)
 {
     struct err e;
     uint32_t f = lexicon_add_field(lx, str_from_c(field), &e);
-    uint32_t v = lexicon_add_value(lx, f, str_from_c(text), &e);
+    uint32_t v = add_value(lx, f, str_from_c(text), &e);
     assert_int_not_equal(v, LEXICON_NONE);
     return v;
 }
