@@ -90,8 +90,9 @@ static bool has_left(int fd)
     return recv(fd, &unread, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
-/* Ends a connection from outside. MHD sees the socket shut down and closes it. */
-static void expire(struct http_server *s, struct conn *c, int64_t now)
+/* Ends a connection from outside. MHD sees the socket shut down and closes it. True when its
+ * request was too slow. */
+static bool expire(struct http_server *s, struct conn *c, int64_t now)
 {
     uint64_t word = atomic_load_explicit(&c->phase, memory_order_relaxed);
     enum phase p = (enum phase)(word & 3);
@@ -100,27 +101,30 @@ static void expire(struct http_server *s, struct conn *c, int64_t now)
     bool idle = p == PHASE_IDLE && age_ms > (int64_t)s->config.idle_timeout_s * 1000;
     bool may_have_left = (p == PHASE_READING || p == PHASE_IDLE) && age_ms > LEFT_MS;
     if (!slow && !idle && !(may_have_left && has_left(c->fd)))
-        return;
+        return false;
     uint64_t expired = (word & ~(uint64_t)3) | PHASE_EXPIRED;
     if (!atomic_compare_exchange_strong_explicit(&c->phase, &word, expired, memory_order_relaxed,
                                                  memory_order_relaxed))
-        return;
-    if (slow) {
-        metric_add(&http_timeouts, 1);
-        log_line(LOG_WARN, "http_refused", "status=408 seconds=%u", s->config.request_timeout_s);
+        return false;
+    if (slow)
         (void)!send(c->fd, s->timeout_answer.ptr, s->timeout_answer.len,
                     MSG_NOSIGNAL | MSG_DONTWAIT);
-    }
     shutdown(c->fd, SHUT_RDWR);
+    return slow;
 }
 
 static void scan(struct http_server *s)
 {
     int64_t now = now_ms();
+    unsigned too_slow = 0;
     pthread_mutex_lock(&s->conns_mu);
     for (struct conn *c = s->conns; c; c = c->next)
-        expire(s, c, now);
+        too_slow += expire(s, c, now);
     pthread_mutex_unlock(&s->conns_mu);
+    for (unsigned i = 0; i < too_slow; i++) {
+        metric_add(&http_timeouts, 1);
+        log_line(LOG_WARN, "http_refused", "status=408 seconds=%u", s->config.request_timeout_s);
+    }
 }
 
 /* True when there is nothing more to wait for. */
