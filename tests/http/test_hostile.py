@@ -266,7 +266,8 @@ def test_more_connections_than_the_limit(tight):
                 answered += c.answer() is not None
             except (ConnectionError, socket.timeout):
                 pass
-        assert 1 <= answered <= 24
+        # A place may come free meanwhile, when a connection of an earlier test has been idle for 2 s.
+        assert 1 <= answered <= 30
     finally:
         for c in open_ones:
             c.sock.close()
