@@ -255,6 +255,7 @@ def test_slow_senders(tight):
 
 def test_more_connections_than_the_limit(tight):
     open_ones = []
+    start = time.monotonic()
     try:
         for _ in range(60):
             c = tight.connect(timeout=5)
@@ -266,8 +267,8 @@ def test_more_connections_than_the_limit(tight):
                 answered += c.answer() is not None
             except (ConnectionError, socket.timeout):
                 pass
-        # A place may come free meanwhile, when a connection of an earlier test has been idle for 2 s.
-        assert 1 <= answered <= 30
+        # Each connection that has been idle for 2 s leaves its place to another.
+        assert 1 <= answered <= 24 * (1 + int((time.monotonic() - start) / 2))
     finally:
         for c in open_ones:
             c.sock.close()
