@@ -19,7 +19,8 @@ static int run(const struct command *c, int argc, char **argv)
     if (!report_project_check(str_from_c(name), &e))
         return cli_wrong(c, &e);
     CLEANUP(store_close_p) struct store *s = NULL;
-    if (!store_open(&s, dir, NULL, &e) || !store_project_create(s, str_from_c(name), &e))
+    if (!store_open(&s, dir, NULL, &e) ||
+        !store_project_create(s, str_from_c(name), STR("default"), &e))
         return cli_fail(c, &e);
     printf("project %s is there\n", name);
     return CLI_OK;

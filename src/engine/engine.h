@@ -13,6 +13,9 @@
 #include "base/metrics.h"
 #include "group/bucket_index.h"
 #include "report/report.h"
+#include "report/upload.h"
+#include "store/blobs.h"
+#include "store/store.h"
 
 struct engine;
 
@@ -22,11 +25,96 @@ struct engine_config {
     /* Threads that parse; 0: one a core. With one, reports are committed in the order in which they
      * were submitted; with more, in the order in which they were ready. */
     size_t workers;
-    size_t queue_limit; /* jobs taken and not yet done; more get ERR_BUSY */
+    size_t queue_limit;       /* jobs taken and not yet done; more get ERR_BUSY */
+    uint64_t inbox_max_bytes; /* of uploads accepted and not yet processed; more get ERR_BUSY */
+    size_t work_max_bytes;    /* memory for processing uploads, all together */
     /* At most so many reports in one transaction; one job's are always together. */
     size_t batch_reports;
     bool allow_delete_all;
 };
+
+/* Uploads (the Backtrace API).
+ *
+ *   engine_accept ──► files made durable ──► inbox, one fdatasync for many ──► done() asynchronous
+ *                                               │
+ *                                            backlog ──► workers ──► writer ──► done() synchronous
+ *
+ * What was accepted is processed exactly once, also after a crash, whatever is in it. */
+struct engine_upload {
+    /* Set by the sender; lent until done() is called. */
+    struct arena *arena;
+    struct upload upload;  /* without `object`, which is filled in */
+    struct spool **spools; /* of body and attachments; kept and then freed by the sender */
+    size_t spool_count;
+    bool sync; /* done() comes when it is committed */
+    /* Called once, by a thread of the engine, and must not block. */
+    void (*done)(struct engine_upload *u);
+    void *owner;
+
+    /* The outcome. */
+    bool ok;
+    struct err err; /* when not ok: nothing was taken (but see ERR_FULL of a synchronous one) */
+    uint64_t object;
+    bool duplicate; /* a report with this uuid is there: `object` is that one, nothing was stored */
+    bool settled;   /* what follows is known: it is committed */
+    bool has_fingerprint;
+    uint8_t fingerprint[32];
+    bool unique;                /* the first of its fingerprint in the project */
+    uint64_t bucket_count;      /* of its combination, before this submission was counted */
+    struct str errors;          /* in processing, one sentence a line; empty: none */
+    struct engine_upload *next; /* the engine's own */
+    struct engine_job *job;     /* the engine's own */
+};
+/* Takes it on success: done() will come. ERR_BUSY: too many wait, or the inbox is full. */
+MUST_CHECK bool engine_accept(struct engine *en, struct engine_upload *u, struct err *e);
+
+/* An attachment for an object that was accepted before. `bucket` as in struct upload: with
+ * bucket.use its combination is counted, and `set` applied. */
+struct engine_attachment {
+    struct arena *arena;
+    uint64_t object;
+    struct str project; /* an object of another project is not found */
+    struct upload_attachment attachment;
+    struct spool *spool;
+    struct upload_bucket bucket;
+    void (*done)(struct engine_attachment *t);
+    void *owner;
+
+    bool ok;
+    struct err err; /* ERR_NOT_FOUND: no such object in the project */
+    uint64_t id;
+    struct engine_job *job; /* the engine's own */
+};
+MUST_CHECK bool engine_attach(struct engine *en, struct engine_attachment *t, struct err *e);
+
+/* Has done() called as soon as an object that was accepted is committed (at once when it is; other
+ * uploads wait for it, so that this does not take long): then it can be read. */
+struct engine_wait {
+    struct arena *arena;
+    uint64_t object;
+    struct str project;
+    void (*done)(struct engine_wait *w);
+    void *owner;
+    bool ok; /* false: no such object in the project */
+    struct engine_job *job;
+};
+MUST_CHECK bool engine_settle(struct engine *en, struct engine_wait *w, struct err *e);
+
+/* Reading what was uploaded. All of them any thread; ERR_NOT_FOUND also for another project's. */
+MUST_CHECK bool engine_upload_read(struct engine *en, uint64_t object, struct str project,
+                                   struct arena *a, struct stored_upload *out, struct err *e);
+/* The stored JSON of a report by its object id, whichever API it came by. */
+MUST_CHECK bool engine_object_report(struct engine *en, uint64_t object, struct str project,
+                                     struct arena *a, struct str *json, struct err *e);
+MUST_CHECK bool engine_attachments(struct engine *en, uint64_t object, struct str project,
+                                   struct arena *a, struct stored_attachment **out, size_t *count,
+                                   struct err *e);
+MUST_CHECK bool engine_attachment_read(struct engine *en, uint64_t object, struct str project,
+                                       uint64_t id, struct arena *a, struct stored_attachment *out,
+                                       struct err *e);
+struct store *engine_store(struct engine *en);         /* for lists of uploads, and for access */
+struct blobs *engine_blobs(struct engine *en);         /* for spools, and for files of contents */
+const uint8_t *engine_secret(const struct engine *en); /* STORE_SECRET_BYTES */
 
 #define ENGINE_LIST_MAX 100000    /* reports in one list */
 #define ENGINE_JSON_NODES 4000000 /* values in one upload */

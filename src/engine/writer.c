@@ -95,7 +95,8 @@ static bool batch_store(struct batch *b, struct err *e)
         memcpy(rows[i].content_hash, item->report.content_hash, sizeof rows[i].content_hash);
     }
     int64_t began_us = metric_clock_us();
-    bool ok = write_shorthands(b, rows, e) && store_write(b->engine->store, rows, b->added.len, e);
+    const struct store_batch all = { .reports = rows, .report_count = b->added.len };
+    bool ok = write_shorthands(b, rows, e) && store_write(b->engine->store, &all, e);
     metric_observe_us(&measures.store, metric_clock_us() - began_us);
     free(rows);
     return ok;

@@ -109,6 +109,12 @@ MUST_CHECK bool collection_add(struct collection *c, const struct report *r,
                                struct collection_lookup *l, uint32_t top_match, float score,
                                const uint32_t *bucket_names, struct err *e);
 
+/* Gives a published report other values outside its stack: each text replaces the values that the
+ * report has in that field. Readers see it at once, and so does search; grouping goes on with what
+ * the report was when it came. ERR_NOMEM, ERR_LIMIT: nothing has changed. */
+MUST_CHECK bool collection_amend(struct collection *c, uint32_t report,
+                                 const struct report_text *texts, size_t count, struct err *e);
+
 /* Reports, published or not. Readers' functions above take the numbers of both, of stacks too. */
 uint32_t collection_added(const struct collection *c);
 /* The report of this database_id, published or not; COLLECTION_NONE. */

@@ -27,14 +27,16 @@ typedef void (*http_handler)(struct http_exchange *x, void *ctx);
 struct http_listen {
     const char *address; /* "127.0.0.1", "0.0.0.0", "[::1]" */
     uint16_t port;       /* 0: any free one */
+    bool tls;            /* with the certificate and the key of the configuration */
 };
 
 struct http_config {
     const struct http_listen *listen;
     size_t listen_count;
-    size_t threads;          /* 0: one a core */
-    size_t connections_max;  /* a further one is closed at once */
-    size_t body_max_bytes;   /* after decoding; over it 413 */
+    const char *tls_cert, *tls_key; /* PEM files, read by http_start; for listeners with tls */
+    size_t threads;                 /* 0: one a core */
+    size_t connections_max;         /* a further one is closed at once */
+    size_t body_max_bytes;          /* after decoding; over it 413 */
     size_t bodies_max_bytes; /* of all bodies and large answers in memory together; over it 503 */
     size_t arena_max_bytes;  /* what the handler of one request may take from its arena */
     size_t answer_max_bytes; /* of one answer; over it 500 */
@@ -47,15 +49,34 @@ struct http_config {
 };
 struct http_config http_defaults(void);
 
+/* A body that goes somewhere else piece by piece instead of into memory: for uploads of any size.
+ * All on one thread at a time; `sink` is what begin made, in the exchange's arena. Whatever begin
+ * takes it lets go of by arena_defer. */
+struct http_sink {
+    /* The headers are there, the body is not: 0 to go on, or the status to refuse with, and *e.
+     * http_set_body_max may be called. */
+    unsigned (*begin)(struct http_exchange *x, void *ctx, void **sink, struct err *e);
+    /* The next piece, decoded. False refuses: as http_status_of says, 413 for ERR_LIMIT. */
+    bool (*add)(void *sink, struct bytes piece, struct err *e);
+};
+
+/* How errors look on some routes; `status` is the one that is answered. */
+typedef void (*http_error_writer)(struct buf *out, unsigned status, const struct err *e);
+
 /* Routes are tried in order. A pattern is segments after the first slash: "reports", ":project"
  * (takes any one segment), e.g. ":project/reports/:id". A pattern of names alone (":project") is
  * only for paths that no other one matches. A trailing slash in a request is ignored. `methods` is
  * one or more, by spaces; HEAD comes with GET, OPTIONS by itself (200 with Allow and the CORS
- * headers), and any other method on a path that some route has gets 405 with Allow. */
+ * headers), and any other method on a path that some route has gets 405 with Allow. The pattern
+ * "**" takes every path that no other route has, for its methods alone (other methods there: 404),
+ * even one that is no good URL path in our eyes ("//a", an empty segment); its handler looks at
+ * http_path. */
 struct http_route {
     const char *methods;
     const char *pattern;
     http_handler handler;
+    const struct http_sink *sink;   /* NULL: the body is in memory, http_body */
+    http_error_writer error_writer; /* NULL: {"error": word, "message": sentence} */
 };
 
 /* ERR_CONFLICT when a port is taken. Routes and the strings of the configuration stay borrowed. */
@@ -75,6 +96,19 @@ struct arena *http_arena(struct http_exchange *x);
 struct str http_segment(const struct http_exchange *x, const char *name);
 /* A query parameter, percent-decoded, '+' a space; false when it is not given. */
 bool http_param(const struct http_exchange *x, const char *name, struct str *out);
+/* The path as it came, still percent-encoded, with its slashes. */
+struct str http_path(const struct http_exchange *x);
+/* All query parameters in their order, decoded (invalid UTF-8 is 400 before the handler). */
+struct http_pair {
+    struct str name, value;
+};
+const struct http_pair *http_params(const struct http_exchange *x, size_t *count);
+/* What the sink's begin made; NULL on routes without. */
+void *http_sink_of(const struct http_exchange *x);
+/* In begin: another limit on the decoded body than the configuration's. */
+void http_set_body_max(struct http_exchange *x, uint64_t bytes);
+/* The sender's address, without port: the peer's, or what a trusted proxy says. */
+struct str http_client(const struct http_exchange *x);
 /* The query string as it came, without '?'. */
 struct str http_query(const struct http_exchange *x);
 bool http_header(const struct http_exchange *x, const char *name, struct str *out);
@@ -87,7 +121,10 @@ struct buf *http_out(struct http_exchange *x);
 void http_set_header(struct http_exchange *x, const char *name, struct str value);
 void http_set_type(struct http_exchange *x, const char *content_type); /* a literal */
 void http_answer(struct http_exchange *x, unsigned status);
-/* {"error": word, "message": sentence} with the status of the code; `word` of e or of the code. */
+/* Instead of http_out: the bytes of an open file, which is closed afterwards, whatever happens. */
+void http_answer_file(struct http_exchange *x, unsigned status, int fd, uint64_t size);
+/* {"error": word, "message": sentence} (or as the route's error_writer has it) with the status of
+ * the code; `word` of e or of the code. */
 void http_answer_err(struct http_exchange *x, const struct err *e);
 unsigned http_status_of(enum err_code code);
 /* Percent-encodes for one path segment (all but unreserved, ':' and '@'; "." and ".." whole). */

@@ -142,13 +142,13 @@ static bool insert_all(struct store *s, const struct stored_report *reports, siz
     return true;
 }
 
-bool store_write(struct store *s, const struct stored_report *reports, size_t count, struct err *e)
+bool store_write(struct store *s, const struct store_batch *batch, struct err *e)
 {
     struct buf buckets;
     buf_init(&buckets, BUCKETS_BLOB_MAX);
     pthread_mutex_lock(&s->write_mu);
     bool ok = connection_run(&s->writer, SQL_BEGIN, e) &&
-              insert_all(s, reports, count, &buckets, e) &&
+              insert_all(s, batch->reports, batch->report_count, &buckets, e) &&
               connection_run(&s->writer, SQL_COMMIT, e);
     if (!ok)
         connection_rollback(&s->writer);
@@ -165,8 +165,9 @@ bool store_delete_all(struct store *s, struct err *e)
     return ok;
 }
 
-bool store_project_create(struct store *s, struct str name, struct err *e)
+bool store_project_create(struct store *s, struct str name, struct str universe, struct err *e)
 {
+    (void)universe;
     pthread_mutex_lock(&s->write_mu);
     sqlite3_stmt *add = connection_statement(&s->writer, SQL_PROJECT_ADD, e);
     bool ok = add;

@@ -4,24 +4,29 @@
  * at start the engine reads all of them back to build its views. No SQL and no engine's types leave
  * the store's own files (sqlite.c; others later): this header is all that the rest knows.
  *
- * Threads: store_write, store_delete_all: one thread, the writer. The others: any thread.
- * Errors: ERR_FULL when the disk is full (nothing of the batch is stored, and a later batch may
- * succeed), ERR_IO for other failures, with what the system said. */
+ * Threads: store_write, store_delete_all: one thread, the writer. The others: any thread; those
+ * that change rows of access may run in another process beside a server. Errors: ERR_FULL when the
+ * disk is full (nothing of the batch is stored, and a later batch may succeed), ERR_IO for other
+ * failures, with what the system said. */
 #ifndef CRUMPLE_STORE_STORE_H
 #define CRUMPLE_STORE_STORE_H
 
 #include "base/arena.h"
+#include "report/upload.h"
 
 #define STORE_CONTENT_HASH_BYTES 32
 #define STORE_NONE UINT32_MAX
 #define STORE_PAYLOAD_MAX (512 * 1024 * 1024) /* bytes of one report */
 #define STORE_THRESHOLDS_MAX 64
+#define STORE_FINGERPRINT_BYTES 32
+#define STORE_SECRET_BYTES 32
 
 struct store;
 
 /* One report as it is kept. Views borrow: on writing from the caller, on reading from the arena. */
 struct stored_report {
     uint32_t number; /* the order of commit, from 0, without gaps */
+    uint64_t object; /* its object id; 0: stored before there were any */
     struct str database_id, project;
     int64_t date_ms, received_ms;
     uint32_t top_match; /* number of the nearest report, or STORE_NONE */
@@ -29,10 +34,78 @@ struct stored_report {
     const struct str *buckets; /* names, one for each threshold of the collection */
     size_t bucket_count;
     uint8_t content_hash[STORE_CONTENT_HASH_BYTES];
-    bool has_date;        /* whether the sender gave the date */
-    struct str shorthand; /* the engine's, kept as it is; may be empty */
-    struct str payload;   /* as it came; compressed only inside the store */
-    struct str packed;    /* on writing: what store_pack made of payload */
+    uint8_t fingerprint[STORE_FINGERPRINT_BYTES]; /* zeros: stored before there were any */
+    bool has_date;                                /* whether the sender gave the date */
+    struct str shorthand;                         /* the engine's, kept as it is; may be empty */
+    struct str payload;                           /* as it came; compressed only inside the store */
+    struct str packed;                            /* on writing: what store_pack made of payload */
+};
+
+/* What became of an upload. Stored as numbers: never renumber. */
+enum upload_state {
+    UPLOAD_DECODED = 0, /* there is a report of it */
+    UPLOAD_WAITING = 1, /* this version cannot read the format: processed when one can */
+    UPLOAD_FAILED = 2,  /* it could not be read; `error` says why */
+    UPLOAD_KEPT = 3     /* symbols, source maps: kept, nothing else to do */
+};
+
+/* One upload of the Backtrace API, processed. */
+struct stored_upload {
+    uint64_t object;
+    struct str project;
+    enum upload_format format;
+    enum upload_state state;
+    int64_t received_ms;
+    uint32_t report;       /* its number when UPLOAD_DECODED, else STORE_NONE */
+    struct str type;       /* Content-Type of the body */
+    struct str uuid;       /* may be empty */
+    struct str attributes; /* JSON object, merged and typed (attributes_write), `set`s applied */
+    struct str fields;     /* JSON list of [name, value, origin], as they came */
+    struct str error;      /* may be empty; one sentence a line */
+    bool has_fingerprint;  /* of errors */
+    uint8_t fingerprint[STORE_FINGERPRINT_BYTES];
+    struct content body;    /* read: bytes in the arena */
+    struct str packed_body; /* on writing, when not in a file: what store_pack made of the bytes */
+};
+
+struct stored_attachment {
+    uint64_t id, object;
+    int64_t received_ms;
+    struct str name, type;
+    struct content content; /* bytes are kept as they are, files by hash */
+};
+
+/* One combination of a submission bucket: its count after the batch. */
+struct stored_count {
+    uint8_t key[32]; /* of token, bucket and values */
+    uint32_t token;
+    struct str bucket;
+    struct str combination; /* JSON object, for people: {"fingerprint":"..","uname.sysname":null} */
+    uint64_t count;
+};
+
+/* What a submission bucket's `set` changes in an upload that is stored already. */
+struct stored_change {
+    uint64_t object;
+    struct str attributes;     /* replaces stored_upload.attributes */
+    struct str amended;        /* JSON object of all that was ever set: {"has_advanced_log":"1"} */
+    uint32_t report;           /* whose payload is replaced, or STORE_NONE */
+    struct str packed_payload; /* by this */
+};
+
+/* All that one commit brings; durable together. */
+struct store_batch {
+    const struct stored_report *reports;
+    size_t report_count;
+    /* An object that is there already (a waiting one that has been processed) is replaced. */
+    const struct stored_upload *uploads;
+    size_t upload_count;
+    const struct stored_attachment *attachments;
+    size_t attachment_count;
+    const struct stored_count *counts; /* the latest of each key last */
+    size_t count_count;
+    const struct stored_change *changes;
+    size_t change_count;
 };
 
 /* What the whole collection was grouped with; a store is opened only with the same. */
@@ -57,11 +130,10 @@ void store_unlock(int lock);
 /* Compresses a payload for store_write: any thread, so that the writer need not. */
 MUST_CHECK bool store_pack(struct str payload, struct arena *a, struct str *packed, struct err *e);
 
-/* All or nothing, durable on return. Numbers go on from what is stored. Projects that are new are
- * added. */
-MUST_CHECK bool store_write(struct store *s, const struct stored_report *reports, size_t count,
-                            struct err *e);
-/* All reports; projects stay. */
+/* All or nothing, durable on return. Numbers of reports go on from what is stored. Projects that
+ * are new are added, to the universe "default". */
+MUST_CHECK bool store_write(struct store *s, const struct store_batch *batch, struct err *e);
+/* All reports, uploads, attachments and counts; projects and tokens stay. Files stay, too. */
 MUST_CHECK bool store_delete_all(struct store *s, struct err *e);
 
 /* One report by its number, all of it in the arena, packed left empty; ERR_NOT_FOUND. */
@@ -78,10 +150,101 @@ MUST_CHECK bool store_unpack(struct str packed, struct arena *a, struct str *pay
 /* How many there are, and so the number that comes next. */
 MUST_CHECK bool store_count(struct store *s, uint32_t *out, struct err *e);
 
-/* ERR_CONFLICT when there is one of that name. */
-MUST_CHECK bool store_project_create(struct store *s, struct str name, struct err *e);
+/* Uploads. At start: all of them in the order of their ids, `attributes`, `fields`, body left
+ * empty.
+ */
+MUST_CHECK bool store_scan_uploads(struct store *s,
+                                   bool (*each)(void *ctx, const struct stored_upload *u,
+                                                struct err *e),
+                                   void *ctx, struct err *e);
+MUST_CHECK bool store_scan_counts(struct store *s,
+                                  bool (*each)(void *ctx, const struct stored_count *c,
+                                               struct err *e),
+                                  void *ctx, struct err *e);
+/* At start: `amended` of all objects that have it; the rest empty, but for `report`. */
+MUST_CHECK bool store_scan_changes(struct store *s,
+                                   bool (*each)(void *ctx, const struct stored_change *c,
+                                                struct err *e),
+                                   void *ctx, struct err *e);
+/* One with everything, in the arena; ERR_NOT_FOUND. */
+MUST_CHECK bool store_upload_read(struct store *s, uint64_t object, struct arena *a,
+                                  struct stored_upload *out, struct err *e);
+/* Which uploads: those of one project, newest first. */
+struct upload_filter {
+    struct str project;
+    bool has_format, has_state;
+    enum upload_format format;
+    enum upload_state state;
+    uint64_t before; /* object ids below this; 0: all */
+    size_t limit;
+};
+/* Body and fields are left empty, but for body.size and body.hash. */
+MUST_CHECK bool store_upload_list(struct store *s, const struct upload_filter *f, struct arena *a,
+                                  struct stored_upload **out, size_t *count, struct err *e);
+/* Of one object, oldest first; contents without bytes. */
+MUST_CHECK bool store_attachments(struct store *s, uint64_t object, struct arena *a,
+                                  struct stored_attachment **out, size_t *count, struct err *e);
+/* One with its bytes; ERR_NOT_FOUND. */
+MUST_CHECK bool store_attachment_read(struct store *s, uint64_t id, struct arena *a,
+                                      struct stored_attachment *out, struct err *e);
+/* The highest ids that were ever stored; 0: none. */
+MUST_CHECK bool store_last_ids(struct store *s, uint64_t *object, uint64_t *attachment,
+                               struct err *e);
+/* A secret of this data directory, made when it was; for receipts and bucket tokens. */
+MUST_CHECK bool store_secret(struct store *s, uint8_t out[STORE_SECRET_BYTES], struct err *e);
+
+/* Projects. ERR_CONFLICT when there is one of that name, in whichever universe: names of projects
+ * are unique on a server. The universe is made when it is not there. */
+MUST_CHECK bool store_project_create(struct store *s, struct str name, struct str universe,
+                                     struct err *e);
 /* All names, sorted by bytes, in the arena. */
 MUST_CHECK bool store_projects(struct store *s, struct arena *a, struct str **out, size_t *count,
                                struct err *e);
+
+/* Who may do what: see src/access. These rows change by hand, and often in another process. */
+struct stored_project {
+    uint32_t number;
+    struct str name, universe;
+};
+struct stored_token {
+    uint32_t number;
+    uint8_t hash[32]; /* SHA-256 of the token's text */
+    struct str text;  /* the token itself; empty when it can read, then only the hash is kept */
+    struct str project;
+    struct str owner;    /* a user's name; may be empty */
+    uint32_t scopes;     /* bits of enum scope */
+    struct str metadata; /* JSON object, or empty */
+    int64_t created_ms;
+};
+struct stored_user {
+    uint32_t number;
+    struct str name, role; /* role: admin or member */
+    struct str password;   /* argon2id, as libsodium writes it */
+    int64_t created_ms;
+};
+struct stored_access {
+    uint64_t version;
+    struct str *universes;
+    size_t universe_count;
+    struct stored_project *projects;
+    size_t project_count;
+    struct stored_token *tokens;
+    size_t token_count;
+    struct stored_user *users;
+    size_t user_count;
+};
+/* Grows with each change of these rows, by whichever process; a few microseconds. */
+MUST_CHECK bool store_access_version(struct store *s, uint64_t *out, struct err *e);
+/* All of it, of one moment, in the arena. */
+MUST_CHECK bool store_access_read(struct store *s, struct arena *a, struct stored_access *out,
+                                  struct err *e);
+/* number is given by the store. ERR_NOT_FOUND: no such project. */
+MUST_CHECK bool store_token_add(struct store *s, const struct stored_token *t, uint32_t *number,
+                                struct err *e);
+MUST_CHECK bool store_token_remove(struct store *s, uint32_t number, struct err *e);
+/* ERR_CONFLICT: there is one of that name. */
+MUST_CHECK bool store_user_add(struct store *s, const struct stored_user *u, struct err *e);
+MUST_CHECK bool store_user_remove(struct store *s, struct str name, struct err *e);
+MUST_CHECK bool store_universe_add(struct store *s, struct str name, struct err *e);
 
 #endif

@@ -1,0 +1,88 @@
+/* access.h - who may do what: universes, projects, tokens and their scopes.
+ *
+ * A server asks for every request; `crumple token ...` changes the rows in another process, and the
+ * server sees it with the next request: each question compares the store's version number with
+ * that of what is in memory, and reads all rows again when it has changed.
+ *
+ * Threads: any. What access_ functions give out is a snapshot, held until access_release. */
+#ifndef CRUMPLE_ACCESS_ACCESS_H
+#define CRUMPLE_ACCESS_ACCESS_H
+
+#include "report/upload.h"
+#include "store/store.h"
+
+#define TOKEN_TEXT_BYTES 64 /* hex digits */
+
+/* Bits; stored: never renumber. */
+enum scope {
+    SCOPE_ERROR_POST = 1,
+    SCOPE_SYMBOL_POST = 2,
+    SCOPE_OBJECT_GET = 4,
+    SCOPE_QUERY_POST = 8,
+    SCOPE_SYNC_POST = 16
+};
+#define SCOPES_READING (SCOPE_OBJECT_GET | SCOPE_QUERY_POST)
+/* "error:post sync:post" and "error:post,sync:post" alike. ERR_INPUT names the word. */
+MUST_CHECK bool scopes_parse(struct str text, uint32_t *out, struct err *e);
+/* Joined by single spaces. */
+MUST_CHECK bool scopes_write(uint32_t scopes, struct arena *a, struct str *out);
+
+/* Limits of one token, from its metadata {"limits":{"body_bytes":n,"parts":n,
+ * "attachment_bytes":n}}; 0: only the server's. */
+struct token_limits {
+    uint64_t body_bytes, attachment_bytes;
+    size_t parts;
+};
+
+/* A token of a snapshot. */
+struct token {
+    uint32_t number;
+    uint32_t scopes;
+    struct str project, universe;
+    struct token_limits limits;
+    struct upload_bucket bucket; /* bucket.name is empty when there is none; .use is false */
+    int64_t bucket_ttl_ms;       /* {"buckets":{"cts":{...,"ttl":60}}}, seconds; 60 s by default */
+    struct str metadata;
+};
+
+/* Checks a token's metadata against its scopes, as at creation: one bucket at most, with the scopes
+ * error:post and sync:post, known members of known types. Fills the parts of *out that come of it,
+ * in the arena. ERR_INPUT with a sentence. */
+MUST_CHECK bool token_read_metadata(struct token *out, struct str metadata, uint32_t scopes,
+                                    struct arena *a, struct err *e);
+
+struct access;
+MUST_CHECK bool access_open(struct access **out, struct store *s, struct err *e);
+void access_close(struct access *a); /* no snapshot may be held; NULL is fine */
+DEFINE_CLEANUP(struct access, access_close)
+
+struct access_view; /* a snapshot */
+/* As of now. NULL with *e when the store cannot be read. */
+const struct access_view *access_acquire(struct access *a, struct err *e);
+void access_release(struct access *a, const struct access_view *v);
+bool access_has_universe(const struct access_view *v, struct str name);
+/* By the text that a client sent, in constant time as far as the text goes: what is compared are
+ * hashes. NULL: no such token. */
+const struct token *access_find_token(const struct access_view *v, struct str text);
+
+/* Failed attempts, by address. At most `burst` at once and `per_minute` in the long run are told
+ * that the token is bad; more are told to wait. */
+struct attempts;
+struct attempts *attempts_new(unsigned burst, unsigned per_minute); /* NULL: no memory */
+void attempts_free(struct attempts *t);
+/* Counts one failure; false when the address has had too many. */
+bool attempts_failed(struct attempts *t, struct str address, int64_t now_ms);
+
+/* Administration, for the command line: makes the rows, with all checks. */
+struct new_token {
+    struct str project, owner, metadata;
+    uint32_t scopes;
+};
+/* text: the 64 digits, shown once. The project is made when it is not there. */
+MUST_CHECK bool token_create(struct store *s, const struct new_token *t,
+                             char text[TOKEN_TEXT_BYTES + 1], uint32_t *number, struct err *e);
+/* argon2id. role: "admin" or "member". */
+MUST_CHECK bool user_create(struct store *s, struct str name, struct str password, struct str role,
+                            struct err *e);
+
+#endif

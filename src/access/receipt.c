@@ -1,0 +1,2 @@
+/* receipt.c - see the header. */
+#include "access/receipt.h"

@@ -1,0 +1,28 @@
+/* crash_report.h - from a decoded crash to a report of the PartyCrasher form, the one that is
+ * grouped, searched and shown. docs/backtrace-mapping.md is this table for users.
+ *
+ * Threads: pure. */
+#ifndef CRUMPLE_REPORT_CRASH_REPORT_H
+#define CRUMPLE_REPORT_CRASH_REPORT_H
+
+#include "report/crash.h"
+#include "report/report.h"
+
+struct crash_names {
+    struct str database_id, project;
+    int64_t received_ms; /* becomes the date when the crash has none */
+};
+
+/* Writes the JSON text, which report_from_json takes without an error, whatever the crash holds
+ * (frames, strings and depth beyond its limits are left out). */
+MUST_CHECK bool crash_report_write(const struct crash *c, const struct crash_names *names,
+                                   struct arena *a, struct str *json, struct err *e);
+
+/* What crash_report_write would have written had these attributes been set (as text): the payload
+ * with them in their places, and the texts of the changed fields as report_from_json names them,
+ * for the collection. */
+MUST_CHECK bool crash_report_amend(struct str payload, const struct attribute *set, size_t count,
+                                   struct arena *a, struct str *json, struct report_text **texts,
+                                   size_t *text_count, struct err *e);
+
+#endif

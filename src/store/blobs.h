@@ -1,0 +1,43 @@
+/* blobs.h - large bytes as files: uploads on their way in, and what is kept of them.
+ *
+ *     DIR/blobs/ab/abcdef...   one file for each content, named by its hash, never changed
+ *     DIR/blobs/tmp/...        on their way in; emptied at start
+ *
+ * A spool takes bytes as they come: in memory up to its limit, then in a temporary file. When the
+ * upload is complete, spool_finish says what it holds; spool_keep makes a file durable under its
+ * name. What is never kept is removed with the spool.
+ *
+ * Threads: blobs: any. A spool: one at a time. Errors: ERR_FULL, ERR_IO, ERR_NOMEM. */
+#ifndef CRUMPLE_STORE_BLOBS_H
+#define CRUMPLE_STORE_BLOBS_H
+
+#include "report/upload.h"
+
+#define BLOB_INLINE_MAX 65536 /* larger contents become files */
+
+struct blobs;
+MUST_CHECK bool blobs_open(struct blobs **out, const char *dir, struct err *e);
+void blobs_close(struct blobs *b); /* NULL is fine */
+DEFINE_CLEANUP(struct blobs, blobs_close)
+
+struct spool;
+struct spool *spool_new(struct blobs *b); /* NULL: no memory */
+void spool_free(struct spool *s);         /* NULL is fine */
+MUST_CHECK bool spool_add(struct spool *s, struct bytes piece, struct err *e);
+uint64_t spool_size(const struct spool *s);
+/* No more comes. out->bytes, if any, is the spool's. May be called again. */
+MUST_CHECK bool spool_finish(struct spool *s, struct content *out, struct err *e);
+/* All of it as one view, held in memory or mapped; the spool's, until spool_free. After
+ * spool_finish. */
+MUST_CHECK bool spool_view(struct spool *s, struct str *out, struct err *e);
+/* When it is a file: durable under its name on return, so that the content may be written down
+ * somewhere durable. After spool_finish. Waits for the disk. */
+MUST_CHECK bool spool_keep(struct spool *s, struct err *e);
+
+/* A kept file, open for reading; the caller closes it. ERR_NOT_FOUND. */
+MUST_CHECK bool blobs_open_file(struct blobs *b, const struct content *c, int *fd, struct err *e);
+/* The bytes of any content as one view: its own, or the file mapped until the arena goes. */
+MUST_CHECK bool blobs_view(struct blobs *b, const struct content *c, struct arena *a,
+                           struct str *out, struct err *e);
+
+#endif
