@@ -9,34 +9,34 @@
 #include <stdlib.h>
 
 static const struct http_route routes[] = {
-    { "GET", "", api_root },
-    { "GET", "health", api_health },
-    { "GET", "metrics", api_metrics },
-    { "GET", "config", api_config_get },
-    { "POST", "reports", api_post },
-    { "DELETE", "reports", api_delete_all },
-    { "POST", "reports/dry-run", api_dry_run },
-    { "POST", "reports/dry_run", api_dry_run },
-    { "GET", "reports/:id", api_report },
-    { "GET", "reports/:id/summary", api_summary },
-    { "GET", "reports/:id/compare/:other", api_compare },
-    { "GET", "buckets", api_buckets_default },
-    { "GET", "buckets/:threshold", api_buckets },
-    { "GET", "buckets/:threshold/:bucket", api_bucket },
-    { "GET", "search", api_search },
+    HTTP_ROUTE("GET", "", api_root),
+    HTTP_ROUTE("GET", "health", api_health),
+    HTTP_ROUTE("GET", "metrics", api_metrics),
+    HTTP_ROUTE("GET", "config", api_config_get),
+    HTTP_ROUTE("POST", "reports", api_post),
+    HTTP_ROUTE("DELETE", "reports", api_delete_all),
+    HTTP_ROUTE("POST", "reports/dry-run", api_dry_run),
+    HTTP_ROUTE("POST", "reports/dry_run", api_dry_run),
+    HTTP_ROUTE("GET", "reports/:id", api_report),
+    HTTP_ROUTE("GET", "reports/:id/summary", api_summary),
+    HTTP_ROUTE("GET", "reports/:id/compare/:other", api_compare),
+    HTTP_ROUTE("GET", "buckets", api_buckets_default),
+    HTTP_ROUTE("GET", "buckets/:threshold", api_buckets),
+    HTTP_ROUTE("GET", "buckets/:threshold/:bucket", api_bucket),
+    HTTP_ROUTE("GET", "search", api_search),
 
-    { "GET", ":project", api_project },
-    { "GET", ":project/config", api_config_get },
-    { "POST", ":project/reports", api_post },
-    { "POST", ":project/reports/dry-run", api_dry_run },
-    { "POST", ":project/reports/dry_run", api_dry_run },
-    { "GET", ":project/reports/:id", api_report },
-    { "GET", ":project/reports/:id/summary", api_summary },
-    { "GET", ":project/reports/:id/compare/:other", api_compare },
-    { "GET", ":project/buckets", api_buckets_default },
-    { "GET", ":project/buckets/:threshold", api_buckets },
-    { "GET", ":project/buckets/:threshold/:bucket", api_bucket },
-    { "GET", ":project/search", api_search },
+    HTTP_ROUTE("GET", ":project", api_project),
+    HTTP_ROUTE("GET", ":project/config", api_config_get),
+    HTTP_ROUTE("POST", ":project/reports", api_post),
+    HTTP_ROUTE("POST", ":project/reports/dry-run", api_dry_run),
+    HTTP_ROUTE("POST", ":project/reports/dry_run", api_dry_run),
+    HTTP_ROUTE("GET", ":project/reports/:id", api_report),
+    HTTP_ROUTE("GET", ":project/reports/:id/summary", api_summary),
+    HTTP_ROUTE("GET", ":project/reports/:id/compare/:other", api_compare),
+    HTTP_ROUTE("GET", ":project/buckets", api_buckets_default),
+    HTTP_ROUTE("GET", ":project/buckets/:threshold", api_buckets),
+    HTTP_ROUTE("GET", ":project/buckets/:threshold/:bucket", api_bucket),
+    HTTP_ROUTE("GET", ":project/search", api_search),
 };
 
 /* One decimal as the documentation has it, more only where thresholds would look alike. */
@@ -75,6 +75,10 @@ bool api_start(struct api **out, const struct api_config *config, struct err *e)
     if (!a)
         return err_set(e, ERR_NOMEM, 0, "no memory for the API");
     a->engine = config->engine;
+    a->access = config->access;
+    a->attempts = config->attempts;
+    a->limits = config->limits;
+    a->partycrasher_needs_token = config->partycrasher_needs_token;
     a->memory.limit_bytes = config->job_max_bytes;
     struct http_server *http;
     if (!settle_thresholds(a, config->default_threshold, e) ||

@@ -6,13 +6,26 @@
 #ifndef CRUMPLE_API_API_H
 #define CRUMPLE_API_API_H
 
+#include "access/access.h"
 #include "engine/engine.h"
 #include "http/http.h"
 
 struct api;
 
+/* What one request of the Backtrace API may send; a token may have lower ones of its own. */
+struct upload_limits {
+    uint64_t body_bytes;       /* of errors and attachments: all of the body, decoded */
+    uint64_t symbols_bytes;    /* of symbols and source maps: the same */
+    uint64_t attachment_bytes; /* of one attachment */
+    size_t parts;              /* of one multipart body */
+};
+
 struct api_config {
-    struct engine *engine;          /* borrowed; must outlive the API */
+    struct engine *engine;          /* borrowed, as the next two; must outlive the API */
+    struct access *access;          /* who may do what */
+    struct attempts *attempts;      /* requests with bad tokens, by address */
+    struct upload_limits limits;    /* of submissions */
+    bool partycrasher_needs_token;  /* the PartyCrasher API too asks for a token */
     const struct http_config *http; /* borrowed during api_start, its strings until api_stop */
     double default_threshold;       /* one of the engine's thresholds */
     size_t job_max_bytes;           /* memory that the work on requests may take, all together */

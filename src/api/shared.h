@@ -21,6 +21,10 @@
 
 struct api {
     struct engine *engine;
+    struct access *access;
+    struct attempts *attempts;
+    struct upload_limits limits;
+    bool partycrasher_needs_token;
     _Atomic(struct http_server *) http; /* NULL while http_start has not returned yet */
     struct arena_budget memory;         /* of all requests; the one thing here that changes */
     size_t threshold_count, default_threshold;        /* the default as an index */
