@@ -111,6 +111,13 @@ static struct stored_report make(struct place *p, uint32_t n, size_t payload_byt
     return r;
 }
 
+static bool write_reports(struct store *s, const struct stored_report *reports, size_t count,
+                          struct err *e)
+{
+    struct store_batch batch = { .reports = reports, .report_count = count };
+    return store_write(s, &batch, e);
+}
+
 static struct stored_report *make_some(struct place *p, uint32_t first, size_t count,
                                        size_t payload_bytes)
 {
@@ -185,8 +192,8 @@ static void round_trip(void **state)
 {
     struct place *p = *state;
     expect_all(p, 0, 0);
-    OK(store_write(p->store, make_some(p, 0, 1, 10), 1, &e));
-    OK(store_write(p->store, make_some(p, 1, 99, 10), 99, &e));
+    OK(write_reports(p->store, make_some(p, 0, 1, 10), 1, &e));
+    OK(write_reports(p->store, make_some(p, 1, 99, 10), 99, &e));
     for (uint32_t n = 0; n < 100; n++) {
         struct stored_report want = make(p, n, 10), got;
         OK(store_read(p->store, n, p->arena, &got, &e));
@@ -196,7 +203,7 @@ static void round_trip(void **state)
     expect_all(p, 100, 10);
     reopen(p);
     expect_all(p, 100, 10);
-    OK(store_write(p->store, make_some(p, 100, 3, 10), 3, &e));
+    OK(write_reports(p->store, make_some(p, 100, 3, 10), 3, &e));
     expect_all(p, 103, 10);
 }
 
@@ -210,7 +217,7 @@ static void strange_strings(void **state)
     r.buckets = names;
     r.payload = STR("{\"a\":\"\0\"}");
     OK(store_pack(r.payload, p->arena, &r.packed, &e));
-    OK(store_write(p->store, &r, 1, &e));
+    OK(write_reports(p->store, &r, 1, &e));
     OK(store_read(p->store, 0, p->arena, &got, &e));
     assert_same(&got, &r);
     assert_str(got.payload, r.payload);
@@ -220,7 +227,7 @@ static void large_payload(void **state)
 {
     struct place *p = *state;
     struct stored_report r = make(p, 0, 20000000), got;
-    OK(store_write(p->store, &r, 1, &e));
+    OK(write_reports(p->store, &r, 1, &e));
     OK(store_read(p->store, 0, p->arena, &got, &e));
     assert_str(got.payload, r.payload);
     CLEANUP(arena_free_p) struct arena *small = arena_new(1 << 20);
@@ -232,7 +239,7 @@ static void missing(void **state)
     struct place *p = *state;
     struct stored_report got;
     FAILS(store_read(p->store, 0, p->arena, &got, &e), ERR_NOT_FOUND);
-    OK(store_write(p->store, make_some(p, 0, 2, 0), 2, &e));
+    OK(write_reports(p->store, make_some(p, 0, 2, 0), 2, &e));
     FAILS(store_read(p->store, 2, p->arena, &got, &e), ERR_NOT_FOUND);
     FAILS(store_read(p->store, STORE_NONE, p->arena, &got, &e), ERR_NOT_FOUND);
 }
@@ -240,7 +247,7 @@ static void missing(void **state)
 static void scan_from_and_stop(void **state)
 {
     struct place *p = *state;
-    OK(store_write(p->store, make_some(p, 0, 50, 0), 50, &e));
+    OK(write_reports(p->store, make_some(p, 0, 50, 0), 50, &e));
     struct expectation x = { p, 20, STORE_NONE, 0 };
     OK(store_scan(p->store, 20, expect_row, &x, &e));
     assert_int_equal(x.next, 50);
@@ -254,16 +261,16 @@ static void scan_from_and_stop(void **state)
 static void all_or_nothing(void **state)
 {
     struct place *p = *state;
-    OK(store_write(p->store, make_some(p, 0, 5, 0), 5, &e));
+    OK(write_reports(p->store, make_some(p, 0, 5, 0), 5, &e));
     struct stored_report *batch = make_some(p, 5, 20, 0);
     batch[19].number = 3; /* stored already */
-    FAILS(store_write(p->store, batch, 20, &e), ERR_IO);
+    FAILS(write_reports(p->store, batch, 20, &e), ERR_IO);
     expect_all(p, 5, 0);
     batch[19].number = 30; /* would leave a gap */
-    FAILS(store_write(p->store, batch, 20, &e), ERR_IO);
+    FAILS(write_reports(p->store, batch, 20, &e), ERR_IO);
     reopen(p);
     expect_all(p, 5, 0);
-    OK(store_write(p->store, make_some(p, 5, 20, 0), 20, &e));
+    OK(write_reports(p->store, make_some(p, 5, 20, 0), 20, &e));
     expect_all(p, 25, 0);
 }
 
@@ -272,11 +279,11 @@ static void delete_all(void **state)
     struct place *p = *state;
     struct stored_report got;
     OK(store_delete_all(p->store, &e));
-    OK(store_write(p->store, make_some(p, 0, 300, 5000), 300, &e));
+    OK(write_reports(p->store, make_some(p, 0, 300, 5000), 300, &e));
     OK(store_delete_all(p->store, &e));
     expect_all(p, 0, 0);
     FAILS(store_read(p->store, 0, p->arena, &got, &e), ERR_NOT_FOUND);
-    OK(store_write(p->store, make_some(p, 0, 2, 1), 2, &e));
+    OK(write_reports(p->store, make_some(p, 0, 2, 1), 2, &e));
     reopen(p);
     expect_all(p, 2, 1);
 }
@@ -308,11 +315,11 @@ static void projects(void **state)
     OK(store_projects(p->store, p->arena, &names, &n, &e));
     assert_int_equal(n, 0);
     OK(store_open(&admin, p->dir, NULL, &e));
-    OK(store_project_create(admin, STR("zebra"), &e));
-    OK(store_project_create(p->store, STR("Zebra"), &e));
-    FAILS(store_project_create(p->store, STR("zebra"), &e), ERR_CONFLICT);
-    OK(store_write(p->store, make_some(p, 0, 30, 0), 30, &e)); /* project 0 ... project 6 */
-    FAILS(store_project_create(admin, STR("project 3"), &e), ERR_CONFLICT);
+    OK(store_project_create(admin, STR("zebra"), STR("default"), &e));
+    OK(store_project_create(p->store, STR("Zebra"), STR("default"), &e));
+    FAILS(store_project_create(p->store, STR("zebra"), STR("default"), &e), ERR_CONFLICT);
+    OK(write_reports(p->store, make_some(p, 0, 30, 0), 30, &e)); /* project 0 ... project 6 */
+    FAILS(store_project_create(admin, STR("project 3"), STR("default"), &e), ERR_CONFLICT);
     store_close(admin);
     OK(store_delete_all(p->store, &e)); /* keeps them */
     OK(store_projects(p->store, p->arena, &names, &n, &e));
@@ -329,7 +336,7 @@ static void many_projects(void **state)
     for (int i = 0; i < 100; i++) {
         struct str name;
         assert_true(arena_printf(p->arena, &name, "p%03d", (i * 37) % 100));
-        OK(store_project_create(p->store, name, &e));
+        OK(store_project_create(p->store, name, STR("default"), &e));
     }
     struct str *names;
     size_t n;
@@ -373,7 +380,7 @@ static void readers_and_writer(void **state)
     for (size_t i = 0; i < 6; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, read_along, p), 0);
     for (uint32_t b = 0; b < BATCHES; b++)
-        OK(store_write(p->store, make_some(p, b * BATCH, BATCH, 50), BATCH, &e));
+        OK(write_reports(p->store, make_some(p, b * BATCH, BATCH, 50), BATCH, &e));
     for (size_t i = 0; i < 6; i++) {
         void *failed;
         pthread_join(threads[i], &failed);
@@ -392,8 +399,8 @@ static void killed(void **state)
     if (child == 0) {
         struct err e = { 0 };
         bool ok = store_open(&p->store, p->dir, &settings, &e) &&
-                  store_write(p->store, make_some(p, 0, 500, 500), 500, &e) &&
-                  store_write(p->store, make_some(p, 500, 1, 500), 1, &e);
+                  write_reports(p->store, make_some(p, 0, 500, 500), 500, &e) &&
+                  write_reports(p->store, make_some(p, 500, 1, 500), 1, &e);
         _exit(ok ? 0 : 1);
     }
     int status;
@@ -447,17 +454,17 @@ static void full_disk(void **state)
 
     struct err why = { 0 };
     uint32_t n = 0;
-    while (n < 10000 && store_write(full.store, make_some(&full, n, 10, 1000), 10, &why))
+    while (n < 10000 && write_reports(full.store, make_some(&full, n, 10, 1000), 10, &why))
         n += 10;
     assert_int_equal(why.code, ERR_FULL);
     assert_true(n > 0);
-    FAILS(store_write(full.store, make_some(&full, n, 10, 1000), 10, &e), ERR_FULL);
+    FAILS(write_reports(full.store, make_some(&full, n, 10, 1000), 10, &e), ERR_FULL);
     expect_all(&full, n, 1000);
-    FAILS(store_write(full.store, make_some(&full, n, 400, 1000), 400, &e), ERR_FULL);
+    FAILS(write_reports(full.store, make_some(&full, n, 400, 1000), 400, &e), ERR_FULL);
     expect_all(&full, n, 1000);
 
     assert_int_equal(remove(ballast), 0);
-    OK(store_write(full.store, make_some(&full, n, 10, 1000), 10, &e));
+    OK(write_reports(full.store, make_some(&full, n, 10, 1000), 10, &e));
     expect_all(&full, n + 10, 1000);
     store_close(full.store);
     OK(store_open(&full.store, dir, &settings, &e));

@@ -220,7 +220,8 @@ static void damaged_payload(void **state)
     }
     rows[3].packed = STR("no frame of zstd");
     assert_true(store_open(&store, p->dir, &settings, &e));
-    assert_true(store_write(store, rows, 4, &e));
+    struct store_batch batch = { .reports = rows, .report_count = 4 };
+    assert_true(store_write(store, &batch, &e));
     store_close(store);
 
     place_open(p);
@@ -253,7 +254,8 @@ static void twice_in_store(void **state)
         assert_true(store_pack(STR("{\"database_id\":\"r\"}"), a, &rows[i].packed, &e));
     }
     assert_true(store_open(&store, p->dir, &settings, &e));
-    assert_true(store_write(store, rows, 2, &e));
+    struct store_batch batch = { .reports = rows, .report_count = 2 };
+    assert_true(store_write(store, &batch, &e));
     store_close(store);
     assert_false(engine_open(&p->engine, &p->config, &e));
     assert_non_null(strstr(e.msg, "report 1"));

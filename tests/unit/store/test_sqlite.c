@@ -91,7 +91,8 @@ static bool write_reports(struct place *p, struct store *s, uint32_t first, uint
         if (!store_pack(r[i].payload, p->arena, &r[i].packed, e))
             return false;
     }
-    return store_write(s, r, count, e);
+    struct store_batch batch = { .reports = r, .report_count = count };
+    return store_write(s, &batch, e);
 }
 
 static void fill(struct place *p, uint32_t count)
