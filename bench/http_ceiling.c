@@ -76,12 +76,12 @@ static void *write_rows(void *arg)
 static bool serve(struct ceiling *c, struct err *e)
 {
     static const struct http_route routes[] = {
-        { "POST", "", post },
-        { "POST", ":a", post },
-        { "POST", ":a/:b", post },
-        { "POST", ":a/:b/:c", post },
+        HTTP_ROUTE("POST", "", post),
+        HTTP_ROUTE("POST", ":a", post),
+        HTTP_ROUTE("POST", ":a/:b", post),
+        HTTP_ROUTE("POST", ":a/:b/:c", post),
     };
-    struct http_listen listen = { "127.0.0.1", 0 };
+    struct http_listen listen = { .address = "127.0.0.1", .port = 0 };
     struct http_config config = http_defaults();
     struct http_server *server;
     sigset_t ends;

@@ -78,6 +78,11 @@ struct http_route {
     const struct http_sink *sink;   /* NULL: the body is in memory, http_body */
     http_error_writer error_writer; /* NULL: {"error": word, "message": sentence} */
 };
+/* A route without the last two. */
+#define HTTP_ROUTE(methods_, pattern_, handler_)                                                   \
+    {                                                                                              \
+        .methods = (methods_), .pattern = (pattern_), .handler = (handler_)                        \
+    }
 
 /* ERR_CONFLICT when a port is taken. Routes and the strings of the configuration stay borrowed. */
 MUST_CHECK bool http_start(struct http_server **out, const struct http_config *config,

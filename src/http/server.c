@@ -25,7 +25,7 @@
 
 struct http_config http_defaults(void)
 {
-    static const struct http_listen loopback = { "127.0.0.1", 8081 };
+    static const struct http_listen loopback = { .address = "127.0.0.1", .port = 8081 };
     return (struct http_config){
         .listen = &loopback,
         .listen_count = 1,

@@ -8,13 +8,13 @@ static void handler(struct http_exchange *x, void *ctx)
 }
 
 static const struct http_route table[] = {
-    { "GET", "", handler },
-    { "GET", "reports", handler },
-    { "POST", "reports", handler },
-    { "POST", "reports/dry-run", handler },
-    { "GET", "reports/:id", handler },
-    { "GET DELETE", ":project/reports/:id", handler },
-    { "PUT", ":project/:thing/:id", handler },
+    HTTP_ROUTE("GET", "", handler),
+    HTTP_ROUTE("GET", "reports", handler),
+    HTTP_ROUTE("POST", "reports", handler),
+    HTTP_ROUTE("POST", "reports/dry-run", handler),
+    HTTP_ROUTE("GET", "reports/:id", handler),
+    HTTP_ROUTE("GET DELETE", ":project/reports/:id", handler),
+    HTTP_ROUTE("PUT", ":project/:thing/:id", handler),
 };
 
 #define NO_PATH -1

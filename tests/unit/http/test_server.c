@@ -234,7 +234,8 @@ static size_t count_fds(void)
 static void test_several_listeners(void **state)
 {
     (void)state;
-    static const struct http_listen listen[] = { { "127.0.0.1", 0 }, { "127.0.0.2", 0 } };
+    static const struct http_listen listen[] = { { .address = "127.0.0.1", .port = 0 },
+                                                 { .address = "127.0.0.2", .port = 0 } };
     size_t fds = count_fds();
     struct wire w;
     struct http_config c = wire_config();
@@ -258,7 +259,7 @@ static void test_several_listeners(void **state)
 static void test_ipv6(void **state)
 {
     (void)state;
-    static const struct http_listen listen = { "[::1]", 0 };
+    static const struct http_listen listen = { .address = "[::1]", .port = 0 };
     struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
     int fd = socket(AF_INET6, SOCK_STREAM, 0);
     bool has_ipv6 = fd >= 0 && bind(fd, (struct sockaddr *)&to, sizeof to) == 0;
@@ -285,7 +286,8 @@ static void test_ipv6(void **state)
 static void test_taken_port(void **state)
 {
     (void)state;
-    struct http_listen listen[] = { { "127.0.0.1", 0 }, { "127.0.0.1", server.port } };
+    struct http_listen listen[] = { { .address = "127.0.0.1", .port = 0 },
+                                    { .address = "127.0.0.1", .port = server.port } };
     struct http_config c = wire_config();
     struct http_server *s = NULL;
     struct err e = { 0 };

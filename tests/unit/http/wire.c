@@ -110,23 +110,23 @@ static void take_back(struct http_exchange *x, void *ctx)
 }
 
 static const struct http_route routes[] = {
-    { "POST PUT", "echo", echo },
-    { "POST", "size", size },
-    { "GET", "base", base },
-    { "GET", "too-much", too_much },
-    { "GET", "conflict", conflict },
-    { "GET POST", "park", park },
-    { "GET POST", "wake-first", wake_first },
-    { "GET POST", "wake-soon", wake_soon_after },
-    { "GET", "take-back", take_back },
-    { "GET", "", parts },
-    { "GET", ":first/parts", parts },
-    { "GET DELETE", ":first/parts/:second", parts },
+    HTTP_ROUTE("POST PUT", "echo", echo),
+    HTTP_ROUTE("POST", "size", size),
+    HTTP_ROUTE("GET", "base", base),
+    HTTP_ROUTE("GET", "too-much", too_much),
+    HTTP_ROUTE("GET", "conflict", conflict),
+    HTTP_ROUTE("GET POST", "park", park),
+    HTTP_ROUTE("GET POST", "wake-first", wake_first),
+    HTTP_ROUTE("GET POST", "wake-soon", wake_soon_after),
+    HTTP_ROUTE("GET", "take-back", take_back),
+    HTTP_ROUTE("GET", "", parts),
+    HTTP_ROUTE("GET", ":first/parts", parts),
+    HTTP_ROUTE("GET DELETE", ":first/parts/:second", parts),
 };
 
 struct http_config wire_config(void)
 {
-    static const struct http_listen loopback = { "127.0.0.1", 0 };
+    static const struct http_listen loopback = { .address = "127.0.0.1", .port = 0 };
     struct http_config c = http_defaults();
     c.listen = &loopback;
     c.threads = 2;
