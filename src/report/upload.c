@@ -1,0 +1,40 @@
+/* upload.c - the names of formats, as they stand in URLs. */
+#include "report/upload.h"
+
+#include <assert.h>
+
+/* The first of a format is its name; what follows below is another word for it. */
+static const struct {
+    struct str name;
+    enum upload_format format;
+} names[] = {
+    { STR_INIT("json"), UPLOAD_JSON },         { STR_INIT("minidump"), UPLOAD_MINIDUMP },
+    { STR_INIT("plcrash"), UPLOAD_PLCRASH },   { STR_INIT("btt"), UPLOAD_BTT },
+    { STR_INIT("symbols"), UPLOAD_SYMBOLS },   { STR_INIT("sourcemap"), UPLOAD_SOURCEMAP },
+    { STR_INIT("proguard"), UPLOAD_PROGUARD }, { STR_INIT("dump"), UPLOAD_MINIDUMP },
+};
+#define NAMES (sizeof names / sizeof *names)
+
+struct str upload_format_name(enum upload_format f)
+{
+    for (size_t i = 0; i < NAMES; i++)
+        if (names[i].format == f)
+            return names[i].name;
+    assert(!"a format");
+    return STR("");
+}
+
+bool upload_format_find(struct str name, enum upload_format *out)
+{
+    for (size_t i = 0; i < NAMES; i++)
+        if (str_eq(names[i].name, name)) {
+            *out = names[i].format;
+            return true;
+        }
+    return false;
+}
+
+bool upload_format_is_error(enum upload_format f)
+{
+    return f >= UPLOAD_JSON && f <= UPLOAD_BTT;
+}
