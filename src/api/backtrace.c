@@ -1,0 +1,140 @@
+/* backtrace.c - errors of the Backtrace API, and who is let in. */
+#include "api/backtrace.h"
+
+#define BEARER "Bearer "
+
+void backtrace_error(struct buf *out, unsigned status, const struct err *e)
+{
+    struct json_writer w;
+    json_writer_init(&w, out);
+    json_object(&w);
+    json_key(&w, STR("error"));
+    json_object(&w);
+    json_key(&w, STR("code"));
+    json_int(&w, (int64_t)status);
+    json_member(&w, "message", str_from_c(e->msg));
+    json_object_end(&w);
+    json_object_end(&w);
+    buf_char(out, '\n');
+}
+
+void backtrace_refuse(struct http_exchange *x, unsigned status, const struct err *e)
+{
+    buf_reset(http_out(x));
+    if (e->code == ERR_BUSY || e->code == ERR_NOMEM)
+        http_set_header(x, "Retry-After", STR("1"));
+    backtrace_error(http_out(x), status, e);
+    http_answer(x, status);
+}
+
+void backtrace_refuse_err(struct http_exchange *x, const struct err *e)
+{
+    backtrace_refuse(x, http_status_of(e->code), e);
+}
+
+static unsigned fail(struct err *e, unsigned status, enum err_code code, const char *word,
+                     const char *message)
+{
+    (void)err_word(e, code, word, "%s", message);
+    return status;
+}
+
+static struct str token_text(const struct http_exchange *x, struct str given)
+{
+    struct str s;
+    if (given.len > 0)
+        return given;
+    if (http_header(x, "X-Coroner-Token", &s))
+        return s;
+    if (http_header(x, "Authorization", &s) && s.len > sizeof BEARER - 1 &&
+        strncasecmp(s.ptr, BEARER, sizeof BEARER - 1) == 0)
+        return (struct str){ s.ptr + sizeof BEARER - 1, s.len - (sizeof BEARER - 1) };
+    return STR("");
+}
+
+static int64_t monotonic_ms(void)
+{
+    return metric_clock_us() / 1000;
+}
+
+static unsigned refuse_token(struct http_exchange *x, struct api *a, struct err *e)
+{
+    if (attempts_failed(a->attempts, http_client(x), monotonic_ms()))
+        return fail(e, 403, ERR_INPUT, "invalid_token", "invalid token");
+    http_set_header(x, "Retry-After", STR("1"));
+    return fail(e, 429, ERR_LIMIT, "too_many_attempts",
+                "too many requests with invalid tokens came from this address");
+}
+
+unsigned backtrace_check_scopes(const struct token *t, uint32_t scopes, struct err *e)
+{
+    static const struct {
+        uint32_t scope;
+        const char *name;
+    } names[] = {
+        { SCOPE_ERROR_POST, "error:post" }, { SCOPE_SYMBOL_POST, "symbol:post" },
+        { SCOPE_OBJECT_GET, "object:get" }, { SCOPE_QUERY_POST, "query:post" },
+        { SCOPE_SYNC_POST, "sync:post" },
+    };
+    uint32_t missing = scopes & ~t->scopes;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (missing & names[i].scope) {
+            (void)err_word(e, ERR_INPUT, "missing_scope", "invalid token: it lacks the scope %s",
+                           names[i].name);
+            return 403;
+        }
+    return 0;
+}
+
+/* A snapshot of who may do what, for as long as the exchange. */
+struct held_view {
+    struct access *access;
+    const struct access_view *view;
+};
+
+static void release(void *arg)
+{
+    struct held_view *h = arg;
+    access_release(h->access, h->view);
+}
+
+static const struct access_view *hold_view(struct http_exchange *x, struct api *a, struct err *e)
+{
+    struct held_view *h = arena_zalloc(http_arena(x), sizeof *h);
+    if (!h) {
+        (void)err_set(e, ERR_NOMEM, 0, "no memory for this request");
+        return NULL;
+    }
+    h->access = a->access;
+    h->view = access_acquire(a->access, e);
+    if (!h->view)
+        return NULL;
+    if (!arena_defer(http_arena(x), release, h)) {
+        release(h);
+        (void)err_set(e, ERR_NOMEM, 0, "no memory for this request");
+        return NULL;
+    }
+    return h->view;
+}
+
+unsigned backtrace_admit(struct http_exchange *x, struct api *a, const struct claim *claim,
+                         uint32_t scopes, const struct token **out, struct err *e)
+{
+    const struct access_view *view = hold_view(x, a, e);
+    if (!view)
+        return http_status_of(e->code);
+    if (claim->universe.len > 0 && !access_has_universe(view, claim->universe)) {
+        (void)err_word(e, ERR_NOT_FOUND, "no_such_universe", "no such universe '%.*s'",
+                       STR_ARG(claim->universe));
+        return 503;
+    }
+    const struct token *t = access_find_token(view, token_text(x, claim->token));
+    if (!t)
+        return refuse_token(x, a, e);
+    bool elsewhere = (claim->universe.len > 0 && !str_eq(claim->universe, t->universe)) ||
+                     (claim->project.len > 0 && !str_eq(claim->project, t->project));
+    if (elsewhere)
+        return fail(e, 403, ERR_INPUT, "invalid_token", "invalid token");
+    *out = t;
+    return backtrace_check_scopes(t, scopes, e);
+}

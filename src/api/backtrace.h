@@ -1,0 +1,41 @@
+/* backtrace.h - what the handlers of the Backtrace API share: how their errors look, and how a
+ * request is let in; and the handlers of submissions, for the table of routes.
+ *
+ * Threads: any; what is given out belongs to the one exchange. */
+#ifndef CRUMPLE_API_BACKTRACE_H
+#define CRUMPLE_API_BACKTRACE_H
+
+#include "api/shared.h"
+
+/* {"error":{"code":<status>,"message":"<sentence>"}}: the error_writer of these routes. */
+void backtrace_error(struct buf *out, unsigned status, const struct err *e);
+/* Answers so: with this status, or with that of the error's code. */
+void backtrace_refuse(struct http_exchange *x, unsigned status, const struct err *e);
+void backtrace_refuse_err(struct http_exchange *x, const struct err *e);
+
+/* Who asks, as the request says: any of these may be empty. */
+struct claim {
+    struct str universe;
+    struct str token; /* of the URL; empty: X-Coroner-Token, then Authorization: Bearer */
+    struct str project;
+};
+/* Lets a request in: *out is its token, which has all of `scopes` and stays until the exchange
+ * ends. Else the status to refuse with, and *e: 503 an unknown universe, 403 a token that is
+ * unknown, or of another universe or project, or lacks a scope; 429 (Retry-After is set) when the
+ * address has sent too many unknown tokens; 500, 503 when we fail. */
+MUST_CHECK unsigned backtrace_admit(struct http_exchange *x, struct api *a,
+                                    const struct claim *claim, uint32_t scopes,
+                                    const struct token **out, struct err *e);
+/* 403 and *e when the token lacks one of `scopes`, else 0. */
+MUST_CHECK unsigned backtrace_check_scopes(const struct token *t, uint32_t scopes, struct err *e);
+
+/* Submissions: POST of "post", "api/post" and "**" alike; ctx is the api. */
+extern const struct http_sink submission_sink;
+void api_submission(struct http_exchange *x, void *ctx);
+#define SUBMISSION_ROUTE(pattern_)                                                                 \
+    {                                                                                              \
+        .methods = "POST", .pattern = (pattern_), .handler = api_submission,                       \
+        .sink = &submission_sink, .error_writer = backtrace_error                                  \
+    }
+
+#endif
