@@ -11,7 +11,9 @@
 #include "report/upload.h"
 #include "store/store.h"
 
-#define TOKEN_TEXT_BYTES 64 /* hex digits */
+#define TOKEN_TEXT_BYTES 64            /* hex digits */
+#define TOKEN_METADATA_MAX 65536       /* bytes */
+#define TOKEN_BUCKET_ATTRIBUTES_MAX 32 /* of a submission bucket; as many in its `set` */
 
 /* Bits; stored: never renumber. */
 enum scope {
@@ -81,7 +83,10 @@ struct new_token {
 /* text: the 64 digits, shown once. The project is made when it is not there. */
 MUST_CHECK bool token_create(struct store *s, const struct new_token *t,
                              char text[TOKEN_TEXT_BYTES + 1], uint32_t *number, struct err *e);
-/* argon2id. role: "admin" or "member". */
+#define USER_NAME_MAX 256
+#define USER_PASSWORD_MIN 8
+#define USER_PASSWORD_MAX 1024
+/* argon2id. role: "admin" or "member". ERR_CONFLICT: there is one of that name. */
 MUST_CHECK bool user_create(struct store *s, struct str name, struct str password, struct str role,
                             struct err *e);
 
