@@ -1,9 +1,11 @@
 /* gen_reports.c - makes crash reports for measuring: JSON lines that have the shape of real ones.
  *
- *     gen-reports COUNT [--seed N] [--labels FILE] > reports.jsonl
+ *     gen-reports COUNT [--backtrace] [--seed N] [--labels FILE] > reports.jsonl
  *
- * The same seed gives the same bytes, and a larger COUNT only adds to the end. --labels writes
- * database_id<TAB>bug, what a perfect grouping would find. 100,000 reports take about a second.
+ * The same seed gives the same bytes, and a larger COUNT only adds to the end. --backtrace writes
+ * the same reports as Backtrace clients submit them (format json), each with a uuid of its own.
+ * --labels writes database_id<TAB>bug, what a perfect grouping would find. 100,000 reports take
+ * about a second.
  *
  * The shape follows what was measured on crash reports of a Linux distribution:
  *
@@ -31,7 +33,8 @@
 #define PATHS_MAX 4
 #define RECURSION_MAX 40
 #define FRAMES_MAX (TOP_MAX + 1 + MIDDLE_MAX + RECURSION_MAX + LOW_MAX)
-#define RECENT 2000 /* reports whose bugs are a burst */
+#define NAMED_MAX 16 /* frames of noise and tail */
+#define RECENT 2000  /* reports whose bugs are a burst */
 #define NEW_BUG .12
 #define OLD_BUG .25 /* of the others */
 #define SECONDS_BETWEEN 60
@@ -247,62 +250,98 @@ static size_t choose_frames(uint64_t *state, const struct bug *b, uint32_t *out)
     return n + b->low_count;
 }
 
-struct frames {
-    uint64_t *state;
-    uint64_t base;
-    unsigned depth;
+/* One report, before it is written in one form or the other. All that is drawn by chance is drawn
+ * here, so that both forms are of the same reports. */
+
+struct frame {
+    const char *name;             /* NULL: without symbols */
+    const char *folder, *library; /* NULL: the program itself, or not known */
+    const char *file;             /* NULL: not known; line goes with it */
+    unsigned line;
+    uint64_t address;
 };
 
-static void frame_begin(struct frames *f)
-{
-    fputs(f->depth ? ",{" : "{", stdout);
-}
+struct report {
+    uint64_t number, second;
+    const struct bug *bug;
+    bool has_project;
+    const char *cpu;
+    uint32_t year, month, major, minor, patch, build;
+    struct frame frames[FRAMES_MAX + NAMED_MAX];
+    size_t frame_count;
+    struct function functions[FRAMES_MAX]; /* what names and files of the frames point into */
+    struct function first;                 /* of the bug, whatever came above it */
+};
 
-static void frame_end(struct frames *f)
+struct stack {
+    struct report *report;
+    uint64_t *state;
+    uint64_t base;
+};
+
+static void push_frame(struct stack *k, struct frame f)
 {
-    uint64_t address = f->base + f->depth * 4096u + below(f->state, 4096);
-    printf("\"depth\":\"%u\",\"address\":\"0x%" PRIx64 "\"}", f->depth, address);
-    f->depth++;
+    size_t depth = k->report->frame_count++;
+    f.address = k->base + depth * 4096u + below(k->state, 4096);
+    k->report->frames[depth] = f;
 }
 
 /* Frames that are known by name. */
-static void write_named(struct frames *f, const char *const *names, const char *library)
+static void push_named(struct stack *k, const char *const *names, const char *library)
 {
-    for (; *names; names++) {
-        frame_begin(f);
-        printf("\"function\":\"%s\",", *names);
-        if (library)
-            printf("\"dylib\":\"%s\",", library);
-        frame_end(f);
+    for (; *names; names++)
+        push_frame(k, (struct frame){ .name = *names, .folder = "/lib", .library = library });
+}
+
+static void push_function(struct stack *k, const struct function *fn, bool stripped)
+{
+    struct frame f = { .name = fn->name, .folder = "/usr/lib", .library = fn->library };
+    if (stripped && fn->library && chance(k->state, .7))
+        f.name = NULL;
+    if (!fn->library) {
+        f.file = fn->file;
+        f.line = fn->line;
     }
+    push_frame(k, f);
 }
 
-static void write_frame(struct frames *f, uint32_t rank, bool stripped)
+static void draw_stack(struct report *r, uint64_t *state, const uint32_t *chosen, size_t count)
 {
-    struct function fn;
-    function_of_rank(&fn, rank);
-    frame_begin(f);
-    if (stripped && fn.library && chance(f->state, .7))
-        fputs("\"function\":null,", stdout);
-    else
-        printf("\"function\":\"%s\",", fn.name);
-    if (fn.library)
-        printf("\"dylib\":\"/usr/lib/x86_64-linux-gnu/%s\",", fn.library);
-    else
-        printf("\"file\":\"%s\",\"fileline\":\"%u\",", fn.file, fn.line);
-    frame_end(f);
-}
-
-static void write_stack(uint64_t *state, const struct bug *b, const uint32_t *chosen, size_t count)
-{
-    struct frames f = { state, 0x7f0000000000 + (next_random(state) & 0xffffff0000), 0 };
+    const struct bug *b = r->bug;
+    struct stack k = { r, state, 0x7f0000000000 + (next_random(state) & 0xffffff0000) };
     bool stripped = chance(state, .12);
     if (b->noise < COUNT_OF(noises))
-        write_named(&f, noises[b->noise], "/lib/x86_64-linux-gnu/libc.so.6");
-    for (size_t i = 0; i < count; i++)
-        write_frame(&f, chosen[i], stripped);
-    write_named(&f, tails[b->tail], NULL);
+        push_named(&k, noises[b->noise], "libc.so.6");
+    for (size_t i = 0; i < count; i++) {
+        function_of_rank(&r->functions[i], chosen[i]);
+        push_function(&k, &r->functions[i], stripped);
+    }
+    push_named(&k, tails[b->tail], NULL);
 }
+
+static void draw_report(struct report *r, struct bugs *bugs, uint32_t which, uint64_t second)
+{
+    static const char *const cpus[] = { "amd64", "amd64", "amd64", "i386", "arm64" };
+    uint64_t *s = &bugs->state;
+    uint32_t chosen[FRAMES_MAX];
+    r->bug = &bugs->at[which];
+    r->number = bugs->reports - 1;
+    r->second = second;
+    r->frame_count = 0;
+    size_t count = choose_frames(s, r->bug, chosen);
+    function_of_rank(&r->first, r->bug->top[0]);
+    r->has_project = chance(s, .97);
+    r->cpu = cpus[below(s, COUNT_OF(cpus))];
+    r->year = 18 + below(s, 7);
+    r->month = below(s, 2) ? 4 : 10;
+    r->major = 1 + which % 4;
+    r->minor = below(s, 12);
+    r->patch = below(s, 4);
+    r->build = below(s, 3);
+    draw_stack(r, s, chosen, count);
+}
+
+/* As it is posted to the PartyCrasher API. */
 
 static void write_date(uint64_t second)
 {
@@ -313,42 +352,101 @@ static void write_date(uint64_t second)
     printf("\"date\":\"%s\",", text);
 }
 
-static void write_report(struct bugs *bugs, uint32_t which, uint64_t second)
+static void write_frame(const struct frame *f, size_t depth)
 {
-    static const char *const cpus[] = { "amd64", "amd64", "amd64", "i386", "arm64" };
-    const struct bug *b = &bugs->at[which];
-    uint64_t *s = &bugs->state;
-    uint32_t chosen[FRAMES_MAX];
-    size_t count = choose_frames(s, b, chosen);
-    struct function first;
-    function_of_rank(&first, b->top[0]);
-    printf("{\"database_id\":\"made:%010" PRIu64 "\",", bugs->reports - 1);
-    if (chance(s, .97))
-        printf("\"project\":\"app-%u\",", b->app);
+    fputs(depth ? ",{" : "{", stdout);
+    if (f->name)
+        printf("\"function\":\"%s\",", f->name);
+    else
+        fputs("\"function\":null,", stdout);
+    if (f->library)
+        printf("\"dylib\":\"%s/x86_64-linux-gnu/%s\",", f->folder, f->library);
+    else if (f->file)
+        printf("\"file\":\"%s\",\"fileline\":\"%u\",", f->file, f->line);
+    printf("\"depth\":\"%zu\",\"address\":\"0x%" PRIx64 "\"}", depth, f->address);
+}
+
+static const char *signal_name(const struct report *r)
+{
+    return r->bug->signal == 11 ? "SIGSEGV" : "SIGABRT";
+}
+
+static void write_report(const struct report *r)
+{
+    uint32_t app = r->bug->app;
+    printf("{\"database_id\":\"made:%010" PRIu64 "\",", r->number);
+    if (r->has_project)
+        printf("\"project\":\"app-%u\",", app);
     else
         fputs("\"project\":\"Unknown\",", stdout);
-    write_date(second);
-    printf("\"Signal\":\"%u\",\"cpu\":\"%s\",", b->signal, cpus[below(s, COUNT_OF(cpus))]);
-    uint32_t year = 18 + below(s, 7);
-    printf("\"os\":\"Ubuntu %u.%s\",", year, below(s, 2) ? "04" : "10");
-    uint32_t minor = below(s, 12), patch = below(s, 4), build = below(s, 3);
-    printf("\"Package\":\"app-%u %u.%u-%uubuntu%u\",\"ExecutablePath\":\"/usr/bin/app-%u\",",
-           b->app, 1 + which % 4, minor, patch, build, b->app);
-    printf("\"Title\":\"app-%u crashed with %s in %s()\",\"stacktrace\":[", b->app,
-           b->signal == 11 ? "SIGSEGV" : "SIGABRT", first.name);
-    write_stack(s, b, chosen, count);
+    write_date(r->second);
+    printf("\"Signal\":\"%u\",\"cpu\":\"%s\",\"os\":\"Ubuntu %u.%02u\",", r->bug->signal, r->cpu,
+           r->year, r->month);
+    printf("\"Package\":\"app-%u %u.%u-%uubuntu%u\",\"ExecutablePath\":\"/usr/bin/app-%u\",", app,
+           r->major, r->minor, r->patch, r->build, app);
+    printf("\"Title\":\"app-%u crashed with %s in %s()\",\"stacktrace\":[", app, signal_name(r),
+           r->first.name);
+    for (size_t i = 0; i < r->frame_count; i++)
+        write_frame(&r->frames[i], i);
     fputs("]}\n", stdout);
 }
 
-static int generate(uint64_t count, uint64_t seed, FILE *labels)
+/* As a Backtrace client would submit it in the format json. */
+
+static void write_backtrace_frame(const struct frame *f, bool first, uint32_t app)
+{
+    fputs(first ? "{" : ",{", stdout);
+    if (f->name)
+        printf("\"funcName\":\"%s\",", f->name);
+    if (f->library)
+        printf("\"library\":\"%s/x86_64-linux-gnu/%s\",", f->folder, f->library);
+    else
+        printf("\"library\":\"/usr/bin/app-%u\",", app);
+    if (f->file)
+        printf("\"path\":\"%s\",\"line\":%u,", f->file, f->line);
+    printf("\"address\":\"0x%" PRIx64 "\"}", f->address);
+}
+
+static void write_backtrace(const struct report *r, uint64_t seed)
+{
+    uint32_t app = r->bug->app;
+    uint64_t state = seed * 0x9e3779b97f4a7c15u ^ r->number; /* not the reports' own */
+    uint64_t high = next_random(&state), low = next_random(&state);
+    printf("{\"uuid\":\"%08" PRIx64 "-%04" PRIx64 "-%04" PRIx64 "-%04" PRIx64 "-%012" PRIx64 "\",",
+           high >> 32, high >> 16 & 0xffff, high & 0xffff, low >> 48, low & 0xffffffffffff);
+    printf("\"timestamp\":%" PRIu64 ",\"lang\":\"c\",\"langVersion\":\"11\",",
+           FIRST_DAY * (uint64_t)86400 + r->second);
+    fputs("\"agent\":\"gen-reports\",\"agentVersion\":\"1.0\",", stdout);
+    printf("\"classifiers\":[\"%s\"],\"attributes\":{\"application\":\"app-%u\",", signal_name(r),
+           app);
+    printf("\"application.version\":\"%u.%u-%uubuntu%u\",", r->major, r->minor, r->patch, r->build);
+    printf("\"error.message\":\"app-%u crashed with %s in %s()\",", app, signal_name(r),
+           r->first.name);
+    printf("\"uname.sysname\":\"Linux\",\"uname.machine\":\"%s\",\"uname.version\":\"%u.%02u\",",
+           r->cpu, r->year, r->month);
+    printf("\"process.age\":%" PRIu64 ",\"signal\":%u},", high % 86400, r->bug->signal);
+    fputs("\"mainThread\":\"main\",\"threads\":{\"main\":{\"name\":\"main\",\"fault\":true,"
+          "\"stack\":[",
+          stdout);
+    for (size_t i = 0; i < r->frame_count; i++)
+        write_backtrace_frame(&r->frames[i], i == 0, app);
+    fputs("]}}}\n", stdout);
+}
+
+static int generate(uint64_t count, uint64_t seed, bool backtrace, FILE *labels)
 {
     static struct bugs bugs;
+    static struct report report;
     uint64_t second = 0;
     bugs.state = seed;
     for (uint64_t i = 0; i < count && !ferror(stdout); i++) {
         uint32_t which = bugs_next(&bugs);
         second += below(&bugs.state, SECONDS_BETWEEN);
-        write_report(&bugs, which, second);
+        draw_report(&report, &bugs, which, second);
+        if (backtrace)
+            write_backtrace(&report, seed);
+        else
+            write_report(&report);
         if (labels)
             fprintf(labels, "made:%010" PRIu64 "\tbug%" PRIu32 "\n", i, which);
     }
@@ -373,22 +471,26 @@ int main(int argc, char **argv)
     static const struct option options[] = {
         { "seed", required_argument, NULL, 's' },
         { "labels", required_argument, NULL, 'l' },
+        { "backtrace", no_argument, NULL, 'b' },
         { 0 },
     };
     static char buffer[1 << 20];
     const char *labels_path = NULL;
     uint64_t count, seed = 1;
-    bool right = true;
+    bool right = true, backtrace = false;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (c == 's')
             right &= read_number(optarg, &seed);
         else if (c == 'l')
             labels_path = optarg;
+        else if (c == 'b')
+            backtrace = true;
         else
             right = false;
     }
     if (!right || argc - optind != 1 || !read_number(argv[optind], &count)) {
-        fputs("usage: gen-reports COUNT [--seed N] [--labels FILE] > reports.jsonl\n", stderr);
+        fputs("usage: gen-reports COUNT [--backtrace] [--seed N] [--labels FILE] > reports.jsonl\n",
+              stderr);
         return 2;
     }
     FILE *labels = labels_path ? fopen(labels_path, "we") : NULL;
@@ -397,5 +499,5 @@ int main(int argc, char **argv)
         return 1;
     }
     setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
-    return generate(count, seed, labels);
+    return generate(count, seed, backtrace, labels);
 }

@@ -33,6 +33,19 @@ def test_labels_name_every_report(tmp_path):
     assert all(len(titles) == 1 for titles in titles_of.values())
 
 
+def test_backtrace_form_has_the_same_reports():
+    plain = [json.loads(line) for line in generate(300)]
+    reports = [json.loads(line) for line in generate(300, "--backtrace")]
+    assert len({r["uuid"] for r in reports}) == 300
+    for report, was in zip(reports, plain):
+        stack = report["threads"][report["mainThread"]]["stack"]
+        assert [f.get("funcName") for f in stack] == [f["function"] for f in was["stacktrace"]]
+        assert [f["address"] for f in stack] == [f["address"] for f in was["stacktrace"]]
+        assert report["attributes"]["error.message"] == was["Title"]
+    assert generate(300, "--backtrace", "--seed", 2)[0] != generate(300, "--backtrace")[0]
+    assert 2300 < sum(map(len, generate(2000, "--backtrace"))) / 2000 < 2800
+
+
 def test_shape():
     """Loosely: what the generator promises in its head."""
     reports = [json.loads(line) for line in generate(5000)]
