@@ -69,9 +69,11 @@ class Connection:
 
 
 class Server:
-    def __init__(self, directory, *args, config=None):
+    def __init__(self, directory, *args, config=None, listen=("127.0.0.1:0",)):
         self.directory = pathlib.Path(directory)
+        self.data = self.directory / "data"
         self.args = list(args)
+        self.listen = list(listen)
         if config is not None:
             path = self.directory / "crumple.ini"
             path.write_text(config)
@@ -82,15 +84,17 @@ class Server:
         self.session.trust_env = False
 
     def start(self):
-        command = [str(BINARY), "serve", "--data", str(self.directory / "data"),
-                   "--listen", "127.0.0.1:0", *self.args]
+        command = [str(BINARY), "serve", "--data", str(self.data), *self.args]
+        for address in self.listen:
+            command += ["--listen", address]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         lines = queue.Queue()
         threading.Thread(target=self._read_lines, args=(self.process.stdout, lines),
                          daemon=True).start()
         end = time.monotonic() + START_TIMEOUT_S
-        while True:
+        self.urls = []  # one for each of self.listen, in their order
+        while len(self.urls) < len(self.listen):
             try:
                 line = lines.get(timeout=max(0.0, end - time.monotonic()))
             except queue.Empty:
@@ -98,12 +102,14 @@ class Server:
             if line is None:
                 self.process.kill()
                 self.process.wait()
+                self.process = None
                 raise AssertionError("the server did not start:\n" + self.log())
-            found = re.match(r"listening on http://127\.0\.0\.1:(\d+)\s*$", line)
+            found = re.match(r"listening on (https?://127\.0\.0\.1:\d+)\s*$", line)
             if found:
-                self.port = int(found.group(1))
-                self.url = f"http://127.0.0.1:{self.port}"
-                return self
+                self.urls.append(found.group(1))
+        self.url = self.urls[0]
+        self.port = int(self.url.rsplit(":", 1)[1])
+        return self
 
     @staticmethod
     def _read_lines(stream, lines):
@@ -176,6 +182,65 @@ class Server:
         assert answer.status_code == status, (answer.status_code, answer.text[:2000])
         return answer
 
+    # The Backtrace API.
+
+    def command(self, *words, status=0, **options):
+        """Runs `crumple WORDS... --data ...` beside the server; gives what it printed."""
+        done = subprocess.run([str(BINARY), *words, "--data", str(self.data)], text=True,
+                              capture_output=True, timeout=60, **options)
+        assert not SANITIZER.search(done.stderr), done.stderr
+        assert done.returncode == status, (done.returncode, done.stdout, done.stderr)
+        return done.stdout if status == 0 else done.stderr
+
+    def token(self, *scopes, project="cts", metadata=None):
+        """Makes a token: its 64 digits."""
+        words = ["token", "create", "--project", project]
+        for scope in scopes:
+            words += ["--capability", scope]
+        if metadata is not None:
+            words += ["--metadata", json.dumps(metadata)]
+        found = re.search(r"\b[0-9a-f]{64}\b", self.command(*words))
+        assert found
+        return found.group(0)
+
+    def submit(self, token, body=None, path=None, format="json", status=200, universe="default",
+               **kwargs):
+        """POST as a Backtrace client does; gives the answer's JSON. Without `path`: in the hosted
+        form. A body that is not bytes is sent as JSON; `params`, `files` and `data` as requests has
+        them."""
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body)
+        if body is not None:
+            kwargs["data"] = body.encode() if isinstance(body, str) else body
+        path = path or f"/{universe}/{token}/{format}"
+        answer = self.request("POST", path, **kwargs)
+        assert answer.status_code == status, (answer.status_code, answer.text[:2000])
+        told = answer.json()
+        if status == 200:
+            assert told["response"] == "ok"
+        else:
+            assert set(told) == {"error"}, told
+            assert isinstance(told["error"]["code"], int) and told["error"]["message"], told
+        return told
+
+    def fetch(self, token, object_id, status=200, project="cts", **params):
+        """GET /api/get: waits until the object is processed."""
+        return self.get("/api/get", status, params={"token": token, "universe": "default",
+                                                    "project": project, "object": object_id,
+                                                    **params})
+
+    def attachments(self, token, object_id, status=200, project="cts"):
+        """GET /api/list of one object."""
+        answer = self.get("/api/list", status, params={
+            "token": token, "universe": "default", "project": project, "object": object_id,
+            "view": "attachments"}).json()
+        return answer["attachments"] if status == 200 else answer
+
+    def report_of(self, token, rxid, project="cts"):
+        """The report of a submission, by the PartyCrasher API, when it has been processed."""
+        self.fetch(token, rxid, project=project)
+        return self.get(f"/{project}/reports/{rxid}").json()["report"]
+
     def is_healthy(self):
         """On a connection of its own: those of the session may have been idle for too long."""
         with self.connect() as c:
@@ -186,11 +251,11 @@ class Server:
 
 @pytest.fixture
 def make_server(tmp_path_factory):
-    """make_server(*args, config=None): a server with an empty data directory."""
+    """make_server(*args, config=None, listen=...): a server with an empty data directory."""
     servers = []
 
-    def make(*args, config=None):
-        server = Server(tmp_path_factory.mktemp("server"), *args, config=config)
+    def make(*args, **options):
+        server = Server(tmp_path_factory.mktemp("server"), *args, **options)
         servers.append(server)
         return server.start()
 
@@ -203,6 +268,18 @@ def make_server(tmp_path_factory):
 def server(make_server):
     """An empty server of one's own."""
     return make_server()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """(certificate, key): PEM files for 127.0.0.1, signed by itself."""
+    folder = tmp_path_factory.mktemp("tls")
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout", str(key),
+                    "-out", str(cert)], check=True, capture_output=True)
+    return cert, key
 
 
 @pytest.fixture(scope="module")
