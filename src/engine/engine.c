@@ -1,5 +1,5 @@
 /* engine.c - opening, closing and submitting: the engine as its users see it. The steps that a job
- * goes through are in process.c, place.c and writer.c. */
+ * goes through are in accept.c, process*.c, place*.c and writer.c. */
 #include "engine/inside.h"
 
 #include "engine/measures.h"
@@ -8,12 +8,15 @@
 #include <unistd.h>
 
 #define DELETIONS_MAX 16 /* waiting for the writer; a further one waits for room */
+#define UPLOADS_MAX 4096 /* waiting for the receiver, or for a file to be durable */
 
 struct engine_config engine_defaults(void)
 {
     return (struct engine_config){
         .grouping = bucket_index_defaults(),
         .queue_limit = 1024,
+        .inbox_max_bytes = (uint64_t)4 << 30,
+        .work_max_bytes = (size_t)1 << 30,
         .batch_reports = 256,
     };
 }
@@ -31,20 +34,28 @@ bool engine_projects(struct engine *en, struct arena *a, struct str **out, size_
 
 /* Jobs. */
 
-void job_finish(struct engine *en, struct engine_job *job)
+static void count_reports(const struct engine_job *job)
 {
-    metric_observe_us(&measures.whole, metric_clock_us() - job->work->submitted_us);
     int64_t reports = job->work->items ? (int64_t)job->result_count : 1;
+    int64_t same = 0;
     if (!job->ok) {
         metric_add(&measures.refused[job->err.code], reports);
-    } else {
-        int64_t same = 0;
-        for (size_t i = 0; i < job->result_count; i++)
-            same += job->results[i].same;
-        metric_add(&measures.same, same);
+        return;
     }
-    /* First the place in the queue, then the word to the sender, who may at once send the next. */
-    atomic_fetch_sub_explicit(&en->jobs, 1, memory_order_relaxed);
+    for (size_t i = 0; i < job->result_count; i++)
+        same += job->results[i].same;
+    metric_add(&measures.same, same);
+}
+
+void job_finish(struct engine *en, struct engine_job *job)
+{
+    if (job->work->kind == JOB_REPORTS) {
+        metric_observe_us(&measures.whole, metric_clock_us() - job->work->submitted_us);
+        count_reports(job);
+        /* First the place in the queue, then the word to the sender, who may at once send the next.
+         */
+        atomic_fetch_sub_explicit(&en->taken, 1, memory_order_relaxed);
+    }
     job->done(job);
 }
 
@@ -62,31 +73,43 @@ bool engine_submit(struct engine *en, struct engine_job *job, struct err *e)
         return err_set(e, ERR_NOMEM, 0, "upload");
     job->work->submitted_us = metric_clock_us();
     /* A count and no more: the job itself is handed over by the queue. */
-    size_t before = atomic_fetch_add_explicit(&en->jobs, 1, memory_order_relaxed);
-    if (before < en->config.queue_limit && queue_put(en->inbox, job))
+    size_t before = atomic_fetch_add_explicit(&en->taken, 1, memory_order_relaxed);
+    if (before < en->config.queue_limit && queue_put(en->jobs, job))
         return true;
-    atomic_fetch_sub_explicit(&en->jobs, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&en->taken, 1, memory_order_relaxed);
     metric_add(&measures.refused[ERR_BUSY], 1);
     return err_set(e, ERR_BUSY, 0, "%zu uploads are waiting already; try again later", before);
+}
+
+static bool process(struct engine_job *job)
+{
+    int64_t began_us = metric_clock_us();
+    bool ok;
+    if (job->work->kind == JOB_UPLOAD)
+        ok = process_upload(job->work->upload);
+    else if (job->work->kind == JOB_ATTACHMENT)
+        ok = spool_keep(job->work->attachment->spool, &job->err);
+    else
+        ok = process_job(job);
+    metric_observe_us(&measures.process, metric_clock_us() - began_us);
+    if (ok && job->work->kind != JOB_ATTACHMENT)
+        metric_add(&measures.accepted, (int64_t)job->result_count);
+    return ok;
 }
 
 static void *worker_run(void *arg)
 {
     struct engine *en = arg;
     void *item;
-    while (queue_take(en->inbox, &item, 1) > 0) {
+    while (queue_take(en->jobs, &item, 1) > 0) {
         struct engine_job *job = item;
-        int64_t began_us = metric_clock_us();
-        bool ok = process_job(job);
-        metric_observe_us(&measures.process, metric_clock_us() - began_us);
-        if (ok) {
-            metric_add(&measures.accepted, (int64_t)job->result_count);
-            /* There is room for every job that was taken, and `ready` is closed after us. */
-            ok = queue_put_wait(en->ready, job) ||
-                 err_set(&job->err, ERR_BUSY, 0, "the server is closing");
-        }
-        if (!ok)
+        /* `ready` is closed after us. */
+        bool ok = process(job) && (queue_put_wait(en->ready, job) ||
+                                   err_set(&job->err, ERR_BUSY, 0, "the server is closing"));
+        if (!ok) {
+            job->ok = false;
             job_finish(en, job);
+        }
     }
     return NULL;
 }
@@ -113,7 +136,7 @@ bool engine_delete_all(struct engine *en, struct err *e)
     if (!en->config.allow_delete_all)
         return err_word(e, ERR_CONFLICT, "delete_not_allowed",
                         "this server was not started with allow_delete_all");
-    struct engine_work work = { .delete_all = true };
+    struct engine_work work = { .kind = JOB_DELETE_ALL };
     struct deletion d = {
         .job = { .done = deletion_done, .owner = &d, .work = &work },
         .mu = PTHREAD_MUTEX_INITIALIZER,
@@ -132,18 +155,32 @@ bool engine_delete_all(struct engine *en, struct err *e)
 bool engine_ready(struct engine *en)
 {
     int64_t failed_us = atomic_load_explicit(&en->failed_us, memory_order_relaxed);
-    size_t jobs = atomic_load_explicit(&en->jobs, memory_order_relaxed);
-    return jobs < en->config.queue_limit &&
+    size_t taken = atomic_load_explicit(&en->taken, memory_order_relaxed);
+    return taken < en->config.queue_limit &&
            (failed_us == 0 || metric_clock_us() - failed_us > ENGINE_FAILED_MS * 1000);
 }
 
 /* Opening and closing. */
 
+static bool start_thread(pthread_t *t, bool *started, void *(*run)(void *), struct engine *en,
+                         struct err *e)
+{
+    *started = pthread_create(t, NULL, run, en) == 0;
+    return *started || err_set(e, ERR_NOMEM, 0, "cannot start a thread of the engine");
+}
+
 static bool start_threads(struct engine *en, struct err *e)
 {
-    if (pthread_create(&en->writer, NULL, writer_run, en) != 0)
-        return err_set(e, ERR_NOMEM, 0, "cannot start the writer's thread");
-    en->writer_started = true;
+    bool keeper = true;
+    if (!start_thread(&en->writer, &en->writer_started, writer_run, en, e) ||
+        !start_thread(&en->receiver, &en->receiver_started, receiver_run, en, e) ||
+        !start_thread(&en->feeder, &en->feeder_started, feeder_run, en, e))
+        return false;
+    while (keeper && en->keepers_started < ENGINE_KEEPERS) {
+        if (!start_thread(&en->keepers[en->keepers_started], &keeper, keeper_run, en, e))
+            return false;
+        en->keepers_started++;
+    }
     en->workers = calloc(en->config.workers, sizeof *en->workers);
     if (!en->workers)
         return err_set(e, ERR_NOMEM, 0, "workers");
@@ -159,17 +196,23 @@ static bool open_parts(struct engine *en, struct err *e)
 {
     const struct engine_config *c = &en->config;
     struct store_settings settings = { c->grouping.thresholds, c->grouping.threshold_count };
-    en->inbox = queue_new(c->queue_limit);
-    en->ready = queue_new(c->queue_limit + DELETIONS_MAX);
-    if (!en->inbox || !en->ready)
+    en->keep = queue_new(UPLOADS_MAX);
+    en->received = queue_new(UPLOADS_MAX);
+    en->jobs = queue_new(c->queue_limit + BACKLOG_IN_WORK);
+    en->ready = queue_new(c->queue_limit + BACKLOG_IN_WORK + DELETIONS_MAX);
+    if (!en->keep || !en->received || !en->jobs || !en->ready)
         return err_set(e, ERR_NOMEM, 0, "queues");
+    if (!objects_init(&en->objects) || !tally_init(&en->tally) || !backlog_init(&en->backlog))
+        return err_set(e, ERR_NOMEM, 0, "tables of objects");
+    en->work_memory.limit_bytes = c->work_max_bytes;
     en->current = view_new(&c->grouping, e); /* first: it checks the configuration */
     if (!en->current)
         return false;
     if (!store_lock(c->data_dir, &en->lock, e))
         return false;
-    return store_open(&en->store, c->data_dir, &settings, e) && recovery_run(en, e) &&
-           start_threads(en, e);
+    return store_open(&en->store, c->data_dir, &settings, e) &&
+           store_secret(en->store, en->secret, e) && blobs_open(&en->blobs, c->data_dir, e) &&
+           recovery_run(en, e) && recovery_uploads(en, e) && start_threads(en, e);
 }
 
 bool engine_open(struct engine **out, const struct engine_config *config, struct err *e)
@@ -193,26 +236,42 @@ bool engine_open(struct engine **out, const struct engine_config *config, struct
     return true;
 }
 
-/* Front to back: what is in a queue when it is closed is still taken out and finished. */
+static void end_queue(struct queue *q, pthread_t *threads, size_t count)
+{
+    if (q)
+        queue_close(q);
+    for (size_t i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
+}
+
+/* Front to back: what is in a queue when it is closed is still taken out and finished. What waits
+ * in the backlog stays in the inbox. */
 void engine_close(struct engine *en)
 {
     if (!en)
         return;
-    if (en->inbox)
-        queue_close(en->inbox);
-    for (size_t i = 0; i < en->workers_started; i++)
-        pthread_join(en->workers[i], NULL);
-    if (en->ready)
-        queue_close(en->ready);
-    if (en->writer_started)
-        pthread_join(en->writer, NULL);
+    end_queue(en->keep, en->keepers, en->keepers_started);
+    end_queue(en->received, &en->receiver, en->receiver_started);
+    backlog_close(&en->backlog);
+    if (en->feeder_started)
+        pthread_join(en->feeder, NULL);
+    end_queue(en->jobs, en->workers, en->workers_started);
+    end_queue(en->ready, &en->writer, en->writer_started);
     if (en->current)
         view_drop(en, en->current);
+    inbox_close(en->inbox);
+    blobs_close(en->blobs);
     store_close(en->store);
     if (en->lock >= 0)
         store_unlock(en->lock);
-    queue_free(en->inbox);
+    queue_free(en->keep);
+    queue_free(en->received);
+    queue_free(en->jobs);
     queue_free(en->ready);
+    backlog_done(&en->backlog);
+    objects_done(&en->objects);
+    tally_done(&en->tally);
+    VEC_FREE(&en->waiting);
     pthread_mutex_destroy(&en->view_mu);
     shorthand_done(&en->shorthand);
     free(en->workers);

@@ -59,11 +59,9 @@ struct engine_upload {
     bool settled;   /* what follows is known: it is committed */
     bool has_fingerprint;
     uint8_t fingerprint[32];
-    bool unique;                /* the first of its fingerprint in the project */
-    uint64_t bucket_count;      /* of its combination, before this submission was counted */
-    struct str errors;          /* in processing, one sentence a line; empty: none */
-    struct engine_upload *next; /* the engine's own */
-    struct engine_job *job;     /* the engine's own */
+    bool unique;           /* the first of its fingerprint in the project */
+    uint64_t bucket_count; /* of its combination, before this submission was counted */
+    struct str errors;     /* in processing, one sentence a line; empty: none */
 };
 /* Takes it on success: done() will come. ERR_BUSY: too many wait, or the inbox is full. */
 MUST_CHECK bool engine_accept(struct engine *en, struct engine_upload *u, struct err *e);
@@ -88,15 +86,17 @@ struct engine_attachment {
 MUST_CHECK bool engine_attach(struct engine *en, struct engine_attachment *t, struct err *e);
 
 /* Has done() called as soon as an object that was accepted is committed (at once when it is; other
- * uploads wait for it, so that this does not take long): then it can be read. */
+ * uploads wait for it, so that this does not take long): then it can be read. ERR_NOT_FOUND at once
+ * when the project has no such object. */
 struct engine_wait {
     struct arena *arena;
     uint64_t object;
     struct str project;
     void (*done)(struct engine_wait *w);
     void *owner;
-    bool ok; /* false: no such object in the project */
-    struct engine_job *job;
+    bool ok;
+    struct err err;         /* when not ok */
+    struct engine_job *job; /* the engine's own */
 };
 MUST_CHECK bool engine_settle(struct engine *en, struct engine_wait *w, struct err *e);
 

@@ -1,13 +1,19 @@
 /* inside.h - what the files of the engine share. Inside src/engine only.
  *
- * engine.c: open, close, submit.  process.c: workers.  writer.c: batches.  place.c: one job's
- * place.  view.c: what readers hold.  recovery.c: from store to index.  measures.c: metrics. */
+ * engine.c: open, close, submit.  accept.c, backlog.c: uploads, from the sender to the workers.
+ * process.c, process_upload.c: workers.  writer.c: batches.  place.c, place_upload.c: one job's
+ * place.  objects.c, tally.c: what the engine remembers of all.  view.c, reading.c: what readers
+ * hold and ask.  recovery.c: from store to index.  measures.c: metrics. */
 #ifndef CRUMPLE_ENGINE_INSIDE_H
 #define CRUMPLE_ENGINE_INSIDE_H
 
 #include "base/queue.h"
+#include "engine/backlog.h"
 #include "engine/engine.h"
+#include "engine/objects.h"
 #include "engine/shorthand.h"
+#include "engine/tally.h"
+#include "report/attributes.h"
 #include "store/store.h"
 
 #include <pthread.h>
@@ -18,17 +24,57 @@ struct item {
     struct report report; /* with its project and a date */
     bool has_date;        /* whether the sender gave the date */
     int64_t received_ms;
+    uint64_t object; /* 0 until it is stored, of reports of the PartyCrasher API */
+    uint8_t fingerprint[STORE_FINGERPRINT_BYTES];
+    bool unique;     /* once placed: the first of its fingerprint in the project */
+    uint32_t number; /* once placed and not `same` */
     struct str packed;
     struct engine_result *result; /* of job->results */
     uint32_t match;               /* of the placement; COLLECTION_NONE */
 };
 
+enum job_kind {
+    JOB_REPORTS,    /* of the PartyCrasher API */
+    JOB_UPLOAD,     /* struct upload_work */
+    JOB_ATTACHMENT, /* struct engine_attachment */
+    JOB_WAIT,       /* struct engine_wait */
+    JOB_DELETE_ALL  /* see engine_delete_all */
+};
+
 struct engine_work {
+    enum job_kind kind;
     struct item *items; /* job->result_count of them, once a worker has been through */
     int64_t submitted_us;
-    bool delete_all; /* no upload: see engine_delete_all */
-    bool dropped;    /* failed while it was placed: not tried again */
+    int64_t received_ms; /* of an attachment */
+    bool dropped;        /* failed while it was placed: not tried again */
+    struct upload_work *upload;
+    struct engine_attachment *attachment;
+    struct engine_wait *wait;
 };
+
+/* One upload on its way from the inbox to the store; lives in its job's arena. */
+struct upload_work {
+    struct engine_job job;
+    struct engine_work work;
+    struct engine *engine;
+    struct ticket ticket;
+    struct upload upload;
+    /* Made by a worker. */
+    struct item item; /* when there is a report of it: job.result_count is 1 */
+    struct engine_result result;
+    struct attributes attributes; /* merged */
+    struct stored_upload row;     /* without `report` */
+    struct stored_attachment *attachments;
+    struct combination combination; /* when upload.bucket.name is not empty */
+    struct str hex;                 /* the fingerprint, then */
+    bool unreadable;                /* it does not come back from where it is kept */
+    /* Made by the writer. */
+    bool forgone;   /* it cannot be placed; it is tried once more without a report */
+    uint64_t count; /* of the combination, before this one */
+    bool unique;
+};
+
+#define ENGINE_KEEPERS 4 /* threads that wait for the disk with large files */
 
 /* A generation of the index: a deletion of all reports begins the next. */
 struct view {
@@ -41,19 +87,31 @@ struct engine {
     /* Set by engine_open, then never changed. */
     struct engine_config config;
     struct store *store;
+    struct blobs *blobs;
+    struct inbox *inbox; /* of uploads */
     int lock;            /* of the data directory; -1 */
-    struct queue *inbox; /* jobs for the workers */
-    struct queue *ready; /* jobs for the writer */
-    pthread_t *workers, writer;
-    size_t workers_started;
-    bool writer_started;
+    uint8_t secret[STORE_SECRET_BYTES];
+    struct queue *keep;     /* uploads whose files are not durable yet */
+    struct queue *received; /* uploads for the receiver */
+    struct queue *jobs;     /* for the workers */
+    struct queue *ready;    /* jobs for the writer */
+    pthread_t *workers, writer, receiver, feeder, keepers[ENGINE_KEEPERS];
+    size_t workers_started, keepers_started;
+    bool writer_started, receiver_started, feeder_started;
 
-    _Atomic size_t jobs;       /* taken and not yet done */
+    struct backlog backlog;
+    struct objects objects;
+    struct arena_budget work_memory; /* of all uploads that are processed */
+
+    _Atomic size_t taken;      /* jobs taken and not yet done */
     _Atomic int64_t failed_us; /* when a write failed; 0: the last one was good */
     /* The writer's alone: so that a full disk does not fill the log. */
     int64_t failure_logged_us;
     size_t failures; /* batches since the last good one */
     struct shorthand shorthand;
+    struct tally tally;
+    uint64_t last_attachment;
+    VEC(struct engine_job *) waiting; /* for objects that are not committed yet */
 
     /* Guards current and every view's users; held for a few instructions only. The writer alone
      * changes current, and so may read it without. */
@@ -68,6 +126,17 @@ MUST_CHECK bool process_job(struct engine_job *job);
 MUST_CHECK bool process_parse(struct report *out, struct str payload, struct arena *a,
                               struct err *e);
 
+/* process_upload.c: the same for an upload. ERR_NOMEM: it may go well when others are done; ERR_IO:
+ * it cannot be read back now. Whatever else is wrong with it is kept with it. */
+MUST_CHECK bool process_upload(struct upload_work *w);
+/* It cannot become a report after all: it is kept without one, and says why. ERR_NOMEM. */
+MUST_CHECK bool upload_without_report(struct upload_work *w, const struct err *why);
+
+/* accept.c: the threads between engine_accept and the workers; their arg: struct engine. */
+void *keeper_run(void *arg);
+void *receiver_run(void *arg);
+void *feeder_run(void *arg);
+
 /* writer.c: takes from en->ready until it is closed and empty. arg: struct engine. */
 void *writer_run(void *arg);
 
@@ -79,6 +148,8 @@ void view_replace(struct engine *en, struct view *next);
 
 /* recovery.c: fills the current view from the store, in the order of commit. */
 MUST_CHECK bool recovery_run(struct engine *en, struct err *e);
+/* recovery_uploads.c: the same for objects, counts and the inbox; after recovery_run. */
+MUST_CHECK bool recovery_uploads(struct engine *en, struct err *e);
 
 /* engine.c: the end of a job, whatever its outcome: counts it and calls done(). */
 void job_finish(struct engine *en, struct engine_job *job);

@@ -20,8 +20,9 @@
             "Reports that were not stored; an upload that does not parse counts as one.")
 #define STEP(step_)                                                                                \
     HISTOGRAM("step_seconds", "step=\"" step_ "\"",                                                \
-              "Time for one upload to be parsed and checked (process), one report to be placed "   \
-              "(place), one batch to be stored (store), and one upload from taken to answered "    \
+              "Time for some uploads to be appended to the inbox (append), one to be parsed and "  \
+              "checked (process), one report to be placed (place), one batch to be stored "        \
+              "(store), and one upload from taken to answered "                                    \
               "(whole).")
 
 struct measures measures = {
@@ -42,6 +43,13 @@ struct measures measures = {
     .inbox = GAUGE("queue_depth", "queue=\"process\"", "Uploads that wait for a step."),
     .ready = GAUGE("queue_depth", "queue=\"commit\"", "Uploads that wait for a step."),
     .write_failing = GAUGE("write_failing", NULL, "1 when the last batch could not be stored."),
+    .uploads = COUNTER("uploads_accepted_total", NULL,
+                       "Uploads of the Backtrace API that were made durable and given an id."),
+    .duplicates = COUNTER("uploads_duplicate_total", NULL,
+                          "Uploads with a uuid that was there: answered, and not stored."),
+    .backlog = GAUGE("uploads_waiting", NULL, "Uploads accepted and not yet processed."),
+    .inbox_bytes = GAUGE("inbox_bytes", NULL, "What they take on disk."),
+    .append = STEP("append"),
     .process = STEP("process"),
     .place = STEP("place"),
     .store = STEP("store"),
@@ -73,6 +81,11 @@ static struct metric *const all[] = {
     &measures.inbox,
     &measures.ready,
     &measures.write_failing,
+    &measures.uploads,
+    &measures.duplicates,
+    &measures.backlog,
+    &measures.inbox_bytes,
+    &measures.append,
     &measures.process,
     &measures.place,
     &measures.store,
@@ -106,10 +119,12 @@ struct metric *const *engine_metrics(struct engine *en, size_t *count)
     metric_set(&measures.fields, lexicon_field_count(lx));
     metric_set(&measures.bytes, (int64_t)bucket_index_bytes(v->index));
     engine_view_release(en, v);
-    metric_set(&measures.jobs, (int64_t)atomic_load(&en->jobs));
-    metric_set(&measures.inbox, (int64_t)queue_count(en->inbox));
+    metric_set(&measures.jobs, (int64_t)atomic_load(&en->taken));
+    metric_set(&measures.inbox, (int64_t)queue_count(en->jobs));
     metric_set(&measures.ready, (int64_t)queue_count(en->ready));
     metric_set(&measures.write_failing, atomic_load(&en->failed_us) != 0);
+    metric_set(&measures.backlog, (int64_t)backlog_count(&en->backlog));
+    metric_set(&measures.inbox_bytes, (int64_t)inbox_bytes(en->inbox));
     *count = sizeof all / sizeof *all;
     return all;
 }

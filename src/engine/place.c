@@ -10,7 +10,7 @@
 bool batch_reset(struct batch *b, struct err *e)
 {
     idmap_done(&b->by_id);
-    b->added.len = 0;
+    b->added.len = b->uploads.len = b->attachments.len = b->counts.len = b->amendments.len = 0;
     b->base = bucket_index_added(b->index);
     return idmap_init(&b->by_id) || err_set(e, ERR_NOMEM, 0, "batch");
 }
@@ -39,6 +39,10 @@ void batch_done(struct batch *b)
     arena_free(b->scratch);
     idmap_done(&b->by_id);
     VEC_FREE(&b->added);
+    VEC_FREE(&b->uploads);
+    VEC_FREE(&b->attachments);
+    VEC_FREE(&b->counts);
+    VEC_FREE(&b->amendments);
 }
 
 /* Finding. */
@@ -271,8 +275,13 @@ static bool place_item(struct batch *b, struct engine_job *job, struct item *ite
         return err_set(&job->err, ERR_NOMEM, 0, "the answer");
     if (job->explain && p.top_match != COLLECTION_NONE && !explain(b, job, item, &p))
         return false;
-    if (!job->dry_run && !bucket_index_add(b->index, &item->report, &p, NULL, &job->err))
-        return false;
+    if (!job->dry_run) {
+        item->number = bucket_index_added(b->index);
+        if (!bucket_index_add(b->index, &item->report, &p, NULL, &job->err) ||
+            !tally_fingerprint(&b->engine->tally, item->report.project, item->fingerprint,
+                               &item->unique, &job->err))
+            return false;
+    }
     metric_observe_us(&measures.place, metric_clock_us() - began_us);
     return true;
 }

@@ -14,6 +14,14 @@
 #include "base/vec.h"
 #include "engine/inside.h"
 
+/* What a submission bucket sets in an object that is stored already. */
+struct amendment {
+    struct stored_change row;
+    struct str payload;              /* of row.report, when it has one */
+    const struct report_text *texts; /* for the collection */
+    size_t text_count;
+};
+
 struct batch {
     struct engine *engine;
     struct bucket_index *index;
@@ -21,6 +29,10 @@ struct batch {
     size_t threshold_count;
     uint32_t base; /* reports that were there before */
     VEC(struct item *) added;
+    VEC(struct upload_work *) uploads;
+    VEC(struct stored_attachment) attachments;
+    VEC(struct stored_count) counts;
+    VEC(struct amendment) amendments;
     struct idmap by_id;    /* from database_id to the place in `added` */
     struct arena *scratch; /* for one report read back from the store; then for shorthands */
 };
@@ -36,5 +48,12 @@ MUST_CHECK bool batch_check(struct batch *b, struct engine_job *job);
 /* After batch_check. On failure the job's err is set, and the batch is of no more use but for
  * batch_reset. */
 MUST_CHECK bool batch_place(struct batch *b, struct engine_job *job);
+
+/* place_upload.c: the same for what comes over the Backtrace API. An upload whose report cannot be
+ * placed is kept without one; then, too, batch_place_upload fails, and with it the batch. */
+MUST_CHECK bool batch_place_upload(struct batch *b, struct engine_job *job);
+MUST_CHECK bool batch_place_attachment(struct batch *b, struct engine_job *job);
+/* What was placed is stored: readers and the engine see it from now on. */
+void batch_uploads_stored(struct batch *b);
 
 #endif

@@ -3,6 +3,7 @@
 #include "engine/inside.h"
 
 #include "base/date.h"
+#include "report/fingerprint.h"
 
 static struct json_limits limits(void)
 {
@@ -42,7 +43,8 @@ static bool process_item(struct engine_job *job, struct item *item, const struct
         r->has_date = true;
         r->date_ms = now_ms;
     }
-    return job->dry_run || store_pack(r->payload, job->arena, &item->packed, e);
+    return job->dry_run || (fingerprint_report(json, job->arena, item->fingerprint, e) &&
+                            store_pack(r->payload, job->arena, &item->packed, e));
 }
 
 /* How many reports the body holds, or why that is not a number to work with. */

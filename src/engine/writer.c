@@ -2,8 +2,12 @@
  * tells the senders, and takes what has come in meanwhile. There are no delays to make batches
  * larger: under load they grow by themselves, since a commit takes its time.
  *
- *     batch_prepare (place.c) ──► store_write ──► publish ──► done() of all
- *                                      └─ failed: undo the index, done() with the error */
+ *     batch_prepare (place*.c) ──► store_write ──► publish ──► done() of all
+ *                                       └─ failed: undo the index, done() with the error
+ *
+ * Jobs that need an object which is still on its way (somebody wants to read it, or to count for
+ * its values) are put aside, its ticket is made urgent, and they go on after the commit that brings
+ * it. */
 #include "engine/inside.h"
 
 #include "base/log.h"
@@ -19,21 +23,54 @@ static_assert(STORE_THRESHOLDS_MAX >= COLLECTION_THRESHOLDS_MAX, "all thresholds
 #define FAILURE_LOG_US 10000000
 #define SHORTHAND_MAX ((size_t)1 << 30) /* as long as a payload can be */
 
+/* On failure the job's err is set; *spoilt: something of it may have been added to the index. */
+static bool prepare_job(struct batch *b, struct engine_job *job, bool *spoilt)
+{
+    *spoilt = true;
+    switch (job->work->kind) {
+    case JOB_UPLOAD:
+        return batch_place_upload(b, job);
+    case JOB_ATTACHMENT:
+        return batch_place_attachment(b, job);
+    case JOB_WAIT:
+    case JOB_DELETE_ALL:
+        return true;
+    case JOB_REPORTS:
+        break;
+    }
+    *spoilt = false;
+    if (!batch_check(b, job))
+        return false;
+    *spoilt = true;
+    return batch_place(b, job);
+}
+
+/* An upload that cannot be placed gets a second try, without a report. */
+static void drop(struct engine_job *job)
+{
+    struct upload_work *w = job->work->upload;
+    job->ok = false;
+    job->work->dropped = !w || !w->forgone;
+    if (w)
+        w->forgone = false;
+}
+
 /* One round over the jobs. False when one failed after something of it was added to the index: it
- * is marked, the index taken back, and the others must be looked at again, since they may have
- * leaned on it. */
+ * is marked, all is taken back, and the others must be looked at again, since they may have leaned
+ * on it. */
 static bool prepare_once(struct batch *b, struct engine_job **jobs, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct engine_job *job = jobs[i];
+        bool spoilt;
         if (job->work->dropped)
             continue;
-        job->ok = batch_check(b, job);
-        if (!job->ok || batch_place(b, job))
+        job->ok = prepare_job(b, job, &spoilt);
+        if (job->ok || !spoilt)
             continue;
-        job->ok = false;
-        job->work->dropped = true;
+        drop(job);
         bucket_index_undo(b->index);
+        tally_undo(&b->engine->tally);
         return false;
     }
     return true;
@@ -63,42 +100,94 @@ static bool write_shorthands(struct batch *b, struct stored_report *rows, struct
     struct buf buf;
     bool ok = true;
     buf_init(&buf, SHORTHAND_MAX);
-    arena_reset(b->scratch);
     for (size_t i = 0; i < b->added.len && ok; i++)
         ok = write_shorthand(b, rows[i].number, &buf, &rows[i].shorthand, e);
     buf_done(&buf);
     return ok;
 }
 
+/* Reports of the PartyCrasher API get their object ids now. */
+static bool take_ids(struct batch *b, struct err *e)
+{
+    bool duplicate;
+    for (size_t i = 0; i < b->added.len; i++) {
+        struct item *item = b->added.at[i];
+        if (item->object == OBJECT_NONE && !objects_take(&b->engine->objects, item->report.project,
+                                                         STR(""), &item->object, &duplicate, e))
+            return false;
+    }
+    return true;
+}
+
+static void drop_ids(struct batch *b, struct engine_job **jobs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; jobs[i]->work->kind == JOB_REPORTS && k < jobs[i]->result_count; k++) {
+            struct item *item = &jobs[i]->work->items[k];
+            if (item->object != OBJECT_NONE)
+                objects_drop(&b->engine->objects, item->object, STR(""), STR(""));
+            item->object = OBJECT_NONE;
+        }
+}
+
+static struct stored_report report_row(const struct batch *b, const struct item *item)
+{
+    struct stored_report row = {
+        .number = item->number,
+        .object = item->object,
+        .database_id = item->report.database_id,
+        .project = item->report.project,
+        .date_ms = item->report.date_ms,
+        .received_ms = item->received_ms,
+        .top_match = item->match,
+        .score = item->result->score,
+        .buckets = item->result->buckets,
+        .bucket_count = b->threshold_count,
+        .has_date = item->has_date,
+        .packed = item->packed,
+    };
+    memcpy(row.content_hash, item->report.content_hash, sizeof row.content_hash);
+    memcpy(row.fingerprint, item->fingerprint, sizeof row.fingerprint);
+    return row;
+}
+
+/* The rows of all that was placed, in memory that ends with the batch's scratch. */
+static bool make_rows(struct batch *b, struct store_batch *all, struct err *e)
+{
+    struct arena *a = b->scratch;
+    arena_reset(a);
+    struct stored_report *reports = arena_array(a, b->added.len + 1, sizeof *reports);
+    struct stored_upload *uploads = arena_array(a, b->uploads.len + 1, sizeof *uploads);
+    struct stored_change *changes = arena_array(a, b->amendments.len + 1, sizeof *changes);
+    if (!reports || !uploads || !changes)
+        return err_set(e, ERR_NOMEM, 0, "batch of %zu reports", b->added.len);
+    for (size_t i = 0; i < b->added.len; i++)
+        reports[i] = report_row(b, b->added.at[i]);
+    for (size_t i = 0; i < b->uploads.len; i++)
+        uploads[i] = b->uploads.at[i]->row;
+    for (size_t i = 0; i < b->amendments.len; i++)
+        changes[i] = b->amendments.at[i].row;
+    *all = (struct store_batch){ .reports = reports,
+                                 .report_count = b->added.len,
+                                 .uploads = uploads,
+                                 .upload_count = b->uploads.len,
+                                 .attachments = b->attachments.at,
+                                 .attachment_count = b->attachments.len,
+                                 .counts = b->counts.at,
+                                 .count_count = b->counts.len,
+                                 .changes = changes,
+                                 .change_count = b->amendments.len };
+    return write_shorthands(b, reports, e);
+}
+
 static bool batch_store(struct batch *b, struct err *e)
 {
-    if (b->added.len == 0)
+    struct store_batch all;
+    if (b->added.len == 0 && b->uploads.len == 0 && b->attachments.len == 0)
         return true;
-    struct stored_report *rows = calloc(b->added.len, sizeof *rows);
-    if (!rows)
-        return err_set(e, ERR_NOMEM, 0, "batch of %zu reports", b->added.len);
-    for (size_t i = 0; i < b->added.len; i++) {
-        const struct item *item = b->added.at[i];
-        rows[i] = (struct stored_report){
-            .number = b->base + (uint32_t)i,
-            .database_id = item->report.database_id,
-            .project = item->report.project,
-            .date_ms = item->report.date_ms,
-            .received_ms = item->received_ms,
-            .top_match = item->match,
-            .score = item->result->score,
-            .buckets = item->result->buckets,
-            .bucket_count = b->threshold_count,
-            .has_date = item->has_date,
-            .packed = item->packed,
-        };
-        memcpy(rows[i].content_hash, item->report.content_hash, sizeof rows[i].content_hash);
-    }
     int64_t began_us = metric_clock_us();
-    const struct store_batch all = { .reports = rows, .report_count = b->added.len };
-    bool ok = write_shorthands(b, rows, e) && store_write(b->engine->store, &all, e);
+    bool ok = take_ids(b, e) && make_rows(b, &all, e) && store_write(b->engine->store, &all, e);
     metric_observe_us(&measures.store, metric_clock_us() - began_us);
-    free(rows);
     return ok;
 }
 
@@ -152,28 +241,105 @@ static void batch_failed(struct engine *en, struct engine_job **jobs, size_t cou
     }
 }
 
-static void commit(struct engine *en, struct engine_job **jobs, size_t count)
+static bool commit_batch(struct engine *en, struct batch *b, struct engine_job **jobs, size_t count)
+{
+    struct err e = { 0 };
+    bool ok = batch_prepare(b, jobs, count, &e) && batch_store(b, &e);
+    if (ok) {
+        bucket_index_publish(b->index);
+        shorthand_keep(&en->shorthand);
+        tally_keep(&en->tally);
+        batch_uploads_stored(b);
+        if (b->added.len > 0 || b->uploads.len > 0 || b->attachments.len > 0)
+            batch_stored(b);
+    } else {
+        bucket_index_undo(b->index);
+        shorthand_undo(&en->shorthand);
+        tally_undo(&en->tally);
+        drop_ids(b, jobs, count);
+        batch_failed(en, jobs, count, &e);
+    }
+    measures_search(bucket_index_cost(b->index));
+    return ok;
+}
+
+static bool commit(struct engine *en, struct engine_job **jobs, size_t count)
 {
     struct err e = { 0 };
     struct batch b;
-    if (!batch_init(&b, en, &e)) {
-        batch_failed(en, jobs, count, &e);
-    } else {
-        if (batch_prepare(&b, jobs, count, &e) && batch_store(&b, &e)) {
-            bucket_index_publish(b.index);
-            shorthand_keep(&en->shorthand);
-            if (b.added.len > 0)
-                batch_stored(&b);
-        } else {
-            bucket_index_undo(b.index);
-            shorthand_undo(&en->shorthand);
-            batch_failed(en, jobs, count, &e);
-        }
-        measures_search(bucket_index_cost(b.index));
+    bool ok = batch_init(&b, en, &e);
+    if (ok) {
+        ok = commit_batch(en, &b, jobs, count);
         batch_done(&b);
+    } else {
+        batch_failed(en, jobs, count, &e);
     }
     for (size_t i = 0; i < count; i++)
         job_finish(en, jobs[i]);
+    return ok;
+}
+
+/* Jobs that wait for an object. */
+
+/* The object that must be committed first; OBJECT_NONE when the job can go on. */
+static uint64_t needed_object(struct engine *en, const struct engine_job *job)
+{
+    uint64_t object = OBJECT_NONE;
+    if (job->work->kind == JOB_WAIT)
+        object = job->work->wait->object;
+    else if (job->work->kind == JOB_ATTACHMENT && job->work->attachment->bucket.use)
+        object = job->work->attachment->object;
+    if (object == OBJECT_NONE ||
+        objects_find(&en->objects, object, STR("")).state != OBJECT_ACCEPTED)
+        return OBJECT_NONE;
+    return object;
+}
+
+/* Puts aside those that must wait; how many are left. */
+static size_t put_aside(struct engine *en, struct engine_job **jobs, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t object = needed_object(en, jobs[i]);
+        if (object == OBJECT_NONE) {
+            jobs[kept++] = jobs[i];
+        } else if (VEC_PUSH(&en->waiting, jobs[i])) {
+            backlog_hurry(&en->backlog, object);
+        } else {
+            jobs[i]->ok = err_set(&jobs[i]->err, ERR_NOMEM, 0, "waiting for an object");
+            job_finish(en, jobs[i]);
+        }
+    }
+    return kept;
+}
+
+static void fail_waiting(struct engine *en, const struct err *e)
+{
+    for (size_t i = 0; i < en->waiting.len; i++) {
+        en->waiting.at[i]->ok = false;
+        en->waiting.at[i]->err = *e;
+        job_finish(en, en->waiting.at[i]);
+    }
+    en->waiting.len = 0;
+}
+
+static void resume_waiting(struct engine *en)
+{
+    struct engine_job *ready[64];
+    size_t count, kept;
+    do {
+        count = kept = 0;
+        for (size_t i = 0; i < en->waiting.len; i++) {
+            struct engine_job *job = en->waiting.at[i];
+            if (count < sizeof ready / sizeof *ready && needed_object(en, job) == OBJECT_NONE)
+                ready[count++] = job;
+            else
+                en->waiting.at[kept++] = job;
+        }
+        en->waiting.len = kept;
+        if (count > 0)
+            (void)commit(en, ready, count);
+    } while (count == sizeof ready / sizeof *ready);
 }
 
 static void delete_all(struct engine *en, struct engine_job *job)
@@ -183,6 +349,9 @@ static void delete_all(struct engine *en, struct engine_job *job)
     if (job->ok) {
         view_replace(en, next);
         shorthand_reset(&en->shorthand);
+        objects_clear(&en->objects);
+        if (!tally_clear(&en->tally))
+            log_line(LOG_ERROR, "no_memory", "doing=\"forgetting counts\"");
         log_line(LOG_WARN, "all_reports_deleted", "by=api");
     } else {
         log_line(LOG_ERROR, "delete_failed", "reason=%s", log_str(str_from_c(job->err.msg)));
@@ -196,13 +365,24 @@ static void delete_all(struct engine *en, struct engine_job *job)
 static size_t batch_length(const struct engine *en, struct engine_job **jobs, size_t count)
 {
     size_t n = 0, reports = 0;
-    while (n < count && !jobs[n]->work->delete_all) {
-        reports += jobs[n]->result_count;
+    while (n < count && jobs[n]->work->kind != JOB_DELETE_ALL) {
+        reports += jobs[n]->result_count > 0 ? jobs[n]->result_count : 1;
         if (n > 0 && reports > en->config.batch_reports)
             break;
         n++;
     }
     return n;
+}
+
+/* A commit that failed fails those that wait, too: what they wait for is tried again later. */
+static void commit_all(struct engine *en, struct engine_job **jobs, size_t count)
+{
+    size_t left = put_aside(en, jobs, count);
+    if (left > 0 && !commit(en, jobs, left)) {
+        const struct err e = { .code = ERR_BUSY, .msg = "storing failed; try again later" };
+        fail_waiting(en, &e);
+    }
+    resume_waiting(en);
 }
 
 void *writer_run(void *arg)
@@ -216,9 +396,11 @@ void *writer_run(void *arg)
             if (n == 0)
                 delete_all(en, jobs[at++]);
             else
-                commit(en, jobs + at, n);
+                commit_all(en, jobs + at, n);
             at += n;
         }
     }
+    const struct err closing = { .code = ERR_BUSY, .msg = "the server is closing" };
+    fail_waiting(en, &closing);
     return NULL;
 }

@@ -60,6 +60,7 @@ struct stored_upload {
     struct str type;       /* Content-Type of the body */
     struct str uuid;       /* may be empty */
     struct str attributes; /* JSON object, merged and typed (attributes_write), `set`s applied */
+    struct str amended;    /* what buckets have `set` since: JSON object; may be empty */
     struct str fields;     /* JSON list of [name, value, origin], as they came */
     struct str error;      /* may be empty; one sentence a line */
     bool has_fingerprint;  /* of errors */

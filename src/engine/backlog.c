@@ -1,0 +1,161 @@
+/* backlog.c - see the header. */
+#include "engine/backlog.h"
+
+#include "base/metrics.h"
+
+#include <time.h>
+
+#define COMPACT_AT 4096 /* taken tickets at the front before the others move down */
+
+bool backlog_init(struct backlog *b)
+{
+    pthread_condattr_t monotonic;
+    *b = (struct backlog){ 0 };
+    pthread_mutex_init(&b->mu, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&b->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    return true;
+}
+
+void backlog_done(struct backlog *b)
+{
+    VEC_FREE(&b->urgent);
+    VEC_FREE(&b->tickets);
+    pthread_cond_destroy(&b->changed);
+    pthread_mutex_destroy(&b->mu);
+}
+
+/* Room for those in work as well, now and later: they may all come back. */
+static bool reserve_urgent(struct backlog *b, size_t n)
+{
+    return VEC_RESERVE(&b->urgent, n + b->in_work + BACKLOG_IN_WORK);
+}
+
+bool backlog_reserve(struct backlog *b, size_t n)
+{
+    pthread_mutex_lock(&b->mu);
+    bool ok = VEC_RESERVE(&b->tickets, n) && reserve_urgent(b, n);
+    pthread_mutex_unlock(&b->mu);
+    return ok;
+}
+
+void backlog_add(struct backlog *b, const struct ticket *t, bool urgent)
+{
+    pthread_mutex_lock(&b->mu);
+    if (urgent)
+        (void)!VEC_PUSH(&b->urgent, *t); /* there is room: backlog_reserve */
+    else
+        (void)!VEC_PUSH(&b->tickets, *t);
+    pthread_cond_signal(&b->changed);
+    pthread_mutex_unlock(&b->mu);
+}
+
+static struct ticket take_urgent(struct backlog *b)
+{
+    struct ticket t = b->urgent.at[0];
+    b->urgent.len--;
+    memmove(b->urgent.at, b->urgent.at + 1, b->urgent.len * sizeof t);
+    return t;
+}
+
+static struct ticket take_next(struct backlog *b)
+{
+    struct ticket t = b->tickets.at[b->first++];
+    if (b->first >= COMPACT_AT && b->first >= b->tickets.len / 2) {
+        b->tickets.len -= b->first;
+        memmove(b->tickets.at, b->tickets.at + b->first, b->tickets.len * sizeof t);
+        b->first = 0;
+    }
+    return t;
+}
+
+/* Whether a ticket may be taken now. One that has to be alone keeps the others waiting. */
+static bool may_take(const struct backlog *b)
+{
+    if (b->urgent.len > 0)
+        return !b->urgent.at[0].alone || b->in_work == 0;
+    return b->first < b->tickets.len && b->in_work < BACKLOG_IN_WORK;
+}
+
+static void wait_change(struct backlog *b, int64_t until_us)
+{
+    struct timespec t = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
+    if (until_us > 0)
+        pthread_cond_timedwait(&b->changed, &b->mu, &t);
+    else
+        pthread_cond_wait(&b->changed, &b->mu);
+}
+
+bool backlog_take(struct backlog *b, struct ticket *out)
+{
+    pthread_mutex_lock(&b->mu);
+    while (!b->closed) {
+        int64_t pause_us = b->paused_until_us;
+        if (pause_us > 0 && metric_clock_us() >= pause_us)
+            pause_us = b->paused_until_us = 0;
+        if (pause_us == 0 && may_take(b))
+            break;
+        wait_change(b, pause_us);
+    }
+    bool ok = !b->closed;
+    if (ok) {
+        *out = b->urgent.len > 0 ? take_urgent(b) : take_next(b);
+        b->in_work++;
+    }
+    pthread_mutex_unlock(&b->mu);
+    return ok;
+}
+
+void backlog_finished(struct backlog *b)
+{
+    pthread_mutex_lock(&b->mu);
+    b->in_work--;
+    pthread_cond_signal(&b->changed);
+    pthread_mutex_unlock(&b->mu);
+}
+
+void backlog_return(struct backlog *b, const struct ticket *t, int64_t pause_us)
+{
+    pthread_mutex_lock(&b->mu);
+    (void)!VEC_PUSH(&b->urgent, *t); /* there is room: reserve_urgent counted it */
+    b->in_work--;
+    if (pause_us > 0)
+        b->paused_until_us = metric_clock_us() + pause_us;
+    pthread_cond_signal(&b->changed);
+    pthread_mutex_unlock(&b->mu);
+}
+
+void backlog_hurry(struct backlog *b, uint64_t object)
+{
+    pthread_mutex_lock(&b->mu);
+    for (size_t i = b->first; i < b->tickets.len; i++) {
+        if (b->tickets.at[i].object != object)
+            continue;
+        struct ticket t = b->tickets.at[i];
+        if (reserve_urgent(b, 1) && VEC_PUSH(&b->urgent, t)) {
+            b->tickets.len--;
+            memmove(b->tickets.at + i, b->tickets.at + i + 1, (b->tickets.len - i) * sizeof t);
+            pthread_cond_signal(&b->changed);
+        }
+        break;
+    }
+    pthread_mutex_unlock(&b->mu);
+}
+
+void backlog_close(struct backlog *b)
+{
+    pthread_mutex_lock(&b->mu);
+    b->closed = true;
+    pthread_cond_broadcast(&b->changed);
+    pthread_mutex_unlock(&b->mu);
+}
+
+size_t backlog_count(struct backlog *b)
+{
+    pthread_mutex_lock(&b->mu);
+    size_t n = b->urgent.len + b->tickets.len - b->first + b->in_work;
+    pthread_mutex_unlock(&b->mu);
+    return n;
+}

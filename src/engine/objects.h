@@ -1,0 +1,63 @@
+/* objects.h - which objects there are: id, project, how far each has come; and which uuids senders
+ * have used. Inside src/engine only.
+ *
+ * An id is given at acceptance (or, to a report of the PartyCrasher API, when it is committed) and
+ * never given again. An object that could not be stored leaves a gap.
+ *
+ * Threads: any; one lock, held for some instructions. */
+#ifndef CRUMPLE_ENGINE_OBJECTS_H
+#define CRUMPLE_ENGINE_OBJECTS_H
+
+#include "base/idmap.h"
+#include "base/seglist.h"
+#include "base/vec.h"
+
+#include <pthread.h>
+
+#define OBJECT_NONE 0 /* ids begin with 1 */
+#define OBJECT_NO_REPORT UINT32_MAX
+
+enum object_state {
+    OBJECT_UNKNOWN,   /* never given, or what had it was not stored */
+    OBJECT_ACCEPTED,  /* in the inbox, or on its way to be committed */
+    OBJECT_COMMITTED, /* in the store */
+};
+
+struct object {
+    enum object_state state;
+    uint32_t report; /* its number; OBJECT_NO_REPORT */
+};
+
+struct objects {
+    pthread_mutex_t mu;
+    /* Guarded by mu. */
+    uint64_t next;
+    struct seglist entries;        /* by id */
+    VEC(struct object_name) names; /* of projects */
+    struct idmap names_by_text;
+    VEC(struct object_uuid) uuids;
+    struct idmap uuids_by_key;
+};
+
+MUST_CHECK bool objects_init(struct objects *o);
+void objects_done(struct objects *o);
+/* Ids go on behind this one. Before any is taken. */
+void objects_begin_after(struct objects *o, uint64_t last);
+
+/* A new id for an object of the project, accepted. When the uuid (may be empty) has been used in
+ * the project, the id is that of the earlier object, and *duplicate is set. ERR_NOMEM. */
+MUST_CHECK bool objects_take(struct objects *o, struct str project, struct str uuid,
+                             uint64_t *object, bool *duplicate, struct err *e);
+/* It could not be stored: forgets it and its uuid. */
+void objects_drop(struct objects *o, uint64_t object, struct str project, struct str uuid);
+void objects_committed(struct objects *o, uint64_t object, uint32_t report);
+/* At start: an object with an id of its own. */
+MUST_CHECK bool objects_restore(struct objects *o, uint64_t object, struct str project,
+                                struct str uuid, struct object as, struct err *e);
+/* OBJECT_UNKNOWN also for an object of another project. An empty project: whichever it is. */
+struct object objects_find(struct objects *o, uint64_t object, struct str project);
+/* Forgets all that is committed; ids go on. */
+void objects_clear(struct objects *o);
+uint64_t objects_last(struct objects *o); /* the latest id that was given */
+
+#endif

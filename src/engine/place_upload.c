@@ -1,0 +1,246 @@
+/* place_upload.c - places what comes over the Backtrace API: reports of uploads, attachments, the
+ * counts of submission buckets, and what those set.
+ *
+ * What is hard: an attachment may change an object that was stored long ago. Its attributes and its
+ * report's payload are read, changed and stored again in the same transaction as the count;
+ * grouping goes on with what the report was. */
+#include "engine/place.h"
+
+#include "base/log.h"
+#include "engine/measures.h"
+#include "report/crash_report.h"
+#include "report/fingerprint.h"
+
+#define JSON_MAX ((size_t)256 << 20)
+
+/* Submission buckets. */
+
+static bool count_use(struct batch *b, const struct upload_bucket *bucket,
+                      const struct combination *c, struct err *e)
+{
+    struct stored_count row = { .token = bucket->token,
+                                .bucket = bucket->name,
+                                .combination = c->json };
+    memcpy(row.key, c->key, sizeof row.key);
+    if (!tally_add(&b->engine->tally, c->key, &row.count, e))
+        return false;
+    return VEC_PUSH(&b->counts, row) || err_set(e, ERR_NOMEM, 0, "submission buckets");
+}
+
+/* Uploads. */
+
+static bool place_report(struct batch *b, struct upload_work *w)
+{
+    if (w->job.result_count == 0)
+        return true;
+    if (!batch_check(b, &w->job) || !batch_place(b, &w->job))
+        return false;
+    w->unique = w->item.unique;
+    w->row.report = w->item.number;
+    return true;
+}
+
+/* A report that cannot be placed (a limit of the index, an id that is taken) does not stop the
+ * upload: the batch begins again, with this one kept without a report. */
+static bool place_or_forgo(struct batch *b, struct upload_work *w)
+{
+    if (place_report(b, w))
+        return true;
+    struct err why = w->job.err;
+    if (why.code == ERR_NOMEM || why.code == ERR_IO) /* it may go well later */
+        return false;
+    log_line(LOG_WARN, "upload_not_placed", "object=%llx reason=%s",
+             (unsigned long long)w->upload.object, log_str(str_from_c(why.msg)));
+    w->forgone = upload_without_report(w, &why);
+    return false;
+}
+
+static bool place_counts(struct batch *b, struct upload_work *w)
+{
+    const struct upload_bucket *bucket = &w->upload.bucket;
+    struct tally *t = &b->engine->tally;
+    if (w->row.has_fingerprint && w->job.result_count == 0 &&
+        !tally_fingerprint(t, w->upload.project, w->row.fingerprint, &w->unique, &w->job.err))
+        return false;
+    if (bucket->name.len == 0)
+        return true;
+    w->count = tally_count(t, w->combination.key);
+    return !bucket->use || count_use(b, bucket, &w->combination, &w->job.err);
+}
+
+bool batch_place_upload(struct batch *b, struct engine_job *job)
+{
+    struct upload_work *w = job->work->upload;
+    if (!place_or_forgo(b, w) || !place_counts(b, w))
+        return false;
+    for (size_t i = 0; i < w->upload.attachment_count; i++) {
+        w->attachments[i].id = ++b->engine->last_attachment;
+        if (!VEC_PUSH(&b->attachments, w->attachments[i]))
+            return err_set(&job->err, ERR_NOMEM, 0, "attachments");
+    }
+    return VEC_PUSH(&b->uploads, w) || err_set(&job->err, ERR_NOMEM, 0, "uploads");
+}
+
+/* Attachments. */
+
+/* An object as a bucket sees it. */
+struct subject {
+    struct attributes attributes;
+    bool has_fingerprint;
+    struct str fingerprint; /* hex */
+};
+
+static bool subject_value(const void *ctx, struct str attribute, struct str *out)
+{
+    const struct subject *s = ctx;
+    if (str_eq(attribute, STR("fingerprint")) && s->has_fingerprint) {
+        *out = s->fingerprint;
+        return true;
+    }
+    const struct attribute *found = attributes_find(&s->attributes, attribute);
+    if (found)
+        *out = found->text;
+    return found;
+}
+
+static struct amendment *find_amendment(struct batch *b, uint64_t object)
+{
+    for (size_t i = 0; i < b->amendments.len; i++)
+        if (b->amendments.at[i].row.object == object)
+            return &b->amendments.at[i];
+    return NULL;
+}
+
+static bool read_subject(struct batch *b, const struct stored_upload *u, struct arena *a,
+                         struct subject *s, struct err *e)
+{
+    char hex[2 * STORE_FINGERPRINT_BYTES + 1];
+    const struct amendment *earlier = find_amendment(b, u->object);
+    attributes_init(&s->attributes, a);
+    s->has_fingerprint = u->has_fingerprint;
+    fingerprint_hex(u->fingerprint, hex);
+    if (!arena_str(a, str_from_c(hex), &s->fingerprint))
+        return err_set(e, ERR_NOMEM, 0, "an attachment");
+    return attributes_read(&s->attributes, earlier ? earlier->row.attributes : u->attributes, e);
+}
+
+static bool write_json(const struct attributes *attributes, struct arena *a, struct str *out,
+                       struct err *e)
+{
+    struct buf buf;
+    struct json_writer j;
+    buf_init(&buf, JSON_MAX);
+    json_writer_init(&j, &buf);
+    attributes_write(&j, attributes);
+    bool ok = buf_ok(&buf) && arena_str(a, buf_view(&buf), out);
+    buf_done(&buf);
+    return ok || err_set(e, ERR_NOMEM, 0, "attributes");
+}
+
+static bool set_all(struct attributes *attributes, const struct upload_bucket *bucket,
+                    struct err *e)
+{
+    for (size_t i = 0; i < bucket->set_count; i++)
+        if (!attributes_set_text(attributes, bucket->set[i].attribute, bucket->set[i].value))
+            return err_set(e, ERR_NOMEM, 0, "attributes");
+    return true;
+}
+
+/* The report's payload with the attributes of `amended` in it. */
+static bool amend_report(struct batch *b, struct amendment *m, const struct attributes *amended,
+                         struct arena *a, struct err *e)
+{
+    struct stored_report stored;
+    if (m->row.report == STORE_NONE)
+        return true;
+    if (!store_read(b->engine->store, m->row.report, a, &stored, e))
+        return false;
+    struct report_text *texts;
+    return crash_report_amend(stored.payload, amended->at, amended->count, a, &m->payload, &texts,
+                              &m->text_count, e) &&
+           (m->texts = texts, store_pack(m->payload, a, &m->row.packed_payload, e));
+}
+
+static bool amend(struct batch *b, const struct upload_bucket *bucket,
+                  const struct stored_upload *u, struct subject *s, struct arena *a, struct err *e)
+{
+    struct amendment m = { .row = { .object = u->object, .report = u->report } };
+    struct amendment *earlier = find_amendment(b, u->object);
+    struct attributes amended;
+    struct str before = earlier ? earlier->row.amended : u->amended;
+    attributes_init(&amended, a);
+    if ((before.len > 0 && !attributes_read(&amended, before, e)) ||
+        !set_all(&amended, bucket, e) || !set_all(&s->attributes, bucket, e) ||
+        !write_json(&s->attributes, a, &m.row.attributes, e) ||
+        !write_json(&amended, a, &m.row.amended, e) || !amend_report(b, &m, &amended, a, e))
+        return false;
+    if (earlier) {
+        *earlier = m;
+        return true;
+    }
+    return VEC_PUSH(&b->amendments, m) || err_set(e, ERR_NOMEM, 0, "attributes");
+}
+
+/* Counts the use for the object's combination, and sets what the bucket says. An object that came
+ * over the PartyCrasher API has no attributes in this sense: it is counted as one that lacks them.
+ */
+static bool use_bucket(struct batch *b, struct engine_attachment *t)
+{
+    struct stored_upload u = { .object = t->object, .attributes = STR("{}") };
+    struct subject s;
+    struct combination c;
+    bool is_upload = store_upload_read(b->engine->store, t->object, t->arena, &u, &t->err);
+    if (!is_upload && t->err.code != ERR_NOT_FOUND)
+        return false;
+    if (!read_subject(b, &u, t->arena, &s, &t->err) ||
+        !combination_make(&c, &t->bucket, subject_value, &s, t->arena, &t->err) ||
+        !count_use(b, &t->bucket, &c, &t->err))
+        return false;
+    return !is_upload || t->bucket.set_count == 0 ||
+           amend(b, &t->bucket, &u, &s, t->arena, &t->err);
+}
+
+bool batch_place_attachment(struct batch *b, struct engine_job *job)
+{
+    struct engine_attachment *t = job->work->attachment;
+    struct object object = objects_find(&b->engine->objects, t->object, t->project);
+    if (object.state == OBJECT_UNKNOWN)
+        return err_set(&job->err, ERR_NOT_FOUND, 0, "there is no such object");
+    struct stored_attachment row = {
+        .id = ++b->engine->last_attachment,
+        .object = t->object,
+        .received_ms = job->work->received_ms,
+        .name = t->attachment.name,
+        .type = t->attachment.type,
+        .content = t->attachment.content,
+    };
+    t->id = row.id;
+    if (t->bucket.use && !use_bucket(b, t)) {
+        job->err = t->err;
+        return false;
+    }
+    return VEC_PUSH(&b->attachments, row) || err_set(&job->err, ERR_NOMEM, 0, "attachments");
+}
+
+/* Afterwards. */
+
+static void show_amendment(struct batch *b, const struct amendment *m)
+{
+    struct err e = { 0 };
+    if (m->row.report != STORE_NONE &&
+        !bucket_index_amend(b->index, m->row.report, m->texts, m->text_count, &e))
+        log_line(LOG_WARN, "set_not_searchable", "object=%llx reason=%s",
+                 (unsigned long long)m->row.object, log_str(str_from_c(e.msg)));
+}
+
+void batch_uploads_stored(struct batch *b)
+{
+    struct objects *objects = &b->engine->objects;
+    for (size_t i = 0; i < b->added.len; i++)
+        objects_committed(objects, b->added.at[i]->object, b->base + (uint32_t)i);
+    for (size_t i = 0; i < b->uploads.len; i++)
+        if (b->uploads.at[i]->row.report == STORE_NONE)
+            objects_committed(objects, b->uploads.at[i]->row.object, OBJECT_NO_REPORT);
+    for (size_t i = 0; i < b->amendments.len; i++)
+        show_amendment(b, &b->amendments.at[i]);
+}

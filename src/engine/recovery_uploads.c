@@ -1,0 +1,109 @@
+/* recovery_uploads.c - at start: which objects there are, what submission buckets have counted, and
+ * what is in the inbox. What was committed is not processed again; all else in the inbox is, as is
+ * what waits in the store for a decoder that this version has. */
+#include "engine/inside.h"
+
+#include "base/log.h"
+#include "decode/decode.h"
+#include "report/crash_report.h"
+
+#define CHANGE_ARENA ((size_t)4 << 30) /* what was taken once is taken again */
+
+struct start {
+    struct engine *engine;
+    VEC(struct inbox_place) done; /* in the inbox, and in the store */
+    size_t waiting;
+    struct arena *arena;
+};
+
+static bool add_ticket(struct start *s, const struct ticket *t, struct err *e)
+{
+    if (!backlog_reserve(&s->engine->backlog, 1))
+        return err_set(e, ERR_NOMEM, 0, "no memory for the backlog");
+    backlog_add(&s->engine->backlog, t, false);
+    s->waiting++;
+    return true;
+}
+
+static bool each_upload(void *ctx, const struct stored_upload *u, struct err *e)
+{
+    struct start *s = ctx;
+    struct engine *en = s->engine;
+    bool first;
+    const struct object as = { OBJECT_COMMITTED, u->report };
+    if (!objects_restore(&en->objects, u->object, u->project, u->uuid, as, e))
+        return false;
+    if (u->report == STORE_NONE && u->has_fingerprint &&
+        !tally_fingerprint(&en->tally, u->project, u->fingerprint, &first, e))
+        return false;
+    const struct ticket t = { .object = u->object, .from_store = true };
+    return u->state != UPLOAD_WAITING || !decode_can(u->format) || add_ticket(s, &t, e);
+}
+
+static bool each_count(void *ctx, const struct stored_count *c, struct err *e)
+{
+    struct start *s = ctx;
+    return tally_restore(&s->engine->tally, c->key, c->count, e);
+}
+
+/* What buckets have set since a report came can be searched for again. */
+static bool each_change(void *ctx, const struct stored_change *c, struct err *e)
+{
+    struct start *s = ctx;
+    struct engine *en = s->engine;
+    struct stored_report stored;
+    struct attributes amended;
+    struct report_text *texts;
+    struct str json;
+    size_t count;
+    arena_reset(s->arena);
+    attributes_init(&amended, s->arena);
+    return c->report == STORE_NONE ||
+           (attributes_read(&amended, c->amended, e) &&
+            store_read(en->store, c->report, s->arena, &stored, e) &&
+            crash_report_amend(stored.payload, amended.at, amended.count, s->arena, &json, &texts,
+                               &count, e) &&
+            bucket_index_amend(en->current->index, c->report, texts, count, e));
+}
+
+static bool each_in_inbox(void *ctx, struct inbox_place at, const struct upload *u, struct err *e)
+{
+    struct start *s = ctx;
+    struct objects *objects = &s->engine->objects;
+    if (objects_find(objects, u->object, STR("")).state == OBJECT_COMMITTED)
+        return VEC_PUSH(&s->done, at) || err_set(e, ERR_NOMEM, 0, "reading the inbox");
+    const struct object as = { OBJECT_ACCEPTED, OBJECT_NO_REPORT };
+    const struct ticket t = { .object = u->object, .place = at };
+    return objects_restore(objects, u->object, u->project, u->uuid, as, e) && add_ticket(s, &t, e);
+}
+
+static bool read_all(struct start *s, struct err *e)
+{
+    struct engine *en = s->engine;
+    uint64_t object;
+    size_t damaged = 0;
+    if (!store_last_ids(en->store, &object, &en->last_attachment, e))
+        return false;
+    objects_begin_after(&en->objects, object);
+    if (!store_scan_uploads(en->store, each_upload, s, e) ||
+        !store_scan_counts(en->store, each_count, s, e) ||
+        !store_scan_changes(en->store, each_change, s, e) ||
+        !inbox_open(&en->inbox, en->config.data_dir, each_in_inbox, s, &damaged, e))
+        return false;
+    for (size_t i = 0; i < s->done.len; i++)
+        inbox_done(en->inbox, s->done.at[i]);
+    if (damaged > 0)
+        log_line(LOG_ERROR, "inbox_damaged", "files=%zu message=\"kept as *.damaged\"", damaged);
+    if (s->waiting > 0)
+        log_line(LOG_INFO, "uploads_to_process", "uploads=%zu", s->waiting);
+    return true;
+}
+
+bool recovery_uploads(struct engine *en, struct err *e)
+{
+    struct start s = { .engine = en, .arena = arena_new(CHANGE_ARENA) };
+    bool ok = s.arena ? read_all(&s, e) : err_set(e, ERR_NOMEM, 0, "reading the store");
+    VEC_FREE(&s.done);
+    arena_free(s.arena);
+    return ok;
+}

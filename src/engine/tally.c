@@ -1,0 +1,196 @@
+/* tally.c - see the header. */
+#include "engine/tally.h"
+
+#include "base/json.h"
+
+#include <sodium.h>
+
+#define COMBINATION_JSON_MAX ((size_t)8 << 20)
+
+bool tally_init(struct tally *t)
+{
+    *t = (struct tally){ 0 };
+    return idmap_init(&t->fingerprint_map) && idmap_init(&t->count_map);
+}
+
+void tally_done(struct tally *t)
+{
+    VEC_FREE(&t->fingerprints);
+    VEC_FREE(&t->counts);
+    VEC_FREE(&t->changed);
+    idmap_done(&t->fingerprint_map);
+    idmap_done(&t->count_map);
+}
+
+bool tally_clear(struct tally *t)
+{
+    tally_done(t);
+    return tally_init(t);
+}
+
+static uint64_t hash_key(const uint8_t *key, size_t len)
+{
+    return idmap_hash((struct str){ (const char *)key, len }, 0);
+}
+
+void tally_keep(struct tally *t)
+{
+    t->fingerprints_kept = t->fingerprints.len;
+    t->counts_kept = t->counts.len;
+    for (size_t i = 0; i < t->changed.len; i++)
+        t->counts.at[t->changed.at[i]].kept = t->counts.at[t->changed.at[i]].now;
+    t->changed.len = 0;
+}
+
+void tally_undo(struct tally *t)
+{
+    while (t->fingerprints.len > t->fingerprints_kept) {
+        uint32_t last = (uint32_t)--t->fingerprints.len;
+        const uint8_t *key = t->fingerprints.at[last].key;
+        idmap_remove(&t->fingerprint_map, hash_key(key, sizeof t->fingerprints.at->key), last);
+    }
+    for (size_t i = 0; i < t->changed.len; i++)
+        t->counts.at[t->changed.at[i]].now = t->counts.at[t->changed.at[i]].kept;
+    t->changed.len = 0;
+    while (t->counts.len > t->counts_kept) {
+        uint32_t last = (uint32_t)--t->counts.len;
+        const uint8_t *key = t->counts.at[last].key;
+        idmap_remove(&t->count_map, hash_key(key, sizeof t->counts.at->key), last);
+    }
+}
+
+/* Fingerprints. */
+
+struct sought {
+    const struct tally *t;
+    const uint8_t *key;
+};
+
+static bool is_same_fingerprint(const void *ctx, uint32_t at)
+{
+    const struct sought *s = ctx;
+    return memcmp(s->t->fingerprints.at[at].key, s->key, sizeof s->t->fingerprints.at->key) == 0;
+}
+
+bool tally_fingerprint(struct tally *t, struct str project,
+                       const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], bool *first,
+                       struct err *e)
+{
+    struct tally_fingerprint f;
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, NULL, 0, sizeof f.key);
+    crypto_generichash_update(&state, fingerprint, STORE_FINGERPRINT_BYTES);
+    crypto_generichash_update(&state, (const uint8_t *)project.ptr, project.len);
+    crypto_generichash_final(&state, f.key, sizeof f.key);
+    uint64_t hash = hash_key(f.key, sizeof f.key);
+    struct sought s = { t, f.key };
+    *first = idmap_find(&t->fingerprint_map, hash, is_same_fingerprint, &s) == IDMAP_NONE;
+    if (!*first)
+        return true;
+    if (!VEC_PUSH(&t->fingerprints, f))
+        return err_set(e, ERR_NOMEM, 0, "fingerprints");
+    if (idmap_insert(&t->fingerprint_map, hash, (uint32_t)(t->fingerprints.len - 1)))
+        return true;
+    t->fingerprints.len--;
+    return err_set(e, ERR_NOMEM, 0, "fingerprints");
+}
+
+/* Combinations. */
+
+/* Lengths go in as well: so no two lists of texts are hashed alike. */
+static void hash_text(crypto_generichash_state *state, struct str s)
+{
+    uint8_t len[8];
+    for (size_t i = 0; i < sizeof len; i++)
+        len[i] = (uint8_t)((uint64_t)s.len >> (8 * i));
+    crypto_generichash_update(state, len, sizeof len);
+    crypto_generichash_update(state, (const uint8_t *)s.ptr, s.len);
+}
+
+bool combination_make(struct combination *c, const struct upload_bucket *b,
+                      bool (*value)(const void *ctx, struct str attribute, struct str *out),
+                      const void *ctx, struct arena *a, struct err *e)
+{
+    struct buf json;
+    struct json_writer w;
+    crypto_generichash_state state;
+    const uint8_t token[4] = { (uint8_t)b->token, (uint8_t)(b->token >> 8),
+                               (uint8_t)(b->token >> 16), (uint8_t)(b->token >> 24) };
+    crypto_generichash_init(&state, NULL, 0, sizeof c->key);
+    crypto_generichash_update(&state, token, sizeof token);
+    hash_text(&state, b->name);
+    buf_init(&json, COMBINATION_JSON_MAX);
+    json_writer_init(&w, &json);
+    json_object(&w);
+    for (size_t i = 0; i < b->attribute_count; i++) {
+        struct str text;
+        bool is_set = value(ctx, b->attributes[i], &text);
+        hash_text(&state, b->attributes[i]);
+        crypto_generichash_update(&state, (const uint8_t *)(is_set ? "\1" : "\0"), 1);
+        json_key(&w, b->attributes[i]);
+        if (is_set) {
+            hash_text(&state, text);
+            json_str(&w, text);
+        } else {
+            json_null(&w);
+        }
+    }
+    json_object_end(&w);
+    crypto_generichash_final(&state, c->key, sizeof c->key);
+    bool ok = buf_ok(&json) && arena_str(a, buf_view(&json), &c->json);
+    buf_done(&json);
+    return ok || err_set(e, ERR_NOMEM, 0, "a combination of values");
+}
+
+static bool is_same_count(const void *ctx, uint32_t at)
+{
+    const struct sought *s = ctx;
+    return memcmp(s->t->counts.at[at].key, s->key, sizeof s->t->counts.at->key) == 0;
+}
+
+static uint32_t find_count(const struct tally *t, const uint8_t *key)
+{
+    struct sought s = { t, key };
+    return idmap_find(&t->count_map, hash_key(key, 32), is_same_count, &s);
+}
+
+/* IDMAP_NONE: no memory. */
+static uint32_t make_count(struct tally *t, const uint8_t key[32])
+{
+    struct tally_count c = { .now = 0 };
+    memcpy(c.key, key, sizeof c.key);
+    if (!VEC_PUSH(&t->counts, c))
+        return IDMAP_NONE;
+    uint32_t at = (uint32_t)(t->counts.len - 1);
+    if (idmap_insert(&t->count_map, hash_key(key, 32), at))
+        return at;
+    t->counts.len--;
+    return IDMAP_NONE;
+}
+
+uint64_t tally_count(const struct tally *t, const uint8_t key[32])
+{
+    uint32_t at = find_count(t, key);
+    return at == IDMAP_NONE ? 0 : t->counts.at[at].now;
+}
+
+bool tally_add(struct tally *t, const uint8_t key[32], uint64_t *now, struct err *e)
+{
+    uint32_t at = find_count(t, key);
+    if (at == IDMAP_NONE)
+        at = make_count(t, key);
+    if (at == IDMAP_NONE || !VEC_PUSH(&t->changed, at))
+        return err_set(e, ERR_NOMEM, 0, "submission buckets");
+    *now = ++t->counts.at[at].now;
+    return true;
+}
+
+bool tally_restore(struct tally *t, const uint8_t key[32], uint64_t count, struct err *e)
+{
+    uint32_t at = make_count(t, key);
+    if (at == IDMAP_NONE)
+        return err_set(e, ERR_NOMEM, 0, "submission buckets");
+    t->counts.at[at].now = t->counts.at[at].kept = count;
+    t->counts_kept = t->counts.len;
+    return true;
+}
