@@ -1,0 +1,111 @@
+/* The backlog: order, urgency, what comes back, and that few are in work at the same time. */
+#include "engine/backlog.h"
+
+#include "base/metrics.h"
+#include "unit/cmocka_all.h"
+
+static void add(struct backlog *b, uint64_t object, bool urgent)
+{
+    const struct ticket t = { .object = object };
+    assert_true(backlog_reserve(b, 1));
+    backlog_add(b, &t, urgent);
+}
+
+static uint64_t take(struct backlog *b)
+{
+    struct ticket t;
+    assert_true(backlog_take(b, &t));
+    return t.object;
+}
+
+static void test_order(void **state)
+{
+    (void)state;
+    struct backlog b;
+    assert_true(backlog_init(&b));
+    for (uint64_t i = 1; i <= 20; i++)
+        add(&b, i, false);
+    add(&b, 100, true);
+    assert_int_equal(take(&b), 100);
+    assert_int_equal(take(&b), 1);
+    backlog_hurry(&b, 15);
+    backlog_hurry(&b, 15);   /* is urgent already */
+    backlog_hurry(&b, 1);    /* is in work already */
+    backlog_hurry(&b, 4711); /* was never there */
+    assert_int_equal(take(&b), 15);
+    for (uint64_t i = 2; i <= 20; i++)
+        if (i != 15)
+            assert_int_equal(take(&b), i);
+    assert_int_equal(backlog_count(&b), 21);
+    for (unsigned i = 0; i < 21; i++)
+        backlog_finished(&b);
+    assert_int_equal(backlog_count(&b), 0);
+    backlog_done(&b);
+}
+
+static void test_long(void **state)
+{
+    (void)state;
+    struct backlog b;
+    uint64_t next = 1, taken = 1;
+    assert_true(backlog_init(&b));
+    for (unsigned round = 0; round < 300; round++) {
+        for (unsigned i = 0; i < 100; i++)
+            add(&b, next++, false);
+        for (unsigned i = 0; i < (round < 150 ? 50u : 150u); i++) {
+            assert_int_equal(take(&b), taken++);
+            backlog_finished(&b);
+        }
+    }
+    assert_int_equal(taken, next);
+    assert_int_equal(backlog_count(&b), 0);
+    backlog_done(&b);
+}
+
+static void test_comes_back(void **state)
+{
+    (void)state;
+    struct backlog b;
+    struct ticket t[BACKLOG_IN_WORK];
+    assert_true(backlog_init(&b));
+    for (uint64_t i = 1; i <= 2 * BACKLOG_IN_WORK; i++)
+        add(&b, i, false);
+    for (size_t i = 0; i < BACKLOG_IN_WORK; i++)
+        assert_true(backlog_take(&b, &t[i]));
+    /* The limit is reached: what would be next has to wait, until all of them come back. */
+    assert_int_equal(b.in_work, BACKLOG_IN_WORK);
+    int64_t began_us = metric_clock_us();
+    for (size_t i = 0; i < BACKLOG_IN_WORK; i++)
+        backlog_return(&b, &t[i], i == 0 ? 50000 : 0);
+    for (size_t i = 0; i < BACKLOG_IN_WORK; i++) {
+        assert_int_equal(take(&b), i + 1);
+        backlog_finished(&b);
+    }
+    assert_true(metric_clock_us() - began_us >= 50000);
+    assert_int_equal(take(&b), BACKLOG_IN_WORK + 1);
+    backlog_finished(&b);
+    backlog_done(&b);
+}
+
+static void test_closed(void **state)
+{
+    (void)state;
+    struct backlog b;
+    struct ticket t;
+    assert_true(backlog_init(&b));
+    add(&b, 1, false);
+    backlog_close(&b);
+    assert_false(backlog_take(&b, &t)); /* it stays for the next start */
+    backlog_done(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_long),
+        cmocka_unit_test(test_comes_back),
+        cmocka_unit_test(test_closed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
