@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/http_client.h"
 #include "cli/lines.h"
+#include "report/upload.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -30,14 +31,29 @@ struct bench {
     const struct command *command;
     struct client_target target;
     struct lines *lines;
+    bool submit; /* to the URL as it is; otherwise to its /reports */
     size_t list; /* reports in a request; 0: each alone, not in a list */
     struct connection *connections;
     size_t connection_count, active;
     int epoll;
     struct buf body;
-    struct bench_times times; /* in us, of requests that were answered with 201 */
+    struct bench_times times; /* in us, of requests that were taken */
     size_t requests, reports, errors;
 };
+
+/* Whether a path is one that Backtrace clients submit to: /UNIVERSE/TOKEN/FORMAT, or any that has a
+ * query, as /api/post?format=json&token=... Else it is that of a server or of a project. */
+static bool is_submission(const char *path)
+{
+    size_t slashes = 0;
+    enum upload_format format;
+    if (strchr(path, '?'))
+        return true;
+    for (const char *c = path; *c; c++)
+        slashes += *c == '/';
+    const char *last = strrchr(path, '/');
+    return slashes >= 3 && upload_format_find(str_from_c(last + 1), &format);
+}
 
 /* The body of the next request into b->body; *reports 0 at the end of the file. */
 static bool next_body(struct bench *b, size_t *reports, struct err *e)
@@ -89,7 +105,7 @@ static void count_answer(struct bench *b, struct connection *c)
 {
     int64_t us = (bench_clock_ns() - c->begin_ns) / 1000;
     b->requests++;
-    if (c->client.status != 201) {
+    if (c->client.status / 100 != 2) {
         char why[32];
         snprintf(why, sizeof why, "status %u:", c->client.status);
         complain(b, why, client_body(&c->client));
@@ -110,7 +126,8 @@ static bool begin_next(struct bench *b, struct connection *c, struct err *e)
         return true;
     }
     c->begin_ns = bench_clock_ns();
-    return client_begin(&c->client, &b->target, "reports", buf_view(&b->body)) ||
+    const char *name = b->submit ? NULL : "reports";
+    return client_begin(&c->client, &b->target, name, buf_view(&b->body)) ||
            err_set(e, ERR_LIMIT, 0, "a request is larger than %zu bytes", REQUEST_BYTES_MAX);
 }
 
@@ -217,6 +234,11 @@ static int run(const struct command *command, int argc, char **argv)
     }
     if (!client_resolve(&b.target, url, &e))
         return e.code == ERR_INPUT ? cli_wrong(command, &e) : cli_fail(command, &e);
+    b.submit = is_submission(b.target.path);
+    if (b.submit && b.list > 0) {
+        err_set(&e, ERR_INPUT, 0, "a submission has one report: --list is for URLs of projects");
+        return cli_wrong(command, &e);
+    }
     if (!lines_open(&b.lines, file, &e))
         return cli_fail(command, &e);
     buf_init(&b.body, REQUEST_BYTES_MAX);
@@ -237,13 +259,17 @@ const struct command command_bench_ingest = {
     .summary = "measure how fast a server takes reports in",
     .help =
         "Usage: crumple bench ingest URL FILE [--connections N] [--list N]\n\n"
-        "Posts the reports of FILE, JSON lines (\"-\": standard input), to URL/reports as fast as\n"
-        "the server answers, and prints one line of JSON. Every answer must be 201; others are\n"
-        "counted as errors, and the exit status is then 1.\n\n"
+        "Posts the lines of FILE (\"-\": standard input), JSON reports, as fast as the server\n"
+        "answers, and prints one line of JSON. Every answer must be 2xx; others are counted as\n"
+        "errors, and the exit status is then 1.\n\n"
+        "URL is that of a server or a project, and reports are posted to URL/reports; or one that\n"
+        "Backtrace clients submit to (/UNIVERSE/TOKEN/FORMAT, or one with a query), and each line\n"
+        "is submitted to it as it stands.\n\n"
         "  --connections N  keep-alive connections, each with one request in flight (default: 64)\n"
         "  --list N         post lists of N reports (default: each report alone)\n\n"
         "Examples:\n\n"
         "  crumple bench ingest http://127.0.0.1:8081 reports.jsonl\n"
-        "  crumple bench ingest http://127.0.0.1:8081/Ubuntu reports.jsonl --list 100\n",
+        "  crumple bench ingest http://127.0.0.1:8081/Ubuntu reports.jsonl --list 100\n"
+        "  crumple bench ingest 'http://127.0.0.1:8081/api/post?format=json&token=...' b.jsonl\n",
     .run = run,
 };

@@ -88,9 +88,9 @@ bool client_begin(struct client *c, const struct client_target *t, const char *n
 {
     buf_reset(&c->out);
     buf_printf(&c->out,
-               "POST %s/%s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"
+               "POST %s%s%s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"
                "Content-Length: %zu\r\n\r\n",
-               t->path, name, t->host, body.len);
+               t->path, name ? "/" : "", name ? name : "", t->host, body.len);
     buf_str(&c->out, body);
     c->sent = c->have = c->head_len = c->body_left = 0;
     c->status = 0;

@@ -17,10 +17,10 @@
 
 #define CLIENT_HEAD_MAX 16384 /* bytes of an answer's head, and of its body that are kept */
 
-/* Where to: "http://HOST[:PORT][/PATH]". */
+/* Where to: "http://HOST[:PORT][/PATH[?QUERY]]". */
 struct client_target {
     char host[256]; /* as it stands in the Host header, with the port */
-    char path[512]; /* without a slash at the end */
+    char path[512]; /* with the query; without a slash at the end */
     struct sockaddr_storage address;
     socklen_t address_len;
 };
@@ -43,7 +43,8 @@ void client_done(struct client *c);
 /* Anew if it was connected. Waits until the server has taken it. */
 MUST_CHECK bool client_connect(struct client *c, const struct client_target *t, struct err *e);
 
-/* POSTs JSON to <target>/<name>. False when body and head pass request_max_bytes. */
+/* POSTs JSON to <target>/<name>, or to the target itself when the name is NULL. False when body and
+ * head pass request_max_bytes. */
 MUST_CHECK bool client_begin(struct client *c, const struct client_target *t, const char *name,
                              struct str body);
 
