@@ -269,6 +269,12 @@ void bucket_index_undo(struct bucket_index *ix)
     collection_undo(ix->collection);
 }
 
+bool bucket_index_amend(struct bucket_index *ix, uint32_t report, const struct report_text *texts,
+                        size_t count, struct err *e)
+{
+    return collection_amend(ix->collection, report, texts, count, e);
+}
+
 struct bucket_index_cost bucket_index_cost(const struct bucket_index *ix)
 {
     return (struct bucket_index_cost){

@@ -66,6 +66,11 @@ uint32_t bucket_index_added(const struct bucket_index *ix); /* published or not 
 void bucket_index_publish(struct bucket_index *ix);         /* readers see all that was added */
 void bucket_index_undo(struct bucket_index *ix);            /* takes back what is not published */
 
+/* Changes values of a published report for its readers: see collection_amend. Nothing may be added
+ * and not yet published. */
+MUST_CHECK bool bucket_index_amend(struct bucket_index *ix, uint32_t report,
+                                   const struct report_text *texts, size_t count, struct err *e);
+
 /* What the search has cost so far, for bench and metrics. */
 struct bucket_index_cost {
     uint64_t searches, postings_touched, candidates_checked;

@@ -17,8 +17,8 @@
 struct entry {
     uint32_t name, project, stack, top_match;
     float score;
-    uint32_t other_count;
-    const uint32_t *other;
+    _Atomic(const uint32_t *)
+        other; /* how many, then the values: one pointer, for collection_amend */
     int64_t date_ms;
 };
 
@@ -262,6 +262,20 @@ static bool add_stack(struct collection *c, const struct collection_lookup *l, u
     return true;
 }
 
+/* Room for values behind their number. */
+static uint32_t *list_alloc(struct collection *c, size_t count)
+{
+    uint32_t *list = pool_alloc(&c->pool, (count + 1) * sizeof *list, _Alignof(uint32_t));
+    if (list)
+        list[0] = (uint32_t)count;
+    return list;
+}
+
+static struct values list_values(const uint32_t *list)
+{
+    return (struct values){ list + 1, list[0] };
+}
+
 /* All of an add that can fail; what it leaves behind then, rewind_to takes back. */
 static bool prepare(struct collection *c, const struct report *r, struct collection_lookup *l,
                     struct entry *out, struct err *e)
@@ -274,17 +288,16 @@ static bool prepare(struct collection *c, const struct report *r, struct collect
         l->stack_hash = collection_stack_hash(numbers, (uint32_t)stack_count);
         l->stack_known = true;
     }
-    uint32_t *other = pool_alloc(&c->pool, other_count * sizeof *other, _Alignof(uint32_t));
+    uint32_t *other = list_alloc(c, other_count);
     if (!other || !seen_reserve(c, stack_count + other_count))
         return no_memory(e);
-    out->other = other;
-    out->other_count = (uint32_t)other_count;
+    atomic_init(&out->other, other);
     out->name = names_add(&c->names, r->database_id, e);
     if (out->name == NAMES_NONE)
         return false;
     out->project = names_add(&c->projects, r->project, e);
     return out->project != NAMES_NONE &&
-           add_values(c->lexicon, l->other.at, other_count, other, e) &&
+           add_values(c->lexicon, l->other.at, other_count, other + 1, e) &&
            add_stack(c, l, &out->stack, e);
 }
 
@@ -311,14 +324,69 @@ bool collection_add(struct collection *c, const struct report *r, struct collect
         return false;
     }
     uint32_t report = (uint32_t)before.reports;
-    *(struct entry *)seglist_at(&c->entries, report) = entry;
+    struct entry *at = seglist_at(&c->entries, report);
+    *at = entry;
     memcpy(seglist_at(&c->buckets, report), bucket_names,
            c->threshold_count * sizeof *bucket_names);
     names_set_report(&c->names, entry.name, report);
-    count_report(c, collection_stack(c, entry.stack),
-                 (struct values){ entry.other, entry.other_count }, 1);
+    count_report(c, collection_stack(c, entry.stack), list_values(at->other), 1);
     c->before_last = before;
     return true;
+}
+
+/* Amending. The new list takes the place of the old one in one store; readers who have the old one
+ * may go on with it, since memory of the pool stays. */
+
+static bool is_amended_field(const struct sought_value *values, size_t count, uint32_t field)
+{
+    for (size_t i = 0; i < count; i++)
+        if (values[i].field == field)
+            return true;
+    return false;
+}
+
+/* Values of fields that are kept as such, looked up as for a new report. */
+static bool amended_values(struct collection *c, const struct report_text *texts, size_t count,
+                           struct collection_lookup *l, struct err *e)
+{
+    const struct report r = { .project = STR(""), .texts = texts, .text_count = count };
+    if (!collection_lookup(c, &r, l, e))
+        return false;
+    l->other.len--; /* the project */
+    return add_values(c->lexicon, l->other.at, l->other.len, l->numbers.at, e);
+}
+
+static bool amend(struct collection *c, struct entry *at, const struct collection_lookup *l,
+                  struct err *e)
+{
+    struct values old = list_values(at->other), stack = collection_stack(c, at->stack);
+    uint32_t *list = list_alloc(c, old.count + l->other.len);
+    uint32_t n = 0;
+    if (!list || !seen_reserve(c, stack.count + old.count + l->other.len))
+        return no_memory(e);
+    for (uint32_t i = 0; i < old.count; i++)
+        if (!is_amended_field(l->other.at, l->other.len,
+                              lexicon_value(c->lexicon, old.at[i])->field))
+            list[1 + n++] = old.at[i];
+    for (size_t i = 0; i < l->other.len; i++)
+        list[1 + n++] = l->numbers.at[i];
+    list[0] = n;
+    count_report(c, stack, old, UINT32_MAX);
+    count_report(c, stack, list_values(list), 1);
+    atomic_store_explicit(&at->other, list, memory_order_release);
+    return true;
+}
+
+bool collection_amend(struct collection *c, uint32_t report, const struct report_text *texts,
+                      size_t count, struct err *e)
+{
+    assert(c->entries.len == c->published.reports); /* else an undo would take the list away */
+    struct collection_lookup l = { 0 };
+    bool ok =
+        amended_values(c, texts, count, &l, e) && amend(c, seglist_at(&c->entries, report), &l, e);
+    c->published.pool = pool_mark(&c->pool);
+    collection_lookup_done(&l);
+    return ok;
 }
 
 uint32_t collection_add_name(struct collection *c, struct str name, struct err *e)
@@ -382,7 +450,8 @@ struct collected collection_report(const struct collection *c, uint32_t report)
                                .top_match = at->top_match,
                                .score = at->score,
                                .date_ms = at->date_ms,
-                               .other = { at->other, at->other_count },
+                               .other = list_values(
+                                   atomic_load_explicit(&at->other, memory_order_acquire)),
                                .buckets = seglist_at(&c->buckets, report) };
 }
 

@@ -414,11 +414,94 @@ static void test_readers(void **state)
     collection_lookup_done(&l);
 }
 
+/* Amending. */
+
+static struct str value_text(const struct collection *c, uint32_t value)
+{
+    return lexicon_value_text(lexicon_value(collection_lexicon(c), value));
+}
+
+/* The values outside the stack as "a|b|c". */
+static void assert_other(const struct collection *c, uint32_t report, const char *want)
+{
+    char got[256] = "";
+    size_t len = 0;
+    struct values other = collection_report(c, report).other;
+    for (uint32_t i = 0; i < other.count; i++)
+        len += (size_t)snprintf(got + len, sizeof got - len, "%s%.*s", i ? "|" : "",
+                                STR_ARG(value_text(c, other.at[i])));
+    assert_string_equal(got, want);
+}
+
+static uint32_t df_of(const struct collection *c, const char *field, const char *text)
+{
+    const struct lexicon *lx = collection_lexicon(c);
+    uint32_t f = lexicon_find_field(lx, str_from_c(field));
+    uint32_t v = f == LEXICON_NONE ? f : lexicon_find_value(lx, f, str_from_c(text));
+    return v == LEXICON_NONE ? 0 : atomic_load(&lexicon_value(lx, v)->df);
+}
+
+static void add_small(struct collection *c, const char *id, const char *os)
+{
+    struct report_text texts[] = { { STR("database_id"), str_from_c(id) },
+                                   { STR("os"), str_from_c(os) },
+                                   { STR("stacktrace.function"), STR("main") },
+                                   { STR("title"), STR("boom") } };
+    const struct report r = {
+        .database_id = str_from_c(id), .project = STR("p"), .texts = texts, .text_count = 4
+    };
+    const uint32_t buckets[THRESHOLDS] = { 0 };
+    struct collection_lookup l = { 0 };
+    struct err e = { 0 };
+    assert_true(collection_lookup(c, &r, &l, &e));
+    assert_true(collection_add(c, &r, &l, COLLECTION_NONE, 0, buckets, &e));
+    collection_lookup_done(&l);
+}
+
+static void test_amend(void **state)
+{
+    (void)state;
+    struct collection *c = collection_new(NULL, 0, THRESHOLDS);
+    struct err e = { 0 };
+    add_small(c, "r0", "linux");
+    add_small(c, "r1", "linux");
+    collection_publish(c);
+    struct values before = collection_report(c, 0).other;
+    const struct report_text set[] = { { STR("os"), STR("plan9") },
+                                       { STR("flag"), STR("1") },
+                                       { STR("flag"), STR("2") },
+                                       { STR("stacktrace.depth"), STR("7") } };
+    assert_true(collection_amend(c, 0, set, sizeof set / sizeof *set, &e));
+    assert_other(c, 0, "boom|p|plan9|1|2");
+    assert_other(c, 1, "linux|boom|p");
+    assert_int_equal(df_of(c, "os", "linux"), 1);
+    assert_int_equal(df_of(c, "os", "plan9"), 1);
+    assert_int_equal(df_of(c, "flag", "1"), 1);
+    assert_int_equal(df_of(c, "title", "boom"), 2);
+    assert_int_equal(df_of(c, "stacktrace.function", "main"), 2);
+    /* A reader from before has what there was. */
+    assert_int_equal(before.count, 3);
+    assert_true(str_eq(value_text(c, before.at[0]), STR("linux")));
+    /* What is added and taken back afterwards does not touch it, nor does the same once more. */
+    add_small(c, "r2", "beos");
+    collection_undo(c);
+    assert_true(collection_amend(c, 0, set, sizeof set / sizeof *set, &e));
+    add_small(c, "r2", "beos");
+    collection_publish(c);
+    assert_other(c, 0, "boom|p|plan9|1|2");
+    assert_other(c, 2, "beos|boom|p");
+    assert_int_equal(df_of(c, "flag", "1"), 1);
+    collection_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_model),   cmocka_unit_test(test_undo_takes_names_back),
-        cmocka_unit_test(test_lookup),  cmocka_unit_test(test_failed_add),
+        cmocka_unit_test(test_amend),
+        cmocka_unit_test(test_model),
+        cmocka_unit_test(test_undo_takes_names_back),
+        cmocka_unit_test(test_lookup),
+        cmocka_unit_test(test_failed_add),
         cmocka_unit_test(test_readers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
