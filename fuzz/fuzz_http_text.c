@@ -32,7 +32,7 @@ static void check_encoding(struct str segment, struct arena *a)
 static void check_target(struct str text, struct arena *a)
 {
     struct str authority, path, query, segments[URL_SEGMENTS_MAX];
-    struct url_param *params;
+    const struct http_pair *params;
     size_t count;
     struct err e = { 0 };
     if (!url_target(text, &authority, &path, &query, &e) ||
@@ -44,7 +44,7 @@ static void check_target(struct str text, struct arena *a)
         check_decoded(segments[i]);
         check_encoding(segments[i], a);
     }
-    if (!url_params(query, a, &params, &count, &e))
+    if (!url_params(query, URL_PARAMS_MAX, a, &params, &count, &e))
         return;
     for (size_t i = 0; i < count; i++) {
         check_decoded(params[i].name);

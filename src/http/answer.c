@@ -5,9 +5,10 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-#define CORS_HEADERS "Authorization, Content-Encoding, Content-Type"
-#define CORS_EXPOSED "Link, Location, Retry-After"
+#define CORS_HEADERS "Authorization, Content-Encoding, Content-Type, X-Submission-Bucket"
+#define CORS_EXPOSED "Content-Disposition, Link, Location, Retry-After"
 #define CORS_MAX_AGE "86400"
 #define ANSWER_UNCOUNTED 65536 /* the memory of a smaller answer is not counted */
 
@@ -53,9 +54,27 @@ void http_set_header(struct http_exchange *x, const char *name, struct str value
         x->failed = true;
 }
 
-static void write_error(struct buf *out, const struct err *e)
+static bool has_header(const struct answer_header *headers, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcasecmp(headers[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static http_error_writer writer_of(const struct http_exchange *x)
+{
+    return x->route ? x->route->is->error_writer : NULL;
+}
+
+static void write_error(struct buf *out, http_error_writer writer, unsigned status,
+                        const struct err *e)
 {
     struct json_writer w;
+    if (writer) {
+        writer(out, status, e);
+        return;
+    }
     json_writer_init(&w, out);
     json_object(&w);
     json_member(&w, "error", str_from_c(e->word ? e->word : by_code[e->code].word));
@@ -131,8 +150,20 @@ static unsigned replace(struct http_exchange *x, const struct err *e)
     buf_done(&x->out);
     buf_reset(&x->out);
     x->type = NULL;
-    write_error(&x->out, e);
+    write_error(&x->out, writer_of(x), http_status_of(e->code), e);
     return http_status_of(e->code);
+}
+
+/* Takes the response; NULL when it could not be made. */
+static void queue(struct http_exchange *x, unsigned status, struct MHD_Response *r)
+{
+    if (!r) {
+        x->failed = true;
+        return;
+    }
+    add_headers(x, r, x->answer_bytes > 0);
+    x->failed = MHD_queue_response(x->mhd, status, r) != MHD_YES;
+    MHD_destroy_response(r);
 }
 
 void http_answer(struct http_exchange *x, unsigned status)
@@ -149,25 +180,32 @@ void http_answer(struct http_exchange *x, unsigned status)
     }
     x->status = status;
     x->answer_bytes = x->out.len;
-    if (x->dead)
-        return;
-    struct MHD_Response *r = x->failed ? NULL : make_response(&x->out);
-    if (r) {
-        add_headers(x, r, x->answer_bytes > 0);
-        x->failed = MHD_queue_response(x->mhd, status, r) != MHD_YES;
-        MHD_destroy_response(r);
-    } else {
-        x->failed = true;
-    }
+    if (!x->dead)
+        queue(x, status, x->failed ? NULL : make_response(&x->out));
+}
+
+void http_answer_file(struct http_exchange *x, unsigned status, int fd, uint64_t size)
+{
+    assert(x->status == 0 && !x->parked);
+    x->status = status;
+    x->answer_bytes = size;
+    struct MHD_Response *r =
+        x->dead || x->failed || size == 0 ? NULL : MHD_create_response_from_fd64(size, fd);
+    if (!r) /* else it is closed with the response */
+        close(fd);
+    if (!r && size == 0 && !x->failed)
+        r = make_response(&x->out);
+    if (!x->dead)
+        queue(x, status, r);
 }
 
 static void answer_err(struct http_exchange *x, unsigned status, const struct err *e)
 {
     buf_reset(&x->out);
     x->type = NULL;
-    if (status == 503)
+    if (status == 503 && !has_header(x->headers, x->header_count, "Retry-After"))
         set_header(x, "Retry-After", "1");
-    write_error(&x->out, e);
+    write_error(&x->out, writer_of(x), status, e);
     http_answer(x, status);
 }
 
@@ -193,18 +231,19 @@ void answer_options(struct http_exchange *x, struct str allow)
 }
 
 bool answer_raw(const struct http_server *s, const struct answer_header *headers,
-                size_t header_count, const struct refusal *r, bool with_body, struct buf *out)
+                size_t header_count, const struct refusal *r, http_error_writer writer,
+                bool with_body, struct buf *out)
 {
     struct buf body;
     buf_init(&body, 4096);
-    write_error(&body, &r->err);
+    write_error(&body, writer, r->status, &r->err);
     buf_printf(out,
                "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Type: application/json\r\n"
                "Content-Length: %zu\r\n",
                r->status, MHD_get_reason_phrase_for(r->status), body.len);
     for (size_t i = 0; i < header_count; i++)
         buf_printf(out, "%s: %s\r\n", headers[i].name, headers[i].value);
-    if (r->status == 503)
+    if (r->status == 503 && !has_header(headers, header_count, "Retry-After"))
         buf_str(out, STR("Retry-After: 1\r\n"));
     if (s->config.cors_origin)
         buf_printf(out, "Access-Control-Allow-Origin: %s\r\n", s->config.cors_origin);

@@ -1,7 +1,8 @@
-/* body.c - inflating straight into the buffer that the handler reads. */
+/* body.c - inflating straight into the buffer that the handler reads, or piece by piece for a sink.
+ */
 #include "http/body.h"
 
-#define INFLATE_STEP 16384 /* room made for inflated bytes at a time, at least */
+#include <inttypes.h>
 
 bool body_coding_find(struct str name, enum body_coding *out)
 {
@@ -24,6 +25,13 @@ void body_init(struct body *b, enum body_coding coding, size_t max_bytes,
     buf_init(&b->bytes, max_bytes + 1);
 }
 
+void body_init_sink(struct body *b, enum body_coding coding, uint64_t max_bytes, body_sink add,
+                    void *sink)
+{
+    *b = (struct body){ .max_bytes = max_bytes, .coding = coding, .add = add, .sink = sink };
+    buf_init(&b->bytes, 0);
+}
+
 void body_done(struct body *b)
 {
     if (b->z_open)
@@ -37,7 +45,7 @@ void body_done(struct body *b)
 
 static bool too_large(const struct body *b, struct err *e)
 {
-    return err_word(e, ERR_LIMIT, "body_too_large", "the body is larger than %zu bytes",
+    return err_word(e, ERR_LIMIT, "body_too_large", "the body is larger than %" PRIu64 " bytes",
                     b->max_bytes);
 }
 
@@ -72,21 +80,48 @@ static bool open_inflate(struct body *b, int window_bits, struct err *e)
     return true;
 }
 
+/* n more decoded bytes are there: counts them, and hands them on when there is a sink. */
+static bool take(struct body *b, const uint8_t *decoded, size_t n, struct err *e)
+{
+    if (n > b->max_bytes - b->decoded_bytes)
+        return too_large(b, e);
+    b->decoded_bytes += n;
+    return !b->add || n == 0 || b->add(b->sink, (struct bytes){ decoded, n }, e);
+}
+
+/* Where the next decoded bytes go: behind those in the buffer, or into `piece` for the sink. */
+static bool make_room(struct body *b, uint8_t piece[BODY_PIECE_MAX], uint8_t **to, size_t *room,
+                      struct err *e)
+{
+    *to = piece;
+    *room = BODY_PIECE_MAX;
+    if (b->add)
+        return true;
+    size_t left = b->bytes.max_bytes - b->bytes.len;
+    if (!reserve(b, left < BODY_PIECE_MAX ? left : BODY_PIECE_MAX, e))
+        return false;
+    size_t space = b->bytes.cap - b->bytes.len;
+    *to = (uint8_t *)b->bytes.ptr + b->bytes.len;
+    *room = space > UINT32_MAX / 2 ? UINT32_MAX / 2 : space;
+    return true;
+}
+
 /* Inflates until the piece is used up or the stream ends; leaves the rest in b->z. */
 static bool inflate_some(struct body *b, struct err *e)
 {
+    uint8_t piece[BODY_PIECE_MAX], *to;
+    size_t room;
     for (;;) {
-        size_t room = b->bytes.max_bytes - b->bytes.len;
-        if (!reserve(b, room < INFLATE_STEP ? room : INFLATE_STEP, e))
+        if (!make_room(b, piece, &to, &room, e))
             return false;
-        size_t space = b->bytes.cap - b->bytes.len;
-        uInt given = space > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uInt)space;
-        b->z.next_out = (Bytef *)b->bytes.ptr + b->bytes.len;
-        b->z.avail_out = given;
+        b->z.next_out = to;
+        b->z.avail_out = (uInt)room;
         int rc = inflate(&b->z, Z_NO_FLUSH);
-        b->bytes.len += given - b->z.avail_out;
-        if (b->bytes.len > b->max_bytes)
-            return too_large(b, e);
+        size_t made = room - b->z.avail_out;
+        if (!b->add)
+            b->bytes.len += made;
+        if (!take(b, to, made, e))
+            return false;
         if (rc == Z_STREAM_END) {
             b->z_end = true;
             return true;
@@ -131,16 +166,20 @@ static bool open_deflate(struct body *b, struct bytes *piece, struct err *e)
            inflate_piece(b, (struct bytes){ b->first, 2 }, e);
 }
 
+static bool add_plain(struct body *b, struct bytes piece, struct err *e)
+{
+    if (b->add)
+        return take(b, piece.ptr, piece.len, e);
+    if (!reserve(b, piece.len, e) || !take(b, piece.ptr, piece.len, e))
+        return false;
+    buf_add(&b->bytes, piece.ptr, piece.len);
+    return true;
+}
+
 bool body_add(struct body *b, struct bytes piece, struct err *e)
 {
-    if (b->coding == BODY_PLAIN) {
-        if (piece.len > b->max_bytes - b->bytes.len)
-            return too_large(b, e);
-        if (!reserve(b, piece.len, e))
-            return false;
-        buf_add(&b->bytes, piece.ptr, piece.len);
-        return true;
-    }
+    if (b->coding == BODY_PLAIN)
+        return add_plain(b, piece, e);
     if (!b->z_open && b->coding == BODY_GZIP && !open_inflate(b, 15 + 16, e))
         return false;
     if (!b->z_open && !open_deflate(b, &piece, e))

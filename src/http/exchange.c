@@ -5,7 +5,7 @@
  * again after http_wake); exchange_ended when the answer has been sent or the connection is lost.
  *
  * What is hard here: a request that is refused while its body is still on the way. MHD takes an
- * answer only before the body or after it. A short body is read and thrown away, then answered as
+ * answer only before the body or after it. A short rest is read and thrown away, then answered as
  * usual; otherwise the answer is written to the socket past MHD, and the connection closed in a way
  * that the client sees it (watch_linger). */
 #include "http/internal.h"
@@ -14,10 +14,16 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-#define DISCARD_MAX 65536 /* a refused body up to this size is read, to keep the connection */
+#define DISCARD_MAX                                                                                \
+    65536 /* the rest of a refused body up to this size is read, to keep the                       \
+           * connection */
+#define UPLOAD_RATE_MIN                                                                            \
+    1024 /* bytes a second, on average, once an upload takes longer than                           \
+          * request_timeout_s */
 #define RAW_ANSWER_MAX 16384
 
 PRINTF_LIKE(4, 5)
@@ -81,7 +87,8 @@ void *exchange_line(void *cls, const char *target, struct MHD_Connection *mhd)
     x->started_us = metric_clock_us();
     buf_init(&x->out, s->config.answer_max_bytes);
     body_init(&x->body, BODY_PLAIN, s->config.body_max_bytes, &s->bodies);
-    conn_phase_set(c, PHASE_READING);
+    x->piece_ms = watch_now_ms();
+    conn_phase_set(c, PHASE_READING, x->piece_ms);
     x->open = gate_enter(s);
     return x;
 }
@@ -114,7 +121,7 @@ static bool check_framing(struct http_exchange *x, const char *version)
     struct str s;
     x->chunked = n.codings > 0;
     x->has_length = n.lengths > 0;
-    x->expects_continue = http_header(x, "Expect", &s) && s.len > 0;
+    x->expects_continue = http_header(x, "Expect", &s) && str_is_word(s, "100-continue");
     if (x->has_length && http_header(x, "Content-Length", &s))
         for (size_t i = 0; i < s.len; i++) /* MHD has checked that these are digits that fit */
             x->content_length = x->content_length * 10 + (uint64_t)(s.ptr[i] - '0');
@@ -139,45 +146,93 @@ static bool check_framing(struct http_exchange *x, const char *version)
     return true;
 }
 
+/* Which route, as far as that can be told; *path_known: whether the path has any but "**". */
+static bool look_up(struct http_exchange *x, bool *path_known, struct err *e)
+{
+    const struct routes *r = &x->server->routes;
+    *path_known = false;
+    if (!url_target(x->target, &x->authority, &x->path, &x->query, e))
+        return false;
+    x->segmented = url_path(x->path, x->arena, x->segments, &x->segment_count, e);
+    x->route = x->segmented ? routes_find(r, x->segments, x->segment_count, x->method, path_known)
+                            : routes_find_any(r, x->method);
+    if (x->route)
+        atomic_store_explicit(&x->conn->error_writer, x->route->is->error_writer,
+                              memory_order_relaxed);
+    return x->segmented || x->route || (x->options && r->has_any_path);
+}
+
+static bool find_allowed(struct http_exchange *x, struct str *allow)
+{
+    return routes_allow(&x->server->routes, x->segmented ? x->segments : NULL, x->segment_count,
+                        x->arena, allow);
+}
+
 static bool find_route(struct http_exchange *x)
 {
     struct err e;
     bool path_known;
     struct str allow;
-    const struct routes *r = &x->server->routes;
-    if (str_eq(x->method, STR("OPTIONS")) && str_eq(x->target, STR("*")))
-        return x->options = true;
-    if (!url_target(x->target, &x->authority, &x->path, &x->query, &e) ||
-        !url_path(x->path, x->arena, x->segments, &x->segment_count, &e) ||
-        !url_params(x->query, x->arena, &x->params, &x->param_count, &e))
+    x->options = str_eq(x->method, STR("OPTIONS"));
+    if (x->options && str_eq(x->target, STR("*")))
+        return true;
+    if (!look_up(x, &path_known, &e))
         return refuse_err(x, &e);
     if (x->authority.len > 0 && !host_is_valid(x->authority))
         return refuse(x, 400, "bad_host", "the URL holds no host name");
-    x->route = routes_find(r, x->segments, x->segment_count, x->method, &path_known);
+    if (x->options && (path_known || x->server->routes.has_any_path))
+        return true;
+    if (x->route) {
+        size_t max = x->route->is->sink ? URL_PARAMS_UPLOAD_MAX : URL_PARAMS_MAX;
+        return url_params(x->query, max, x->arena, &x->params, &x->param_count, &e) ||
+               refuse_err(x, &e);
+    }
     if (!path_known)
         return refuse(x, 404, "not_found", "there is nothing at %.*s", STR_ARG(x->path));
-    if (str_eq(x->method, STR("OPTIONS")))
-        return x->options = true;
-    if (x->route)
-        return true;
-    if (routes_allow(r, x->segments, x->segment_count, x->arena, &allow))
+    if (find_allowed(x, &allow))
         http_set_header(x, "Allow", allow);
     return refuse(x, 405, "method_not_allowed", "%.*s cannot be used here", STR_ARG(x->method));
 }
 
-static bool check_body(struct http_exchange *x)
+/* How errors of this route look must be known even when the request is not looked at any further.
+ */
+static bool refuse_framing(struct http_exchange *x)
+{
+    struct err unused;
+    bool path_known;
+    (void)look_up(x, &path_known, &unused);
+    return false;
+}
+
+static bool begin_sink(struct http_exchange *x, const struct http_sink *sink)
+{
+    struct refusal r = { 0 };
+    r.status = sink->begin(x, x->server->ctx, &x->sink, &r.err);
+    if (r.status != 0)
+        x->refused = r;
+    return r.status == 0;
+}
+
+static bool prepare_body(struct http_exchange *x)
 {
     struct str name = STR("");
-    size_t max = x->server->config.body_max_bytes;
+    const struct http_sink *sink = x->route && !x->options ? x->route->is->sink : NULL;
     enum body_coding coding;
     (void)http_header(x, "Content-Encoding", &name);
     if (!body_coding_find(name, &coding)) {
         http_set_header(x, "Accept-Encoding", STR("gzip, deflate"));
         return refuse(x, 415, "unknown_encoding", "bodies are taken plain, as gzip or as deflate");
     }
-    if (x->content_length > max)
-        return refuse(x, 413, "body_too_large", "the body is larger than %zu bytes", max);
-    body_init(&x->body, coding, max, &x->server->bodies);
+    x->body_max = x->server->config.body_max_bytes;
+    if (sink && !begin_sink(x, sink))
+        return false;
+    if (x->content_length > x->body_max)
+        return refuse(x, 413, "body_too_large", "the body is larger than %" PRIu64 " bytes",
+                      x->body_max);
+    if (sink)
+        body_init_sink(&x->body, coding, x->body_max, sink->add, x->sink);
+    else
+        body_init(&x->body, coding, x->server->config.body_max_bytes, &x->server->bodies);
     return true;
 }
 
@@ -186,9 +241,20 @@ static bool check_body(struct http_exchange *x)
 static void log_refusal(const struct http_exchange *x)
 {
     unsigned status = x->refused.status;
-    bool by_limit = status == 413 || status == 431 || status == 503;
+    bool by_limit = status == 408 || status == 413 || status == 431 || status == 500 ||
+                    status == 503 || status == 507;
     log_line(by_limit ? LOG_WARN : LOG_DEBUG, "http_refused", "status=%u method=%s path=%s why=%s",
              status, log_str(x->method), log_str(x->path), log_str(str_from_c(x->refused.err.msg)));
+}
+
+/* The socket's buffer is empty: earlier answers have gone. If it is not, the client has not read
+ * those either. */
+static void send_past_mhd(struct conn *c, struct str s)
+{
+    if (c->tls)
+        tls_send(c->tls, s);
+    else
+        (void)!send(c->fd, s.ptr, s.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 /* Writes the answer past MHD, whose false return value then closes the connection. */
@@ -199,10 +265,9 @@ static enum MHD_Result refuse_now(struct http_exchange *x)
         return MHD_NO;
     buf_init(&out, RAW_ANSWER_MAX);
     if (answer_raw(x->server, x->headers, x->header_count, &x->refused,
-                   !str_eq(x->method, STR("HEAD")), &out)) {
-        /* The socket's buffer is empty: earlier answers have gone. If it is not, the client has not
-         * read those either. */
-        (void)!send(x->conn->fd, out.ptr, out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+                   x->route ? x->route->is->error_writer : NULL, !str_eq(x->method, STR("HEAD")),
+                   &out)) {
+        send_past_mhd(x->conn, buf_view(&out));
         x->status = x->refused.status;
         x->answer_bytes = out.len;
         x->linger = true;
@@ -215,10 +280,11 @@ static enum MHD_Result refuse_now(struct http_exchange *x)
 static enum MHD_Result settle_refusal(struct http_exchange *x)
 {
     log_refusal(x);
-    bool short_body = !x->chunked && x->content_length <= DISCARD_MAX;
     if (x->content_length == 0 && !x->chunked)
         return MHD_YES;
-    return short_body && !x->expects_continue ? MHD_YES : refuse_now(x);
+    bool short_rest = !x->chunked && x->content_length - x->received <= DISCARD_MAX;
+    bool waits = x->expects_continue && x->received == 0;
+    return short_rest && !waits ? MHD_YES : refuse_now(x);
 }
 
 /* The steps. */
@@ -229,15 +295,43 @@ static enum MHD_Result begin(struct http_exchange *x, const char *method, const 
     x->method = str_from_c(method);
     if (!x->open)
         return MHD_NO;
-    if (check_framing(x, version) && find_route(x) && check_body(x))
-        return MHD_YES;
-    return settle_refusal(x);
+    bool ok = check_framing(x, version) ? find_route(x) && prepare_body(x) : refuse_framing(x);
+    return ok ? MHD_YES : settle_refusal(x);
+}
+
+static bool is_slow_upload(const struct http_exchange *x, int64_t now_us)
+{
+    uint64_t s = (uint64_t)(now_us - x->started_us) / 1000000;
+    return s > x->server->config.request_timeout_s && x->received / s < UPLOAD_RATE_MIN;
+}
+
+/* While the sink works, the watch leaves the connection alone; then the client has its time again,
+ * unless the server wants to stop. */
+static enum MHD_Result stream_piece(struct http_exchange *x, struct bytes piece)
+{
+    struct err e;
+    if (!conn_phase_busy(x->conn))
+        return MHD_NO;
+    bool ok = body_add(&x->body, piece, &e) || refuse_err(x, &e);
+    int64_t now_us = metric_clock_us();
+    if (ok && is_slow_upload(x, now_us))
+        ok = refuse(x, 408, "request_timeout", "the body comes at less than %d bytes a second",
+                    UPLOAD_RATE_MIN);
+    if (!atomic_load_explicit(&x->server->stopping, memory_order_relaxed))
+        x->piece_ms = now_us / 1000;
+    conn_phase_set(x->conn, PHASE_READING, x->piece_ms);
+    return ok ? MHD_YES : settle_refusal(x);
 }
 
 static enum MHD_Result take_piece(struct http_exchange *x, struct bytes piece)
 {
     struct err e;
-    if (x->refused.status || body_add(&x->body, piece, &e))
+    x->received += piece.len;
+    if (x->refused.status)
+        return MHD_YES;
+    if (x->body.add)
+        return stream_piece(x, piece);
+    if (body_add(&x->body, piece, &e))
         return MHD_YES;
     refuse_err(x, &e);
     return settle_refusal(x);
@@ -262,8 +356,7 @@ static enum MHD_Result complete(struct http_exchange *x)
     if (x->refused.status) {
         answer_refusal(x, &x->refused);
     } else if (x->options) {
-        if (x->path.len == 0 ||
-            routes_allow(&x->server->routes, x->segments, x->segment_count, x->arena, &allow))
+        if (x->path.len == 0 || find_allowed(x, &allow))
             answer_options(x, allow);
         else
             return MHD_NO;
@@ -325,7 +418,7 @@ static void log_exchange(const struct http_exchange *x)
     int64_t us = metric_clock_us() - x->started_us;
     if (x->status && !x->dead)
         metrics_answered(x->status, us);
-    log_line(LOG_DEBUG, "http_request", "method=%s target=%s status=%u bytes=%zu us=%lld%s",
+    log_line(LOG_DEBUG, "http_request", "method=%s target=%s status=%u bytes=%" PRIu64 " us=%lld%s",
              log_str(x->method), log_str(x->target), x->status, x->answer_bytes, (long long)us,
              x->dead ? " client=gone" : "");
 }
@@ -354,7 +447,8 @@ void exchange_ended(void *cls, struct MHD_Connection *mhd, void **context,
     answer_discharge(x);
     arena_reset(arena);
     *x = (struct http_exchange){ .arena = arena };
-    conn_phase_set(c, PHASE_IDLE);
+    atomic_store_explicit(&c->error_writer, NULL, memory_order_relaxed);
+    conn_phase_set(c, PHASE_IDLE, watch_now_ms());
     if (open)
         atomic_fetch_sub(&s->active, 1);
 }

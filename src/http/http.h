@@ -103,11 +103,17 @@ struct str http_segment(const struct http_exchange *x, const char *name);
 bool http_param(const struct http_exchange *x, const char *name, struct str *out);
 /* The path as it came, still percent-encoded, with its slashes. */
 struct str http_path(const struct http_exchange *x);
-/* All query parameters in their order, decoded (invalid UTF-8 is 400 before the handler). */
+/* All query parameters in their order, decoded (invalid UTF-8 is 400 before the handler). Only '&'
+ * is between two of them: a further '?' is part of a value. At most 1024 on routes with a sink, 64
+ * on others. */
 struct http_pair {
     struct str name, value;
 };
 const struct http_pair *http_params(const struct http_exchange *x, size_t *count);
+/* The same of a query string that the caller has put together, from a part of the path or with '&'
+ * in the place of a further '?'. Up to 1024; the pairs live in the arena or point into `query`. */
+MUST_CHECK bool http_parse_params(struct http_exchange *x, struct str query,
+                                  const struct http_pair **out, size_t *count, struct err *e);
 /* What the sink's begin made; NULL on routes without. */
 void *http_sink_of(const struct http_exchange *x);
 /* In begin: another limit on the decoded body than the configuration's. */

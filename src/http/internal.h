@@ -1,7 +1,8 @@
 /* internal.h - the structures that the files of this room share. Nobody outside includes it.
  *
  * server.c starts and stops; exchange.c takes a request from MHD and calls the handler; request.c
- * is what handlers ask about it; answer.c is what they say; watch.c ends what takes too long.
+ * is what handlers ask about it; answer.c is what they say; watch.c ends what takes too long; tls.c
+ * is all that is different on encrypted connections.
  *
  * Memory: one struct conn for each connection, with the exchange of its present request inside
  * (HTTP/1.1 has one at a time); it belongs to the MHD thread that runs the connection, but for the
@@ -25,8 +26,8 @@
  * together and only one side can end a request (the MHD thread by answering, the watch by 408). */
 enum phase {
     PHASE_IDLE,    /* no request line yet */
-    PHASE_READING, /* headers and body */
-    PHASE_BUSY,    /* the request is there: handled, parked, answered */
+    PHASE_READING, /* headers and body; since the request line, or since the sink's last piece */
+    PHASE_BUSY,    /* the request is there: handled, parked, answered; or the sink takes a piece */
     PHASE_EXPIRED  /* the watch has ended it */
 };
 
@@ -53,13 +54,17 @@ struct http_exchange {
     const char *raw_target; /* MHD's, only to compare addresses with */
     struct str segments[URL_SEGMENTS_MAX];
     size_t segment_count;
+    bool segmented; /* false: the path cannot be cut, only "**" takes it */
     const struct route *route;
-    struct url_param *params;
+    const struct http_pair *params;
     size_t param_count;
     struct str base; /* empty until asked for */
     bool has_length, chunked, expects_continue;
-    uint64_t content_length;
+    uint64_t content_length, received; /* bytes of the body, still compressed */
+    uint64_t body_max;                 /* decoded */
     struct body body;
+    void *sink;       /* of the route's begin */
+    int64_t piece_ms; /* when the sink's last piece was taken; before it, the request line */
     struct refusal refused;
 
     /* The answer. */
@@ -68,7 +73,7 @@ struct http_exchange {
     struct answer_header headers[ANSWER_HEADERS_MAX];
     size_t header_count;
     unsigned status; /* of the answer; 0 when there is none yet */
-    size_t answer_bytes;
+    uint64_t answer_bytes;
     size_t answer_charged; /* what the budget of the bodies counts for it */
 
     /* Where it stands. */
@@ -88,10 +93,18 @@ struct http_exchange {
 
 struct conn {
     int fd;
-    bool trusted;           /* the peer is a proxy that we believe */
+    void *tls;    /* GnuTLS's session, owned by MHD; NULL on a plain connection */
+    bool trusted; /* the peer is a proxy that we believe */
+    char peer[PROXY_ADDRESS_MAX];
     _Atomic uint64_t phase; /* time in ms << 2 | enum phase; also read by the watch */
+    _Atomic(http_error_writer) error_writer; /* of the request's route; also read by the watch */
     struct http_exchange x;
     struct conn *prev, *next; /* guarded by server->conns_mu */
+};
+
+/* PEM, NUL-terminated; empty when no listener wants TLS. */
+struct tls_files {
+    char *cert, *key;
 };
 
 struct http_server {
@@ -99,6 +112,7 @@ struct http_server {
     void *ctx;
     struct routes routes;
     struct networks proxies;
+    struct tls_files tls;
     struct MHD_Daemon **daemons; /* one for each listener */
     uint16_t *ports;
     struct body_budget bodies;
@@ -121,9 +135,8 @@ struct http_server {
     size_t linger_count;
     bool watch_ends;
 
-    pthread_t watch;           /* the thread; woken by a write to watch_wakes */
-    int watch_wakes;           /* an eventfd */
-    struct buf timeout_answer; /* 408, ready to send */
+    pthread_t watch; /* the thread; woken by a write to watch_wakes */
+    int watch_wakes; /* an eventfd */
 };
 
 /* exchange.c: MHD's callbacks. */
@@ -145,8 +158,8 @@ void answer_options(struct http_exchange *x, struct str allow);
 /* A whole answer as it goes over the wire, with Connection: close; for when MHD would still read
  * the request and cannot answer. False when memory is short. */
 MUST_CHECK bool answer_raw(const struct http_server *s, const struct answer_header *headers,
-                           size_t header_count, const struct refusal *r, bool with_body,
-                           struct buf *out);
+                           size_t header_count, const struct refusal *r, http_error_writer writer,
+                           bool with_body, struct buf *out);
 
 /* watch.c */
 MUST_CHECK bool watch_start(struct http_server *s, struct err *e);
@@ -156,9 +169,19 @@ void watch_remove(struct http_server *s, struct conn *c);
 /* Takes a duplicate of the socket and reads it empty before closing it: closed with unread bytes,
  * TCP would reset it, and the client might never see the answer. */
 void watch_linger(struct http_server *s, int fd);
-void conn_phase_set(struct conn *c, enum phase p);
+int64_t watch_now_ms(void);
+void conn_phase_set(struct conn *c, enum phase p, int64_t since_ms);
 /* From reading to busy; false when the watch was first. */
 MUST_CHECK bool conn_phase_busy(struct conn *c);
+
+/* tls.c */
+/* Reads certificate and key, and checks that they belong together. */
+MUST_CHECK bool tls_load(struct tls_files *out, const char *cert_path, const char *key_path,
+                         struct err *e);
+void tls_unload(struct tls_files *f);
+extern const char tls_priorities[];
+/* Sends past MHD, on MHD's thread: what there is room for at once. */
+void tls_send(void *session, struct str s);
 
 /* metrics.c */
 extern struct metric http_connections_refused, http_timeouts;

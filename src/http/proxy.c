@@ -2,7 +2,7 @@
 #include "http/proxy.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
+#include <stdio.h>
 
 #define NETWORK_TEXT_MAX 64
 
@@ -87,24 +87,52 @@ static bool network_holds(const struct network *n, const uint8_t address[16])
     return rest == 0 || ((n->address[whole] ^ address[whole]) >> (8 - rest)) == 0;
 }
 
-bool networks_hold(const struct networks *n, const struct sockaddr *peer)
+static bool any_holds(const struct networks *n, const uint8_t address[16])
 {
-    uint8_t address[16];
-    if (peer->sa_family == AF_INET) {
-        struct sockaddr_in in;
-        memcpy(&in, peer, sizeof in);
-        map_ipv4(address, &in.sin_addr);
-    } else if (peer->sa_family == AF_INET6) {
-        struct sockaddr_in6 in6;
-        memcpy(&in6, peer, sizeof in6);
-        memcpy(address, &in6.sin6_addr, sizeof address);
-    } else {
-        return false;
-    }
     for (size_t i = 0; i < n->count; i++)
         if (network_holds(&n->at[i], address))
             return true;
     return false;
+}
+
+static bool socket_address(const struct sockaddr *peer, uint8_t out[16])
+{
+    if (peer->sa_family == AF_INET) {
+        struct sockaddr_in in;
+        memcpy(&in, peer, sizeof in);
+        map_ipv4(out, &in.sin_addr);
+    } else if (peer->sa_family == AF_INET6) {
+        struct sockaddr_in6 in6;
+        memcpy(&in6, peer, sizeof in6);
+        memcpy(out, &in6.sin6_addr, 16);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+bool networks_hold(const struct networks *n, const struct sockaddr *peer)
+{
+    uint8_t address[16];
+    return socket_address(peer, address) && any_holds(n, address);
+}
+
+static void write_address(const uint8_t address[16], char out[PROXY_ADDRESS_MAX])
+{
+    uint8_t mapped[16];
+    map_ipv4(mapped, address + 12);
+    bool is_ipv4 = memcmp(mapped, address, sizeof mapped) == 0;
+    (void)inet_ntop(is_ipv4 ? AF_INET : AF_INET6, is_ipv4 ? address + 12 : address, out,
+                    PROXY_ADDRESS_MAX);
+}
+
+void address_text(const struct sockaddr *peer, char out[PROXY_ADDRESS_MAX])
+{
+    uint8_t address[16];
+    if (socket_address(peer, address))
+        write_address(address, out);
+    else
+        snprintf(out, PROXY_ADDRESS_MAX, "unknown");
 }
 
 static bool is_alnum(char c)
@@ -169,52 +197,132 @@ static bool take_value(struct str *rest, struct arena *a, struct str *out)
         *rest = (struct str){ rest->ptr + n, rest->len - n };
         return n > 0;
     }
-    char *to = arena_alloc(a, rest->len);
-    size_t n = 0, i = 1;
-    for (; to && i < rest->len && rest->ptr[i] != '"'; i++) {
-        if (rest->ptr[i] == '\\' && ++i == rest->len)
-            return false;
+    size_t n = 0, i = 1, end = 1;
+    while (end < rest->len && rest->ptr[end] != '"')
+        end += rest->ptr[end] == '\\' ? 2 : 1;
+    char *to = end < rest->len ? arena_alloc(a, end) : NULL;
+    if (!to)
+        return false;
+    for (; i < end; i++) {
+        i += rest->ptr[i] == '\\';
         to[n++] = rest->ptr[i];
     }
-    if (!to || i >= rest->len)
-        return false;
     *out = (struct str){ to, n };
     *rest = (struct str){ rest->ptr + i + 1, rest->len - i - 1 };
     return true;
 }
 
+/* Takes one pair off the front, and what ends it (but for a comma): for=1.2.3.4; */
+static bool take_pair(struct str *rest, struct arena *a, struct forwarded *said)
+{
+    struct str name, value;
+    if (rest->ptr[0] == '"' || !take_value(rest, a, &name) || rest->len == 0 || rest->ptr[0] != '=')
+        return false;
+    *rest = (struct str){ rest->ptr + 1, rest->len - 1 };
+    if (!take_value(rest, a, &value))
+        return false;
+    if (str_is_word(name, "host") && host_is_valid(value))
+        said->host = value;
+    else if (str_is_word(name, "proto"))
+        said->proto = known_proto(value);
+    else if (str_is_word(name, "for"))
+        said->node = value;
+    *rest = trim(*rest);
+    return rest->len == 0 || rest->ptr[0] == ';' || rest->ptr[0] == ',';
+}
+
+static const struct forwarded nothing_said = { STR_INIT(""), STR_INIT(""), STR_INIT("") };
+
+/* One element, up to its comma or the end; the comma stays. */
+static bool take_element(struct str *rest, struct arena *a, struct forwarded *said)
+{
+    *said = nothing_said;
+    *rest = trim(*rest);
+    while (rest->len > 0 && rest->ptr[0] != ',') {
+        if (rest->ptr[0] == ';')
+            *rest = trim((struct str){ rest->ptr + 1, rest->len - 1 });
+        else if (!take_pair(rest, a, said))
+            return false;
+    }
+    return true;
+}
+
 struct forwarded forwarded_parse(struct str header, struct arena *a)
 {
-    static const struct forwarded nothing = { { "", 0 }, { "", 0 } };
-    struct forwarded said = nothing;
-    struct str rest = trim(header);
-    for (;;) {
-        struct str name, value;
-        if (rest.len == 0 || rest.ptr[0] == ',')
-            return said;
-        if (rest.ptr[0] != ';') {
-            if (rest.ptr[0] == '"' || !take_value(&rest, a, &name) || rest.len == 0 ||
-                rest.ptr[0] != '=')
-                return nothing;
-            rest = (struct str){ rest.ptr + 1, rest.len - 1 };
-            if (!take_value(&rest, a, &value))
-                return nothing;
-            if (str_is_word(name, "host") && host_is_valid(value))
-                said.host = value;
-            else if (str_is_word(name, "proto"))
-                said.proto = known_proto(value);
-            rest = trim(rest);
-            if (rest.len > 0 && rest.ptr[0] != ';' && rest.ptr[0] != ',')
-                return nothing;
-        } else {
-            rest = trim((struct str){ rest.ptr + 1, rest.len - 1 });
-        }
-    }
+    struct forwarded said;
+    return take_element(&header, a, &said) ? said : nothing_said;
 }
 
 struct forwarded forwarded_legacy(struct str host, struct str proto)
 {
     struct str first = trim(before(host, ','));
-    return (struct forwarded){ host_is_valid(first) ? first : STR(""),
-                               known_proto(trim(before(proto, ','))) };
+    return (struct forwarded){ .host = host_is_valid(first) ? first : STR(""),
+                               .proto = known_proto(trim(before(proto, ','))),
+                               .node = STR("") };
+}
+
+/* "1.2.3.4", "1.2.3.4:80", "::1", "[::1]", "[::1]:80". */
+static bool node_address(struct str node, uint8_t out[16])
+{
+    char s[PROXY_ADDRESS_MAX];
+    struct in_addr ipv4;
+    struct str host = before(node, ':');
+    bool is_ipv4 =
+        host.len + 1 >= node.len || !memchr(host.ptr + host.len + 1, ':', node.len - host.len - 1);
+    if (node.len > 0 && node.ptr[0] == '[')
+        host = before((struct str){ node.ptr + 1, node.len - 1 }, ']');
+    else if (!is_ipv4)
+        host = node;
+    if (host.len >= sizeof s)
+        return false;
+    memcpy(s, host.ptr, host.len);
+    s[host.len] = '\0';
+    if (inet_pton(AF_INET6, s, out) == 1)
+        return true;
+    if (inet_pton(AF_INET, s, &ipv4) != 1)
+        return false;
+    map_ipv4(out, &ipv4);
+    return true;
+}
+
+/* The next element of either kind of list, with its comma; an empty node when it has none. */
+static bool take_node(struct str *list, bool is_rfc7239, struct arena *a, struct str *node)
+{
+    struct forwarded said;
+    if (is_rfc7239) {
+        if (!take_element(list, a, &said))
+            return false;
+        *node = said.node;
+    } else {
+        *node = before(*list, ',');
+        *list = (struct str){ list->ptr + node->len, list->len - node->len };
+        *node = trim(*node);
+    }
+    if (list->len > 0) /* the comma */
+        *list = (struct str){ list->ptr + 1, list->len - 1 };
+    return true;
+}
+
+bool forwarded_client(struct str list, bool is_rfc7239, const struct networks *trusted,
+                      struct arena *a, char out[PROXY_ADDRESS_MAX])
+{
+    uint8_t client[16], address[16];
+    enum { NOBODY, PROXY, SENDER } found = NOBODY;
+    while (list.len > 0) {
+        struct str node;
+        if (!take_node(&list, is_rfc7239, a, &node))
+            return false;
+        if (!node_address(node, address)) {
+            found = NOBODY;
+            continue;
+        }
+        bool is_proxy = any_holds(trusted, address);
+        if (is_proxy && found != NOBODY)
+            continue;
+        found = is_proxy ? PROXY : SENDER;
+        memcpy(client, address, sizeof client);
+    }
+    if (found != NOBODY)
+        write_address(client, out);
+    return found != NOBODY;
 }

@@ -9,9 +9,36 @@ struct arena *http_arena(struct http_exchange *x)
     return x->arena;
 }
 
+struct str http_path(const struct http_exchange *x)
+{
+    return x->path;
+}
+
 struct str http_query(const struct http_exchange *x)
 {
     return x->query;
+}
+
+void *http_sink_of(const struct http_exchange *x)
+{
+    return x->sink;
+}
+
+void http_set_body_max(struct http_exchange *x, uint64_t bytes)
+{
+    x->body_max = bytes;
+}
+
+const struct http_pair *http_params(const struct http_exchange *x, size_t *count)
+{
+    *count = x->param_count;
+    return x->params;
+}
+
+bool http_parse_params(struct http_exchange *x, struct str query, const struct http_pair **out,
+                       size_t *count, struct err *e)
+{
+    return url_params(query, URL_PARAMS_UPLOAD_MAX, x->arena, out, count, e);
 }
 
 struct str http_body(const struct http_exchange *x)
@@ -50,6 +77,50 @@ bool http_header(const struct http_exchange *x, const char *name, struct str *ou
     return true;
 }
 
+/* A header that may stand there several times: all its values, by commas. */
+struct values {
+    struct arena *arena;
+    const char *name;
+    struct str joined;
+    bool failed;
+};
+
+static enum MHD_Result join_value(void *cls, enum MHD_ValueKind kind, const char *key,
+                                  size_t key_len, const char *value, size_t value_len)
+{
+    (void)kind, (void)key_len;
+    struct values *v = cls;
+    struct str more = value ? (struct str){ value, value_len } : STR("");
+    if (strcasecmp(key, v->name) != 0)
+        return MHD_YES;
+    if (v->joined.len == 0)
+        v->joined = more;
+    else if (!arena_printf(v->arena, &v->joined, "%.*s,%.*s", STR_ARG(v->joined), STR_ARG(more)))
+        v->failed = true;
+    return v->failed ? MHD_NO : MHD_YES;
+}
+
+static struct str joined_header(const struct http_exchange *x, const char *name)
+{
+    struct values v = { .arena = x->arena, .name = name, .joined = STR("") };
+    MHD_get_connection_values_n(x->mhd, MHD_HEADER_KIND, join_value, &v);
+    return v.failed ? STR("") : v.joined;
+}
+
+struct str http_client(const struct http_exchange *x)
+{
+    const struct networks *trusted = &x->server->proxies;
+    struct str client = str_from_c(x->conn->peer);
+    char said[PROXY_ADDRESS_MAX];
+    if (!x->conn->trusted)
+        return client;
+    if ((forwarded_client(joined_header(x, "X-Forwarded-For"), false, trusted, x->arena, said) ||
+         forwarded_client(joined_header(x, "Forwarded"), true, trusted, x->arena, said)) &&
+        !arena_str(x->arena, str_from_c(said), &client))
+        client = str_from_c(x->conn->peer);
+    return client;
+}
+
 /* For HTTP/1.0 without a Host header: the address that the client has reached. */
 static struct str own_address(struct http_exchange *x)
 {
@@ -72,7 +143,7 @@ static struct forwarded from_proxy(struct http_exchange *x)
 {
     struct str header, host = STR(""), proto = STR("");
     if (!x->conn->trusted)
-        return (struct forwarded){ STR(""), STR("") };
+        return forwarded_legacy(STR(""), STR(""));
     if (http_header(x, "Forwarded", &header))
         return forwarded_parse(header, x->arena);
     (void)http_header(x, "X-Forwarded-Host", &host);
@@ -91,8 +162,9 @@ struct str http_base(struct http_exchange *x)
         host = x->authority;
     if (host.len == 0 && !http_header(x, "Host", &host))
         host = own_address(x);
-    if (!arena_printf(x->arena, &x->base, "%s://%.*s", said.proto.len == 5 ? "https" : "http",
-                      STR_ARG(host)))
+    if (said.proto.len == 0)
+        said.proto = x->conn->tls ? STR("https") : STR("http");
+    if (!arena_printf(x->arena, &x->base, "%.*s://%.*s", STR_ARG(said.proto), STR_ARG(host)))
         x->base = STR("http://localhost");
     return x->base;
 }

@@ -10,6 +10,9 @@ static const char *const known_methods[] = { "GET",   "HEAD",   "POST",   "PUT",
 static void cut_pattern(struct route *r)
 {
     const char *p = r->is->pattern;
+    r->any_path = strcmp(p, "**") == 0;
+    if (r->any_path)
+        return;
     r->last_resort = *p != '\0';
     while (*p) {
         size_t n = strcspn(p, "/");
@@ -28,6 +31,7 @@ bool routes_init(struct routes *r, const struct http_route *table, size_t count,
     for (size_t i = 0; i < count; i++) {
         r->at[i].is = &table[i];
         cut_pattern(&r->at[i]);
+        r->has_any_path |= r->at[i].any_path;
     }
     return true;
 }
@@ -40,7 +44,7 @@ void routes_done(struct routes *r)
 
 static bool matches(const struct route *r, const struct str *segments, size_t count)
 {
-    if (r->count != count)
+    if (r->any_path || r->count != count)
         return false;
     for (size_t i = 0; i < count; i++) {
         bool named = r->segments[i].ptr[0] == ':';
@@ -85,18 +89,29 @@ const struct route *routes_find(const struct routes *r, const struct str *segmen
                                 struct str method, bool *path_known)
 {
     const struct route *found = find(r, false, segments, count, method, path_known);
-    return *path_known ? found : find(r, true, segments, count, method, path_known);
+    if (!*path_known)
+        found = find(r, true, segments, count, method, path_known);
+    return *path_known ? found : routes_find_any(r, method);
+}
+
+const struct route *routes_find_any(const struct routes *r, struct str method)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (r->at[i].any_path && takes(&r->at[i], method))
+            return &r->at[i];
+    return NULL;
 }
 
 bool routes_allow(const struct routes *r, const struct str *segments, size_t count, struct arena *a,
                   struct str *out)
 {
     *out = STR("");
+    bool path_known;
     for (size_t m = 0; m < sizeof known_methods / sizeof *known_methods; m++) {
         struct str method = str_from_c(known_methods[m]);
-        bool path_known;
-        bool found =
-            str_eq(method, STR("OPTIONS")) || routes_find(r, segments, count, method, &path_known);
+        bool found = str_eq(method, STR("OPTIONS")) ||
+                     (segments ? routes_find(r, segments, count, method, &path_known)
+                               : routes_find_any(r, method));
         if (found && !arena_printf(a, out, "%.*s%s%s", STR_ARG(*out), out->len ? ", " : "",
                                    known_methods[m]))
             return false;

@@ -13,10 +13,12 @@ struct route {
     struct str segments[URL_SEGMENTS_MAX]; /* of the pattern; ":name" takes any */
     size_t count;
     bool last_resort; /* nothing but names: only for paths that no other route matches */
+    bool any_path;    /* "**": after all others, and only for its methods */
 };
 struct routes {
     struct route *at;
     size_t count;
+    bool has_any_path;
 };
 
 /* Borrows `table`. ERR_NOMEM. */
@@ -25,11 +27,15 @@ MUST_CHECK bool routes_init(struct routes *r, const struct http_route *table, si
 void routes_done(struct routes *r);
 
 /* The first route of this path that has the method (HEAD counts as GET); NULL when none has it, and
- * then *path_known says whether the path has any route. Segments are decoded. */
+ * then *path_known says whether the path has any route but "**". Segments are decoded. */
 const struct route *routes_find(const struct routes *r, const struct str *segments, size_t count,
                                 struct str method, bool *path_known);
 
-/* "GET, HEAD, POST, OPTIONS": all that the routes of this path take together. */
+/* The same among the routes "**" alone, for a path that cannot be cut into segments. */
+const struct route *routes_find_any(const struct routes *r, struct str method);
+
+/* "GET, HEAD, POST, OPTIONS": all that the routes of this path take together. `segments` is NULL
+ * for a path that cannot be cut. */
 MUST_CHECK bool routes_allow(const struct routes *r, const struct str *segments, size_t count,
                              struct arena *a, struct str *out);
 

@@ -75,9 +75,15 @@ static void connection_opened(struct http_server *s, struct MHD_Connection *mhd,
         return;
     }
     c->fd = fd->connect_fd;
+    const union MHD_ConnectionInfo *tls =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    c->tls = tls ? tls->tls_session : NULL;
     const union MHD_ConnectionInfo *peer =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    c->trusted = peer && peer->client_addr && networks_hold(&s->proxies, peer->client_addr);
+    struct sockaddr none = { .sa_family = AF_UNSPEC };
+    const struct sockaddr *address = peer && peer->client_addr ? peer->client_addr : &none;
+    c->trusted = networks_hold(&s->proxies, address);
+    address_text(address, c->peer);
     watch_add(s, c);
     atomic_fetch_add(&s->connections, 1);
     *context = c;
@@ -199,7 +205,8 @@ static unsigned thread_count(const struct http_config *c)
     return c->threads ? (unsigned)c->threads : cores > 0 ? (unsigned)cores : 1;
 }
 
-static bool start_daemon(struct http_server *s, int fd, struct MHD_Daemon **out, struct err *e)
+static bool start_daemon(struct http_server *s, int fd, bool tls, struct MHD_Daemon **out,
+                         struct err *e)
 {
     const struct http_config *c = &s->config;
     unsigned threads = thread_count(c);
@@ -209,17 +216,24 @@ static bool start_daemon(struct http_server *s, int fd, struct MHD_Daemon **out,
     /* MHD shares its limit out among the threads and stops accepting at it. Ours is accept_policy;
      * MHD's is only so high that it never comes first. */
     unsigned limit = ((unsigned)c->connections_max + 64) * threads;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+                     (tls ? MHD_USE_TLS : 0);
+    struct MHD_OptionItem end = { MHD_OPTION_END, 0, NULL };
     struct MHD_OptionItem pool[] = { { MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)threads, NULL },
-                                     { MHD_OPTION_END, 0, NULL } };
+                                     end };
+    struct MHD_OptionItem secure[] = { { MHD_OPTION_HTTPS_MEM_CERT, 0, s->tls.cert },
+                                       { MHD_OPTION_HTTPS_MEM_KEY, 0, s->tls.key },
+                                       { MHD_OPTION_HTTPS_PRIORITIES, 0,
+                                         (char *)(uintptr_t)tls_priorities },
+                                       end };
     *out = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
-        accept_policy, s, exchange_step, s, MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL,
+        flags, 0, accept_policy, s, exchange_step, s, MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, limit,
         MHD_OPTION_CONNECTION_TIMEOUT, timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         c->header_max_bytes + POOL_SPARE, MHD_OPTION_NOTIFY_COMPLETED, exchange_ended, s,
         MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s, MHD_OPTION_URI_LOG_CALLBACK,
         exchange_line, s, MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL, MHD_OPTION_ARRAY,
-        threads > 1 ? pool : pool + 1, MHD_OPTION_END);
+        threads > 1 ? pool : &end, MHD_OPTION_ARRAY, tls ? secure : &end, MHD_OPTION_END);
     return *out || err_set(e, ERR_IO, 0, "cannot start the HTTP library: %s", strerror(errno));
 }
 
@@ -229,7 +243,8 @@ static bool start_listener(struct http_server *s, size_t i, struct err *e)
     if (!open_socket(&s->config.listen[i], &fd, e))
         return false;
     s->ports[i] = port_of(fd);
-    return start_daemon(s, fd, &s->daemons[i], e); /* MHD closes fd, also when it fails */
+    return start_daemon(s, fd, s->config.listen[i].tls, &s->daemons[i],
+                        e); /* MHD closes fd, also when it fails */
 }
 
 static void server_free(struct http_server *s)
@@ -240,9 +255,19 @@ static void server_free(struct http_server *s)
     watch_stop(s);
     pthread_mutex_destroy(&s->conns_mu);
     routes_done(&s->routes);
+    tls_unload(&s->tls);
     free(s->daemons);
     free(s->ports);
     free(s);
+}
+
+static bool load_tls(struct http_server *s, struct err *e)
+{
+    const struct http_config *c = &s->config;
+    for (size_t i = 0; i < c->listen_count; i++)
+        if (c->listen[i].tls)
+            return tls_load(&s->tls, c->tls_cert, c->tls_key, e);
+    return true;
 }
 
 static bool server_fill(struct http_server *s, const struct http_route *routes, size_t route_count,
@@ -257,7 +282,7 @@ static bool server_fill(struct http_server *s, const struct http_route *routes, 
     if (!s->daemons || !s->ports)
         return err_set(e, ERR_NOMEM, 0, "no memory to start");
     if (!networks_parse(&s->proxies, str_from_c(c->trusted_proxies), e) ||
-        !routes_init(&s->routes, routes, route_count, e) || !watch_start(s, e))
+        !routes_init(&s->routes, routes, route_count, e) || !load_tls(s, e) || !watch_start(s, e))
         return false;
     for (size_t i = 0; i < c->listen_count; i++)
         if (!start_listener(s, i, e))

@@ -2,7 +2,6 @@
 #include "http/url.h"
 
 #include "base/utf8.h"
-#include "http/http.h"
 
 static int hex_digit(char c)
 {
@@ -98,17 +97,17 @@ bool url_path(struct str path, struct arena *a, struct str segments[URL_SEGMENTS
     return true;
 }
 
-bool url_params(struct str query, struct arena *a, struct url_param **out, size_t *count,
-                struct err *e)
+bool url_params(struct str query, size_t max, struct arena *a, const struct http_pair **out,
+                size_t *count, struct err *e)
 {
     size_t n = 0, room = 0;
     struct str rest = query;
     while (rest.len > 0)
         room += cut(&rest, '&').len > 0;
-    if (room > URL_PARAMS_MAX)
-        return err_word(e, ERR_INPUT, "bad_url", "the URL has %zu parameters, at most %d are taken",
-                        room, URL_PARAMS_MAX);
-    struct url_param *params = room ? arena_array(a, room, sizeof *params) : NULL;
+    if (room > max)
+        return err_word(e, ERR_INPUT, "bad_url",
+                        "the URL has %zu parameters, at most %zu are taken", room, max);
+    struct http_pair *params = room ? arena_array(a, room, sizeof *params) : NULL;
     if (room > 0 && !params)
         return err_set(e, ERR_NOMEM, 0, "no memory for the URL");
     rest = query;

@@ -12,37 +12,39 @@
 #include <unistd.h>
 
 #define LINGER_MS 10000
+#define LATE_ANSWER_MAX 4096
 #define LEFT_MS 500 /* so long MHD has time to notice by itself */
 #define SCAN_MIN_MS 50
 #define SCAN_MAX_MS 500
 #define DRAIN_BYTES (1u << 20) /* read from one socket at a time */
 
-static int64_t now_ms(void)
+int64_t watch_now_ms(void)
 {
     return metric_clock_us() / 1000;
 }
 
-static uint64_t phase_word(enum phase p)
+static uint64_t phase_word(enum phase p, int64_t since_ms)
 {
-    return (uint64_t)now_ms() << 2 | p;
+    return (uint64_t)since_ms << 2 | p;
 }
 
-void conn_phase_set(struct conn *c, enum phase p)
+void conn_phase_set(struct conn *c, enum phase p, int64_t since_ms)
 {
-    atomic_store_explicit(&c->phase, phase_word(p), memory_order_relaxed);
+    atomic_store_explicit(&c->phase, phase_word(p, since_ms), memory_order_relaxed);
 }
 
 bool conn_phase_busy(struct conn *c)
 {
     uint64_t old = atomic_load_explicit(&c->phase, memory_order_relaxed);
     return (old & 3) != PHASE_EXPIRED &&
-           atomic_compare_exchange_strong_explicit(&c->phase, &old, phase_word(PHASE_BUSY),
+           atomic_compare_exchange_strong_explicit(&c->phase, &old,
+                                                   phase_word(PHASE_BUSY, watch_now_ms()),
                                                    memory_order_relaxed, memory_order_relaxed);
 }
 
 void watch_add(struct http_server *s, struct conn *c)
 {
-    conn_phase_set(c, PHASE_IDLE);
+    conn_phase_set(c, PHASE_IDLE, watch_now_ms());
     pthread_mutex_lock(&s->conns_mu);
     c->prev = NULL;
     c->next = s->conns;
@@ -71,10 +73,11 @@ void watch_linger(struct http_server *s, int fd)
 {
     if (fd < 0)
         return;
+    (void)shutdown(fd, SHUT_WR); /* MHD does not for TLS: the client would go on sending */
     pthread_mutex_lock(&s->conns_mu);
     bool room = s->linger_count < LINGER_MAX;
     if (room)
-        s->lingers[s->linger_count++] = (struct lingering){ fd, now_ms() + LINGER_MS };
+        s->lingers[s->linger_count++] = (struct lingering){ fd, watch_now_ms() + LINGER_MS };
     pthread_mutex_unlock(&s->conns_mu);
     if (room)
         wake_watch(s);
@@ -88,6 +91,23 @@ static bool has_left(int fd)
 {
     char unread;
     return recv(fd, &unread, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* On a TLS connection only its own thread may write; there the client finds it closed. */
+static void send_late(struct http_server *s, struct conn *c)
+{
+    struct refusal late = { .status = 408 };
+    struct buf out;
+    if (c->tls)
+        return;
+    err_word(&late.err, ERR_INPUT, "request_timeout",
+             "the request is too slow: it has %u seconds, an upload has them for its next bytes",
+             s->config.request_timeout_s);
+    buf_init(&out, LATE_ANSWER_MAX);
+    if (answer_raw(s, NULL, 0, &late, atomic_load_explicit(&c->error_writer, memory_order_relaxed),
+                   true, &out))
+        (void)!send(c->fd, out.ptr, out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    buf_done(&out);
 }
 
 /* Ends a connection from outside. MHD sees the socket shut down and closes it. True when its
@@ -107,15 +127,14 @@ static bool expire(struct http_server *s, struct conn *c, int64_t now)
                                                  memory_order_relaxed))
         return false;
     if (slow)
-        (void)!send(c->fd, s->timeout_answer.ptr, s->timeout_answer.len,
-                    MSG_NOSIGNAL | MSG_DONTWAIT);
+        send_late(s, c);
     shutdown(c->fd, SHUT_RDWR);
     return slow;
 }
 
 static void scan(struct http_server *s)
 {
-    int64_t now = now_ms();
+    int64_t now = watch_now_ms();
     unsigned too_slow = 0;
     pthread_mutex_lock(&s->conns_mu);
     for (struct conn *c = s->conns; c; c = c->next)
@@ -137,7 +156,7 @@ static bool drain(int fd)
 /* Closes those that are done or too late. Only this thread takes entries out. */
 static void drain_lingers(struct http_server *s, const struct pollfd *polled, size_t polled_count)
 {
-    int64_t now = now_ms();
+    int64_t now = watch_now_ms();
     int closing[LINGER_MAX];
     size_t closing_count = 0, kept = 0;
     bool done[LINGER_MAX] = { false };
@@ -187,27 +206,15 @@ static void *watch_run(void *arg)
         drain_lingers(s, polled, ends ? 0 : n);
         if (ends)
             return NULL;
-        if (now_ms() >= next_scan) {
+        if (watch_now_ms() >= next_scan) {
             scan(s);
-            next_scan = now_ms() + scan_interval_ms(s);
+            next_scan = watch_now_ms() + scan_interval_ms(s);
         }
     }
 }
 
-static bool make_timeout_answer(struct http_server *s, struct err *e)
-{
-    struct refusal late = { .status = 408 };
-    buf_init(&s->timeout_answer, 4096);
-    err_word(&late.err, ERR_INPUT, "request_timeout", "the request took more than %u seconds",
-             s->config.request_timeout_s);
-    return answer_raw(s, NULL, 0, &late, true, &s->timeout_answer) ||
-           err_set(e, ERR_NOMEM, 0, "no memory to start");
-}
-
 bool watch_start(struct http_server *s, struct err *e)
 {
-    if (!make_timeout_answer(s, e))
-        return false;
     s->watch_wakes = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (s->watch_wakes < 0)
         return err_set(e, ERR_IO, 0, "cannot make an eventfd: %s", strerror(errno));
@@ -221,13 +228,12 @@ bool watch_start(struct http_server *s, struct err *e)
 
 void watch_stop(struct http_server *s)
 {
-    if (s->watch_wakes >= 0) {
-        pthread_mutex_lock(&s->conns_mu);
-        s->watch_ends = true;
-        pthread_mutex_unlock(&s->conns_mu);
-        wake_watch(s);
-        pthread_join(s->watch, NULL);
-        close(s->watch_wakes);
-    }
-    buf_done(&s->timeout_answer);
+    if (s->watch_wakes < 0)
+        return;
+    pthread_mutex_lock(&s->conns_mu);
+    s->watch_ends = true;
+    pthread_mutex_unlock(&s->conns_mu);
+    wake_watch(s);
+    pthread_join(s->watch, NULL);
+    close(s->watch_wakes);
 }

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define HOST "Host: a\r\n"
@@ -25,11 +24,6 @@ static int tear_down(void **state)
     (void)state;
     wire_stop(&server);
     return 0;
-}
-
-static void sleep_ms(long ms)
-{
-    nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
 }
 
 #define R(literal) literal, sizeof(literal) - 1

@@ -28,11 +28,6 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void sleep_ms(long ms)
-{
-    nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
-}
-
 static void expect_woken(int fd)
 {
     struct answer a = wire_answer(fd, false);

@@ -53,7 +53,8 @@ static const struct {
     { "OPTIONS /echo HTTP/1.1\r\n" HOST "\r\n", 200, "",
       "Access-Control-Allow-Methods: POST, PUT, OPTIONS" },
     { "OPTIONS /echo HTTP/1.1\r\n" HOST "\r\n", 200, "",
-      "Access-Control-Allow-Headers: Authorization, Content-Encoding, Content-Type" },
+      "Access-Control-Allow-Headers: Authorization, Content-Encoding, Content-Type, "
+      "X-Submission-Bucket" },
     { "OPTIONS /echo HTTP/1.1\r\n" HOST "\r\n", 200, "", "Access-Control-Max-Age: 86400" },
     { "OPTIONS /echo HTTP/1.1\r\n" HOST "\r\n", 200, "", "Access-Control-Allow-Origin: *" },
     { "OPTIONS * HTTP/1.1\r\n" HOST "\r\n", 200, "", NULL },

@@ -123,11 +123,11 @@ static void test_params(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(queries); i++) {
         CLEANUP(arena_free_p) struct arena *a = arena_new(65536);
-        struct url_param *params;
+        const struct http_pair *params;
         size_t count;
         struct err e;
         char got[256] = "";
-        bool ok = url_params(str_from_c(queries[i].query), a, &params, &count, &e);
+        bool ok = url_params(str_from_c(queries[i].query), URL_PARAMS_MAX, a, &params, &count, &e);
         assert_true(ok == (queries[i].want != NULL));
         for (size_t k = 0, n = 0; ok && k < count; k++)
             n += (size_t)snprintf(got + n, sizeof got - n, "<%.*s=%.*s>", STR_ARG(params[k].name),
@@ -142,14 +142,16 @@ static void test_too_many_params(void **state)
     (void)state;
     CLEANUP(arena_free_p) struct arena *a = arena_new(65536);
     char query[2 * (URL_PARAMS_MAX + 1)];
-    struct url_param *params;
+    const struct http_pair *params;
     size_t count;
     struct err e;
     for (size_t i = 0; i < sizeof query; i += 2)
         memcpy(query + i, "a&", 2);
-    assert_true(url_params((struct str){ query, sizeof query - 2 }, a, &params, &count, &e));
+    assert_true(url_params((struct str){ query, sizeof query - 2 }, URL_PARAMS_MAX, a, &params,
+                           &count, &e));
     assert_int_equal(count, URL_PARAMS_MAX);
-    assert_false(url_params((struct str){ query, sizeof query }, a, &params, &count, &e));
+    assert_false(
+        url_params((struct str){ query, sizeof query }, URL_PARAMS_MAX, a, &params, &count, &e));
     assert_string_equal(e.word, "bad_url");
 }
 

@@ -137,13 +137,19 @@ struct http_config wire_config(void)
     return c;
 }
 
-void wire_start(struct wire *w, const struct http_config *config)
+void wire_start_routes(struct wire *w, const struct http_config *config,
+                       const struct http_route *table, size_t count)
 {
     struct err e = { 0 };
     *w = (struct wire){ 0 };
-    if (!http_start(&w->server, config, routes, COUNT_OF(routes), w, &e))
+    if (!http_start(&w->server, config, table, count, w, &e))
         fail_msg("http_start: %s", e.msg);
     w->port = http_port(w->server, 0);
+}
+
+void wire_start(struct wire *w, const struct http_config *config)
+{
+    wire_start_routes(w, config, routes, COUNT_OF(routes));
 }
 
 void wire_stop(struct wire *w)
@@ -151,11 +157,16 @@ void wire_stop(struct wire *w)
     http_stop(w->server);
 }
 
+void sleep_ms(long ms)
+{
+    nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
+}
+
 struct http_exchange *wire_wait_parked(struct wire *w)
 {
     struct http_exchange *x;
     while (!(x = atomic_exchange(&w->parked.x, NULL)))
-        nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+        sleep_ms(1);
     return x;
 }
 
@@ -196,6 +207,13 @@ bool wire_send(int fd, const void *p, size_t n)
 bool wire_text(int fd, const char *s)
 {
     return wire_send(fd, s, strlen(s));
+}
+
+bool wire_chunk(int fd, const void *p, size_t n)
+{
+    char size[20];
+    snprintf(size, sizeof size, "%zx\r\n", n);
+    return wire_text(fd, size) && wire_send(fd, p, n) && wire_text(fd, "\r\n");
 }
 
 static size_t content_length(const char *head)

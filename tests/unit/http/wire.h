@@ -24,6 +24,9 @@ struct wire {
 /* Small limits: bodies 1 MiB, all bodies 4 MiB, headers 8 KiB. Listens on 127.0.0.1. */
 struct http_config wire_config(void);
 void wire_start(struct wire *w, const struct http_config *config);
+/* The same with routes of the test's own; their ctx is w. */
+void wire_start_routes(struct wire *w, const struct http_config *config,
+                       const struct http_route *routes, size_t count);
 void wire_stop(struct wire *w);
 
 /* Waits until the route "park" has parked. */
@@ -42,6 +45,8 @@ int wire_connect(const struct wire *w);
 /* False when the server has closed. */
 bool wire_send(int fd, const void *p, size_t n);
 bool wire_text(int fd, const char *s);
+/* One chunk of a chunked body. */
+bool wire_chunk(int fd, const void *p, size_t n);
 /* Reads one answer; give the method HEAD when no body follows. */
 struct answer wire_answer(int fd, bool is_head);
 /* One request on a connection of its own. */
@@ -49,5 +54,6 @@ struct answer wire_ask(const struct wire *w, const char *request);
 bool wire_closed(int fd); /* waits for the end of the stream; false after five seconds */
 bool answer_has(const struct answer *a, const char *header_line);
 void answer_free(struct answer *a);
+void sleep_ms(long ms);
 
 #endif
