@@ -72,21 +72,32 @@ const struct token *access_find_token(const struct access_view *v, struct str te
 struct attempts;
 struct attempts *attempts_new(unsigned burst, unsigned per_minute); /* NULL: no memory */
 void attempts_free(struct attempts *t);
+DEFINE_CLEANUP(struct attempts, attempts_free)
 /* Counts one failure; false when the address has had too many. */
 bool attempts_failed(struct attempts *t, struct str address, int64_t now_ms);
+
+/* Names of users and universes: 1 to ACCESS_NAME_MAX bytes of UTF-8 without control characters; a
+ * universe, which stands in the same place of URLs as a project, none of the reserved names. */
+#define ACCESS_NAME_MAX 256
+MUST_CHECK bool user_check(struct str name, struct err *e);
+MUST_CHECK bool project_check(struct str name, struct err *e); /* report_project_check, and UTF-8 */
+MUST_CHECK bool universe_check(struct str name, struct err *e);
 
 /* Administration, for the command line: makes the rows, with all checks. */
 struct new_token {
     struct str project, owner, metadata;
     uint32_t scopes;
 };
+/* All that can be said of it without the store. ERR_INPUT. */
+MUST_CHECK bool token_check(const struct new_token *t, struct err *e);
 /* text: the 64 digits, shown once. The project is made when it is not there. */
 MUST_CHECK bool token_create(struct store *s, const struct new_token *t,
                              char text[TOKEN_TEXT_BYTES + 1], uint32_t *number, struct err *e);
-#define USER_NAME_MAX 256
-#define USER_PASSWORD_MIN 8
+
+#define USER_PASSWORD_MIN 8 /* bytes */
 #define USER_PASSWORD_MAX 1024
-/* argon2id. role: "admin" or "member". ERR_CONFLICT: there is one of that name. */
+MUST_CHECK bool role_check(struct str role, struct err *e); /* "admin" or "member" */
+/* Keeps the password's argon2id. ERR_CONFLICT: there is one of that name. */
 MUST_CHECK bool user_create(struct store *s, struct str name, struct str password, struct str role,
                             struct err *e);
 

@@ -6,7 +6,6 @@
  * but its owner. */
 #include "access/access.h"
 #include "base/date.h"
-#include "report/report.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -21,6 +20,14 @@ static bool check_metadata(const struct new_token *t, struct err *e)
     if (!a)
         return err_set(e, ERR_NOMEM, 0, "no memory for a token's metadata");
     return token_read_metadata(&token, t->metadata, t->scopes, a, e);
+}
+
+bool token_check(const struct new_token *t, struct err *e)
+{
+    if (t->scopes == 0)
+        return err_set(e, ERR_INPUT, 0,
+                       "a token needs at least one capability, such as error:post");
+    return project_check(t->project, e) && check_metadata(t, e);
 }
 
 /* An owner who is no user is a slip of the pen. */
@@ -73,11 +80,7 @@ bool token_create(struct store *s, const struct new_token *t, char text[TOKEN_TE
     uint8_t raw[TOKEN_BYTES];
     if (sodium_init() < 0)
         return err_set(e, ERR_IO, 0, "libsodium finds no source of random numbers");
-    if (t->scopes == 0)
-        return err_set(e, ERR_INPUT, 0,
-                       "a token needs at least one capability, such as error:post");
-    if (!report_project_check(t->project, e) || !check_metadata(t, e) ||
-        !check_owner(s, t->owner, e) || !make_project(s, t->project, e))
+    if (!token_check(t, e) || !check_owner(s, t->owner, e) || !make_project(s, t->project, e))
         return false;
     randombytes_buf(raw, sizeof raw);
     sodium_bin2hex(text, TOKEN_TEXT_BYTES + 1, raw, sizeof raw);

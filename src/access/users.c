@@ -1,21 +1,15 @@
 /* users.c - people who log in: a name, a role, and a password that only its argon2id is kept of. */
 #include "access/access.h"
 #include "base/date.h"
-#include "base/utf8.h"
 
 #include <sodium.h>
 
-static bool check_user_name(struct str name, struct err *e)
+bool role_check(struct str role, struct err *e)
 {
-    if (name.len == 0 || name.len > USER_NAME_MAX)
-        return err_set(e, ERR_INPUT, 0, "a user's name must have 1 to %d bytes, not %zu",
-                       USER_NAME_MAX, name.len);
-    for (size_t i = 0; i < name.len; i++)
-        if ((unsigned char)name.ptr[i] < 0x20 || name.ptr[i] == 0x7f)
-            return err_set(e, ERR_INPUT, 0, "the user's name has a control character in it");
-    if (utf8_valid_prefix(name) != name.len)
-        return err_set(e, ERR_INPUT, 0, "the user's name is not valid UTF-8");
-    return true;
+    if (str_eq(role, STR("admin")) || str_eq(role, STR("member")))
+        return true;
+    return err_set(e, ERR_INPUT, 0, "a user's role is admin or member, not \"%.*s\"",
+                   role.len < 40 ? (int)role.len : 40, role.ptr);
 }
 
 static bool check_password(struct str password, struct err *e)
@@ -34,11 +28,8 @@ bool user_create(struct store *s, struct str name, struct str password, struct s
     char hashed[crypto_pwhash_STRBYTES];
     if (sodium_init() < 0)
         return err_set(e, ERR_IO, 0, "libsodium finds no source of random numbers");
-    if (!check_user_name(name, e) || !check_password(password, e))
+    if (!user_check(name, e) || !check_password(password, e) || !role_check(role, e))
         return false;
-    if (!str_eq(role, STR("admin")) && !str_eq(role, STR("member")))
-        return err_set(e, ERR_INPUT, 0, "a user's role is admin or member, not \"%.*s\"",
-                       role.len < 40 ? (int)role.len : 40, role.ptr);
     /* 64 MiB and three passes: about 0.2 s for each guess, and logins do not need much memory. */
     if (crypto_pwhash_str_alg(hashed, password.ptr, password.len, crypto_pwhash_OPSLIMIT_MODERATE,
                               crypto_pwhash_MEMLIMIT_INTERACTIVE,

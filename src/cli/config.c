@@ -204,6 +204,8 @@ static bool set_listen(struct config *c, const struct key *key, const char *valu
 static const struct key keys[] = {
     { "server", "data", set_text, AT(engine.data_dir), 0, 0 },
     { "server", "listen", set_listen, 0, 0, 0 },
+    { "server", "tls_cert", set_text, AT(http.tls_cert), 0, 0 },
+    { "server", "tls_key", set_text, AT(http.tls_key), 0, 0 },
     { "server", "open_partycrasher", set_flag, AT(open_partycrasher), 0, 0 },
     { "server", "allow_delete_all", set_flag, AT(engine.allow_delete_all), 0, 0 },
     { "server", "cors_origin", set_text, AT(http.cors_origin), 0, 0 },
@@ -222,6 +224,15 @@ static const struct key keys[] = {
     { "limits", "header_bytes", set_size, AT(http.header_max_bytes), 1024, MB },
     { "limits", "answer_bytes", set_size, AT(http.answer_max_bytes), 1024, 64 * GB },
     { "limits", "work_bytes", set_size, AT(job_max_bytes), MB, 1024 * GB },
+    { "limits", "upload_bytes", set_size, AT(upload.body_bytes), 1024, 1024 * GB },
+    { "limits", "symbols_bytes", set_size, AT(upload.symbols_bytes), 1024, 1024 * GB },
+    { "limits", "attachment_bytes", set_size, AT(upload.attachment_bytes), 1024, 1024 * GB },
+    { "limits", "upload_parts", set_size, AT(upload.parts), 1, UPLOAD_FIELDS_MAX },
+    { "limits", "inbox_bytes", set_size, AT(engine.inbox_max_bytes), MB, 1024 * GB },
+    { "limits", "processing_bytes", set_size, AT(engine.work_max_bytes), MB, 1024 * GB },
+    { "limits", "failed_tokens_burst", set_unsigned, AT(failed_tokens_burst), 1, 1000000 },
+    { "limits", "failed_tokens_per_minute", set_unsigned, AT(failed_tokens_per_minute), 1,
+      1000000 },
     { "limits", "idle_timeout_s", set_unsigned, AT(http.idle_timeout_s), 1, 86400 },
     { "limits", "request_timeout_s", set_unsigned, AT(http.request_timeout_s), 1, 86400 },
     { "limits", "queue_jobs", set_size, AT(engine.queue_limit), 1, 1000000 },
@@ -238,7 +249,15 @@ void config_init(struct config *c, struct arena *a)
         .default_threshold = SIMILARITY_DEFAULT_THRESHOLD,
         .job_max_bytes = GB,
         .log_level = LOG_INFO,
+        .upload = { .body_bytes = 2 * GB,
+                    .symbols_bytes = 10 * GB,
+                    .attachment_bytes = 2 * GB,
+                    .parts = 1000 },
+        .failed_tokens_burst = 100,
+        .failed_tokens_per_minute = 60,
     };
+    c->engine.inbox_max_bytes = 4 * GB;
+    c->engine.work_max_bytes = GB;
     c->engine.data_dir = NULL;
     c->http.listen = c->listen;
     c->http.listen_count = 0;
@@ -296,24 +315,37 @@ bool config_read(struct config *c, const char *path, struct err *e)
     return err_prefix(e, "%.100s, line %d: ", path, line);
 }
 
-bool config_add_listen(struct config *c, const char *address_port, struct err *e)
+/* Takes "https://" or "http://" away. */
+static const char *listen_scheme(const char *text, bool *tls)
 {
-    const char *colon = strrchr(address_port, ':');
+    static const char plain[] = "http://", secure[] = "https://";
+    *tls = !strncmp(text, secure, sizeof secure - 1);
+    if (*tls)
+        return text + sizeof secure - 1;
+    return strncmp(text, plain, sizeof plain - 1) ? text : text + sizeof plain - 1;
+}
+
+bool config_add_listen(struct config *c, const char *text, struct err *e)
+{
+    bool tls;
+    const char *address = listen_scheme(text, &tls);
+    const char *colon = strrchr(address, ':');
     size_t port;
-    if (!colon || colon == address_port || !args_count(colon + 1, 65535, &port))
+    if (!colon || colon == address || !args_count(colon + 1, 65535, &port))
         return err_set(e, ERR_INPUT, 0,
-                       "\"%.80s\" is not ADDR:PORT, such as 127.0.0.1:8081 or [::1]:8081",
-                       address_port);
+                       "\"%.80s\" is not ADDR:PORT, such as 127.0.0.1:8081, [::1]:8081 or "
+                       "https://0.0.0.0:6098",
+                       text);
     if (c->http.listen_count == CONFIG_LISTEN_MAX)
         return err_set(e, ERR_INPUT, 0, "at most %d addresses can be listened on",
                        CONFIG_LISTEN_MAX);
     struct http_listen *l = &c->listen[c->http.listen_count];
-    l->address = keep(c, (struct str){ address_port, (size_t)(colon - address_port) });
+    *l = (struct http_listen){ .port = (uint16_t)port, .tls = tls };
+    l->address = keep(c, (struct str){ address, (size_t)(colon - address) });
     if (!l->address)
         return no_memory(e);
     if (!strcmp(l->address, "localhost"))
         l->address = "127.0.0.1";
-    l->port = (uint16_t)port;
     c->http.listen_count++;
     return true;
 }
@@ -334,6 +366,27 @@ bool config_find_threshold(const struct config *c, double threshold, size_t *out
     return err_set(e, ERR_INPUT, 0, "%g is not one of the thresholds:%s", threshold, list);
 }
 
+/* A key that is there and empty is as good as none. */
+static bool is_given(const char *path)
+{
+    return path && *path;
+}
+
+static bool check_tls(const struct config *c, struct err *e)
+{
+    const struct http_config *h = &c->http;
+    if (is_given(h->tls_cert) != is_given(h->tls_key))
+        return err_set(e, ERR_INPUT, 0, "%s is missing: a certificate and its key go together",
+                       is_given(h->tls_cert) ? "--tls-key" : "--tls-cert");
+    for (size_t i = 0; i < h->listen_count; i++)
+        if (c->listen[i].tls && !is_given(h->tls_cert))
+            return err_set(e, ERR_INPUT, 0,
+                           "https://%.60s:%u needs --tls-cert FILE and --tls-key FILE: a "
+                           "certificate and its key, as PEM",
+                           c->listen[i].address, c->listen[i].port);
+    return true;
+}
+
 bool config_finish(struct config *c, struct err *e)
 {
     const struct bucket_index_config *g = &c->engine.grouping;
@@ -348,7 +401,9 @@ bool config_finish(struct config *c, struct err *e)
                            g->thresholds[i - 1], g->thresholds[i]);
     if (!config_find_threshold(c, c->default_threshold, &at, e))
         return err_prefix(e, "default_threshold: ");
-    return c->http.listen_count > 0 || config_add_listen(c, "127.0.0.1:8081", e);
+    if (c->http.listen_count == 0 && !config_add_listen(c, "127.0.0.1:8081", e))
+        return false;
+    return check_tls(c, e);
 }
 
 bool config_is_loopback(const char *address)
@@ -365,4 +420,12 @@ bool config_is_loopback(const char *address)
         return inet_pton(AF_INET6, bare, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
     }
     return false;
+}
+
+bool config_all_loopback(const struct config *c)
+{
+    for (size_t i = 0; i < c->http.listen_count; i++)
+        if (!config_is_loopback(c->listen[i].address))
+            return false;
+    return true;
 }

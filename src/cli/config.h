@@ -6,6 +6,7 @@
 #ifndef CRUMPLE_CLI_CONFIG_H
 #define CRUMPLE_CLI_CONFIG_H
 
+#include "api/api.h"
 #include "base/arena.h"
 #include "base/log.h"
 #include "engine/engine.h"
@@ -22,6 +23,9 @@ struct config {
     size_t job_max_bytes; /* memory for the work on all requests together */
     enum log_level log_level;
     bool open_partycrasher;
+    struct upload_limits upload; /* of the Backtrace API */
+    /* Requests with bad tokens from one address: so many at once, and so many in the long run. */
+    unsigned failed_tokens_burst, failed_tokens_per_minute;
 
     struct http_listen listen[CONFIG_LISTEN_MAX];
     double thresholds[COLLECTION_THRESHOLDS_MAX];
@@ -35,18 +39,21 @@ void config_init(struct config *c, struct arena *a);
  * errors, as are values that make no sense, and a key given twice. ERR_NOT_FOUND, ERR_IO. */
 MUST_CHECK bool config_read(struct config *c, const char *path, struct err *e);
 
-/* Adds "ADDR:PORT" to the listeners. ERR_INPUT. */
+/* Adds "ADDR:PORT", "http://ADDR:PORT" or "https://ADDR:PORT" to the listeners. ERR_INPUT. */
 MUST_CHECK bool config_add_listen(struct config *c, const char *address_port, struct err *e);
 
-/* What only the whole shows: thresholds rise and have the default among them, and there is a data
- * directory. With no listener yet, makes the default one, 127.0.0.1:8081. */
+/* What only the whole shows: thresholds rise and have the default among them, there is a data
+ * directory, and a certificate with its key when a listener speaks TLS. With no listener yet, makes
+ * the default one, 127.0.0.1:8081. */
 MUST_CHECK bool config_finish(struct config *c, struct err *e);
 
 /* Which of the thresholds T is; ERR_INPUT with a list of those that there are. */
 MUST_CHECK bool config_find_threshold(const struct config *c, double threshold, size_t *out,
                                       struct err *e);
 
-/* Whether nobody but this machine can reach the address. */
+/* Whether nobody but this machine can reach the address, and whether that holds for all listeners.
+ */
 bool config_is_loopback(const char *address);
+bool config_all_loopback(const struct config *c);
 
 #endif

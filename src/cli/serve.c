@@ -8,10 +8,11 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
+#define FILES_A_CONNECTION 2         /* itself, and an upload on its way to the disk */
 #define FILES_BESIDE_CONNECTIONS 256 /* database, listeners, log, and some more */
 
 struct options {
-    const char *config, *data, *similarity;
+    const char *config, *data, *similarity, *tls_cert, *tls_key;
     struct arg_texts listen;
     bool allow_delete_all, open_partycrasher;
 };
@@ -24,6 +25,10 @@ static bool configure(struct config *c, const struct options *o, struct err *e)
         c->engine.data_dir = o->data;
     if (o->similarity)
         c->engine.grouping.similarity = o->similarity;
+    if (o->tls_cert)
+        c->http.tls_cert = o->tls_cert;
+    if (o->tls_key)
+        c->http.tls_key = o->tls_key;
     c->engine.allow_delete_all |= o->allow_delete_all;
     c->open_partycrasher |= o->open_partycrasher;
     if (o->listen.count > 0)
@@ -31,22 +36,14 @@ static bool configure(struct config *c, const struct options *o, struct err *e)
     for (size_t i = 0; i < o->listen.count; i++)
         if (!config_add_listen(c, o->listen.at[i], e))
             return false;
-    if (!config_finish(c, e))
-        return false;
-    for (size_t i = 0; i < c->http.listen_count; i++)
-        if (!c->open_partycrasher && !config_is_loopback(c->listen[i].address))
-            return err_set(e, ERR_INPUT, 0,
-                           "%.60s can be reached from other machines, and anyone there could read "
-                           "and post reports; say --open-partycrasher if that is meant",
-                           c->listen[i].address);
-    return true;
+    return config_finish(c, e);
 }
 
 /* As many open files as connections need, if the system allows. */
 static void raise_file_limit(const struct config *c)
 {
     struct rlimit r;
-    rlim_t want = c->http.connections_max + FILES_BESIDE_CONNECTIONS;
+    rlim_t want = FILES_A_CONNECTION * c->http.connections_max + FILES_BESIDE_CONNECTIONS;
     if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= want)
         return;
     r.rlim_cur = want < r.rlim_max ? want : r.rlim_max;
@@ -77,29 +74,47 @@ static void wait_for_end(const sigset_t *set)
     pthread_sigmask(SIG_UNBLOCK, set, NULL);
 }
 
+/* From when requests can come until all of them are answered. */
+static bool serve_api(const struct config *c, const struct api_config *config,
+                      const sigset_t *signals, struct err *e)
+{
+    struct api *api;
+    if (!api_start(&api, config, e))
+        return false;
+    for (size_t i = 0; i < c->http.listen_count; i++)
+        printf("listening on %s://%s:%u\n", c->listen[i].tls ? "https" : "http",
+               c->listen[i].address, api_port(api, i));
+    fflush(stdout);
+    wait_for_end(signals);
+    api_stop(api);
+    return true;
+}
+
 static bool serve(struct config *c, struct err *e)
 {
     sigset_t signals;
     block_signals(&signals);
     raise_file_limit(c);
+    /* Closed from the last to the first. */
     CLEANUP(engine_close_p) struct engine *en = NULL;
-    if (!engine_open(&en, &c->engine, e))
+    CLEANUP(access_close_p) struct access *access = NULL;
+    CLEANUP(attempts_free_p)
+    struct attempts *attempts = attempts_new(c->failed_tokens_burst, c->failed_tokens_per_minute);
+    if (!attempts)
+        return err_set(e, ERR_NOMEM, 0, "no memory to count failed attempts");
+    if (!engine_open(&en, &c->engine, e) || !access_open(&access, engine_store(en), e))
         return false;
     const struct api_config config = {
         .engine = en,
+        .access = access,
+        .attempts = attempts,
+        .limits = c->upload,
+        .partycrasher_needs_token = !c->open_partycrasher && !config_all_loopback(c),
         .http = &c->http,
         .default_threshold = c->default_threshold,
         .job_max_bytes = c->job_max_bytes,
     };
-    struct api *api;
-    if (!api_start(&api, &config, e))
-        return false;
-    for (size_t i = 0; i < c->http.listen_count; i++)
-        printf("listening on http://%s:%u\n", c->listen[i].address, api_port(api, i));
-    fflush(stdout);
-    wait_for_end(&signals);
-    api_stop(api);
-    return true;
+    return serve_api(c, &config, &signals, e);
 }
 
 static int run(const struct command *command, int argc, char **argv)
@@ -109,6 +124,8 @@ static int run(const struct command *command, int argc, char **argv)
         { "--data", ARG_TEXT, &o.data },
         { "--listen", ARG_TEXTS, &o.listen },
         { "--config", ARG_TEXT, &o.config },
+        { "--tls-cert", ARG_TEXT, &o.tls_cert },
+        { "--tls-key", ARG_TEXT, &o.tls_key },
         { "--similarity", ARG_TEXT, &o.similarity },
         { "--allow-delete-all", ARG_FLAG, &o.allow_delete_all },
         { "--open-partycrasher", ARG_FLAG, &o.open_partycrasher },
@@ -139,20 +156,26 @@ const struct command command_serve = {
         "Usage: crumple serve --data DIR [OPTION]...\n\n"
         "Runs the server on the data directory DIR, which is made when it is not there. Prints\n"
         "`listening on http://ADDR:PORT` on standard output for each address once it accepts, and\n"
-        "its log on standard error. SIGTERM or SIGINT end it when all that it accepted is stored; "
-        "a\n"
-        "second signal ends it at once.\n\n"
+        "its log on standard error. SIGTERM or SIGINT end it when all that it accepted is stored;\n"
+        "a second signal ends it at once.\n\n"
         "  --data DIR           where reports are kept\n"
         "  --listen ADDR:PORT   where to listen; may be given again (default: 127.0.0.1:8081);\n"
-        "                       port 0 takes any free one; IPv6 as [::1]:8081\n"
+        "                       port 0 takes any free one; IPv6 as [::1]:8081;\n"
+        "                       https://ADDR:PORT speaks TLS\n"
+        "  --tls-cert FILE      the certificate, with its chain, as PEM, and\n"
+        "  --tls-key FILE       its key, for all that is https\n"
         "  --config FILE        read FILE first; options here override it; crumple.sample.ini\n"
         "                       explains every key\n"
         "  --allow-delete-all   let DELETE /reports delete every report\n"
         "  --similarity NAME    how alike two reports are (default: classic)\n"
-        "  --open-partycrasher  listen also on addresses that other machines can reach, though\n"
-        "                       anyone there can then read and post reports\n\n"
+        "  --open-partycrasher  let the PartyCrasher API be used without a token, though other\n"
+        "                       machines can reach the server\n\n"
+        "Clients of the Backtrace API always need a token (`crumple token create`). The\n"
+        "PartyCrasher API needs one when any address can be reached from other machines.\n\n"
         "Examples:\n\n"
         "  crumple serve --data /var/lib/crumple\n"
-        "  crumple serve --data /tmp/crashes --listen 127.0.0.1:0 --allow-delete-all\n",
+        "  crumple serve --data /tmp/crashes --listen 127.0.0.1:0 --allow-delete-all\n"
+        "  crumple serve --data /var/lib/crumple --listen 127.0.0.1:8081 --listen 0.0.0.0:6097 \\\n"
+        "      --listen https://0.0.0.0:6098 --tls-cert cert.pem --tls-key key.pem\n",
     .run = run,
 };

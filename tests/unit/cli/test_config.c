@@ -57,7 +57,17 @@ static void test_sample_has_the_defaults(void **state)
     assert_int_equal(sample.http.request_timeout_s, plain.http.request_timeout_s);
     assert_string_equal(sample.http.cors_origin, plain.http.cors_origin);
     assert_string_equal(sample.http.trusted_proxies, plain.http.trusted_proxies);
+    assert_string_equal(sample.http.tls_cert, "");
+    assert_string_equal(sample.http.tls_key, "");
     assert_int_equal(sample.job_max_bytes, plain.job_max_bytes);
+    assert_int_equal(sample.upload.body_bytes, plain.upload.body_bytes);
+    assert_int_equal(sample.upload.symbols_bytes, plain.upload.symbols_bytes);
+    assert_int_equal(sample.upload.attachment_bytes, plain.upload.attachment_bytes);
+    assert_int_equal(sample.upload.parts, plain.upload.parts);
+    assert_int_equal(sample.engine.inbox_max_bytes, plain.engine.inbox_max_bytes);
+    assert_int_equal(sample.engine.work_max_bytes, plain.engine.work_max_bytes);
+    assert_int_equal(sample.failed_tokens_burst, plain.failed_tokens_burst);
+    assert_int_equal(sample.failed_tokens_per_minute, plain.failed_tokens_per_minute);
     assert_int_equal(sample.log_level, plain.log_level);
     assert_int_equal(sample.open_partycrasher, plain.open_partycrasher);
     assert_true(sample.default_threshold == plain.default_threshold);
@@ -82,9 +92,12 @@ static void test_values(void **state)
     if (!read_text(&c, a,
                    "[server]\ndata=/d\nlisten = 127.0.0.1:1 [::1]:2\nallow_delete_all = yes\n"
                    "log_level=debug\ncors_origin =\n"
+                   "tls_cert = /c.pem\ntls_key = /k.pem\n"
                    "[grouping]\nthresholds = 0.5, 2 3.25\ndefault_threshold=2\n"
                    "ignore_fields = a.b c\n"
-                   "[limits]\nbody_bytes=3M ; inline\nidle_timeout_s = 7\nqueue_jobs = 12\n",
+                   "[limits]\nbody_bytes=3M ; inline\nidle_timeout_s = 7\nqueue_jobs = 12\n"
+                   "upload_bytes = 1G\nupload_parts = 9\ninbox_bytes = 2M\n"
+                   "failed_tokens_burst = 5\n",
                    &e) ||
         !config_finish(&c, &e))
         fail_msg("%s", e.msg);
@@ -102,6 +115,13 @@ static void test_values(void **state)
     assert_int_equal(c.http.body_max_bytes, 3 << 20);
     assert_int_equal(c.http.idle_timeout_s, 7);
     assert_int_equal(c.engine.queue_limit, 12);
+    assert_string_equal(c.http.tls_cert, "/c.pem");
+    assert_string_equal(c.http.tls_key, "/k.pem");
+    assert_int_equal(c.upload.body_bytes, 1 << 30);
+    assert_int_equal(c.upload.parts, 9);
+    assert_int_equal(c.engine.inbox_max_bytes, 2 << 20);
+    assert_int_equal(c.failed_tokens_burst, 5);
+    assert_int_equal(c.failed_tokens_per_minute, 60);
 
     size_t at = 77;
     assert_true(config_find_threshold(&c, 3.25, &at, &e));
@@ -133,6 +153,16 @@ static void test_errors(void **state)
         { "[server]\nlisten = :8081\n", "line 2:", "ADDR:PORT" },
         { "[server]\nlisten = 127.0.0.1:65536\n", "line 2:", "ADDR:PORT" },
         { "[server]\ndata = a\ndata = b\n", "line 3:", "second time" },
+        { "[server]\nlisten = ftp://h\n", "line 2:", "ADDR:PORT" },
+        { "[server]\nlisten = https://\n", "line 2:", "ADDR:PORT" },
+        { "[server]\nlisten = https://:1\n", "line 2:", "ADDR:PORT" },
+        { "[server]\nlisten = https://127.0.0.1\n", "line 2:", "ADDR:PORT" },
+        { "[limits]\nfailed_tokens_burst = 0\n", "line 2:", "from 1" },
+        { "[limits]\nupload_parts = 4097\n", "line 2:", "to 4096" },
+        { "[server]\ndata = d\nlisten = https://[::]:2\n", NULL,
+          "https://[::]:2 needs --tls-cert FILE and --tls-key FILE" },
+        { "[server]\ndata = d\ntls_cert = c\n", NULL, "--tls-key is missing" },
+        { "[server]\ndata = d\ntls_key = k\n", NULL, "--tls-cert is missing" },
         { "[grouping]\nthresholds = 1 two\n", "line 2:", "\"two\"" },
         { "[grouping]\nthresholds = 1 -2\n", "line 2:", "\"-2\"" },
         { "[grouping]\nmax_query_terms = 0\n", "line 2:", "from 1" },
@@ -184,6 +214,36 @@ static void test_loopback(void **state)
             fail_msg("%s", cases[i].address);
 }
 
+static void test_listeners(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *address;
+        uint16_t port;
+        bool tls;
+    } cases[] = {
+        { "127.0.0.1:8081", "127.0.0.1", 8081, false },
+        { "http://127.0.0.1:8081", "127.0.0.1", 8081, false },
+        { "https://127.0.0.1:6098", "127.0.0.1", 6098, true },
+        { "https://[::]:0", "[::]", 0, true },
+        { "https://localhost:443", "127.0.0.1", 443, true },
+        { "localhost:443", "127.0.0.1", 443, false },
+    };
+    CLEANUP(arena_free_p) struct arena *a = arena_new(1 << 20);
+    static struct config c;
+    struct err e = { 0 };
+    config_init(&c, a);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (!config_add_listen(&c, cases[i].text, &e))
+            fail_msg("%s: %s", cases[i].text, e.msg);
+        assert_int_equal(c.http.listen_count, i + 1);
+        assert_string_equal(c.listen[i].address, cases[i].address);
+        assert_int_equal(c.listen[i].port, cases[i].port);
+        assert_int_equal(c.listen[i].tls, cases[i].tls);
+        assert_int_equal(config_all_loopback(&c), i < 3);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +252,7 @@ int main(void)
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_no_file),
         cmocka_unit_test(test_loopback),
+        cmocka_unit_test(test_listeners),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
