@@ -1,0 +1,17 @@
+/* demangle.h - the names that linkers know, as people write them: C++ (_Z), Rust (_R, and _ZN with
+ * a hash), D (_D). libiberty does the work; this bounds it.
+ *
+ * Threads: pure. */
+#ifndef CRUMPLE_REPORT_DEMANGLE_H
+#define CRUMPLE_REPORT_DEMANGLE_H
+
+#include "base/arena.h"
+
+#define DEMANGLE_NAME_MAX 4096  /* bytes; longer names are left as they are */
+#define DEMANGLE_TEXT_MAX 16384 /* bytes of what comes out; else the name is left as it is */
+
+/* *out = name when it is none of these, or is damaged. Parameters and return types of the function
+ * itself are mostly left out. False only when memory is short. */
+MUST_CHECK bool demangle(struct str name, struct arena *a, struct str *out);
+
+#endif
