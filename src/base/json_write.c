@@ -156,27 +156,27 @@ void json_str(struct json_writer *w, struct str s)
     write_string(w->out, s);
 }
 
-static void write_literal(struct json_writer *w, struct str s)
+void json_raw(struct json_writer *w, struct str json)
 {
     value_begin(w);
-    buf_str(w->out, s);
+    buf_str(w->out, json);
 }
 
 void json_null(struct json_writer *w)
 {
-    write_literal(w, STR("null"));
+    json_raw(w, STR("null"));
 }
 
 void json_bool(struct json_writer *w, bool b)
 {
-    write_literal(w, b ? STR("true") : STR("false"));
+    json_raw(w, b ? STR("true") : STR("false"));
 }
 
 void json_int(struct json_writer *w, int64_t n)
 {
     char text[24];
     int len = snprintf(text, sizeof text, "%" PRId64, n);
-    write_literal(w, (struct str){ text, (size_t)len });
+    json_raw(w, (struct str){ text, (size_t)len });
 }
 
 /* Every double reads back from 17 digits, most from 15. */
@@ -193,7 +193,7 @@ void json_double(struct json_writer *w, double d)
         if (strtod(text, NULL) == d)
             break;
     }
-    write_literal(w, (struct str){ text, (size_t)len });
+    json_raw(w, (struct str){ text, (size_t)len });
 }
 
 /* As deep as the tree, which json_parse bounds. */
@@ -208,7 +208,7 @@ void json_tree(struct json_writer *w, const struct json *j)
         json_bool(w, j->type == JSON_TRUE);
         return;
     case JSON_NUMBER:
-        write_literal(w, j->text);
+        json_raw(w, j->text);
         return;
     case JSON_STRING:
         json_str(w, j->text);

@@ -1,5 +1,8 @@
 /* attributes.h - the named scalars of a report, typed, from several places merged into one list.
  *
+ * Place in the story: a decoder puts those of the report in, decode_merge those of the request over
+ * them; crash_report.h places them in the report, and the store keeps them as JSON.
+ *
  * Threads: one at a time. Memory: the arena; names and texts are borrowed. */
 #ifndef CRUMPLE_REPORT_ATTRIBUTES_H
 #define CRUMPLE_REPORT_ATTRIBUTES_H
@@ -29,28 +32,36 @@ struct attributes {
     struct arena *arena;
     struct attribute *at; /* in the order in which names came first */
     size_t count, cap;
-    size_t dropped; /* over ATTRIBUTES_MAX, or with a name that is empty or over UPLOAD_NAME_MAX */
+    size_t dropped; /* over ATTRIBUTES_MAX; or the name is empty, over UPLOAD_NAME_MAX, not UTF-8 */
     size_t cut;     /* values that were over UPLOAD_VALUE_MAX */
-    /* ... the implementation's own (a table to find names by) */
-    uint32_t *table;
+    /* The implementation's own: finds names. */
+    uint32_t *table; /* open addressing: index in `at` + 1; 0 is free */
     size_t table_size;
 };
 
 void attributes_init(struct attributes *a, struct arena *arena);
-/* Sets or replaces: what comes later wins. False only when memory is short. */
+/* Sets or replaces: what comes later wins. False only when memory is short.
+ *
+ * The type is held to what the text can be: a number or a boolean that is none becomes a string,
+ * a string that looks like a uuid becomes one. A text that is too long is cut, and then it is a
+ * string whatever it was. `text` of a dictionary must be one JSON object or list. */
 MUST_CHECK bool attributes_set(struct attributes *a, struct str name, enum attribute_type type,
                                struct str text);
 /* The same for text from a query string, a form or a bucket's `set`: the type is what the text
  * looks like (unsigned, signed, uuid, boolean for true and false, else string). */
 MUST_CHECK bool attributes_set_text(struct attributes *a, struct str name, struct str text);
-/* The same for a JSON value; null removes nothing and sets nothing. */
+/* The same for a JSON value, under its key; null removes nothing and sets nothing. */
 MUST_CHECK bool attributes_set_json(struct attributes *a, const struct json *value);
 /* NULL when there is none. */
 const struct attribute *attributes_find(const struct attributes *a, struct str name);
 
+/* What attributes_set_text would make of it. */
+enum attribute_type attribute_type_of(struct str text);
+
 /* As a JSON object, values in their types: what the store keeps ({"n":5,"s":"x","u":"..."}). */
 void attributes_write(struct json_writer *w, const struct attributes *a);
-/* And back from its text. ERR_INPUT. */
+/* And back from its text, which must stay: the same names, types and texts. ERR_INPUT, ERR_LIMIT,
+ * ERR_NOMEM. */
 MUST_CHECK bool attributes_read(struct attributes *a, struct str json, struct err *e);
 
 #endif

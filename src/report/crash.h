@@ -12,6 +12,7 @@
 #include "report/attributes.h"
 
 #define CRASH_THREADS_MAX 10000
+#define CRASH_FRAMES_MAX 200000 /* of all threads; the one that failed comes first */
 #define CRASH_ERRORS_MAX 20
 
 struct crash_frame {
@@ -56,7 +57,7 @@ struct crash {
     size_t error_count;
 };
 
-/* Adds an error sentence; beyond CRASH_ERRORS_MAX it is forgotten. */
+/* Adds an error sentence, in the attributes' arena; beyond CRASH_ERRORS_MAX it is forgotten. */
 PRINTF_LIKE(2, 3) void crash_error(struct crash *c, const char *fmt, ...);
 
 #endif

@@ -55,6 +55,10 @@ static inline struct str report_scalar(const struct json *j)
 MUST_CHECK bool report_name_check(struct str name, size_t max_bytes, const char *what,
                                   const char *word, struct err *e);
 
+/* The field of what has this key in `parent` (empty: in the report itself). False: no memory. */
+MUST_CHECK bool report_field_name(struct arena *a, struct str parent, struct str key,
+                                  struct str *out);
+
 /* Sees that the report keeps the limits on depth and texts, and fills texts and text_count. */
 MUST_CHECK bool report_collect_texts(struct report *out, const struct json *json, struct arena *a,
                                      struct err *e);

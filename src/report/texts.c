@@ -63,7 +63,7 @@ static size_t cut(const char *text, size_t len)
     return len;
 }
 
-static bool make_name(struct arena *a, struct str parent, struct str key, struct str *out)
+bool report_field_name(struct arena *a, struct str parent, struct str key, struct str *out)
 {
     if (key.len == 0)
         key = STR("_");
@@ -89,7 +89,7 @@ static bool make_name(struct arena *a, struct str parent, struct str key, struct
 static struct path *path_add(struct walk *w, struct path *parent, struct str key)
 {
     struct path *p = arena_zalloc(w->arena, sizeof *p);
-    if (!p || !make_name(w->arena, parent->name, key, &p->name))
+    if (!p || !report_field_name(w->arena, parent->name, key, &p->name))
         return NULL;
     p->key = key;
     if (parent->count == CHILDREN_MAX)
