@@ -249,10 +249,10 @@ static void log_refusal(const struct http_exchange *x)
 
 /* The socket's buffer is empty: earlier answers have gone. If it is not, the client has not read
  * those either. */
-static void send_past_mhd(struct conn *c, struct str s)
+static void send_last_past_mhd(struct conn *c, struct str s)
 {
     if (c->tls)
-        tls_send(c->tls, s);
+        tls_send_last(c->tls, s);
     else
         (void)!send(c->fd, s.ptr, s.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
@@ -267,7 +267,7 @@ static enum MHD_Result refuse_now(struct http_exchange *x)
     if (answer_raw(x->server, x->headers, x->header_count, &x->refused,
                    x->route ? x->route->is->error_writer : NULL, !str_eq(x->method, STR("HEAD")),
                    &out)) {
-        send_past_mhd(x->conn, buf_view(&out));
+        send_last_past_mhd(x->conn, buf_view(&out));
         x->status = x->refused.status;
         x->answer_bytes = out.len;
         x->linger = true;

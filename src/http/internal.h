@@ -180,8 +180,9 @@ MUST_CHECK bool tls_load(struct tls_files *out, const char *cert_path, const cha
                          struct err *e);
 void tls_unload(struct tls_files *f);
 extern const char tls_priorities[];
-/* Sends past MHD, on MHD's thread: what there is room for at once. */
-void tls_send(void *session, struct str s);
+/* Sends past MHD, on MHD's thread: what there is room for at once, and TLS's goodbye, for which it
+ * would be too late when MHD closes. */
+void tls_send_last(void *session, struct str s);
 
 /* metrics.c */
 extern struct metric http_connections_refused, http_timeouts;

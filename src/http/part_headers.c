@@ -94,8 +94,7 @@ enum header_param_found header_param_next(struct str *rest, struct header_param 
     return PARAM_FOUND;
 }
 
-/* Copies, with U+FFFD for each byte that belongs to no character. */
-static bool clean_utf8(struct str s, struct arena *a, struct str *out)
+bool part_text_clean(struct str s, struct arena *a, struct str *out)
 {
     if (utf8_valid_prefix(s) == s.len) {
         *out = s;
@@ -131,7 +130,7 @@ static bool param_text(const struct header_param *p, struct arena *a, struct str
         text[n++] = quote ? '"' : pair ? s.ptr[1] : s.ptr[0];
         i += quote ? 2 : pair ? 1 : 0;
     }
-    return clean_utf8((struct str){ text, n }, a, out);
+    return part_text_clean((struct str){ text, n }, a, out);
 }
 
 static int hex_digit(char c)
@@ -167,7 +166,7 @@ static bool extended_text(struct str raw, struct arena *a, struct str *out, stru
         text[n++] = low < 0 ? s.ptr[i] : (char)(high * 16 + low);
         i += low < 0 ? 0 : 2;
     }
-    return clean_utf8((struct str){ text, n }, a, out) || no_memory(e);
+    return part_text_clean((struct str){ text, n }, a, out) || no_memory(e);
 }
 
 static struct str last_element(struct str path)
@@ -255,7 +254,7 @@ static bool read_line(struct str line, struct seen *seen, struct arena *a,
             return bad(e, "a part has two Content-Types");
         seen->type = true;
         struct str copy;
-        return (arena_str(a, value, &copy) && clean_utf8(copy, a, &out->type)) || no_memory(e);
+        return (arena_str(a, value, &copy) && part_text_clean(copy, a, &out->type)) || no_memory(e);
     }
     if (str_is_word(name, "Content-Transfer-Encoding") && !is_plain_encoding(value))
         return bad(e, "a part has a Content-Transfer-Encoding, which is not understood");

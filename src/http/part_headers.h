@@ -12,6 +12,10 @@
 MUST_CHECK bool part_headers_read(struct str block, struct arena *a, struct multipart_part *out,
                                   struct err *e);
 
+/* What should be text: the same, or a copy with U+FFFD for each byte that belongs to no character.
+ * False: no memory. */
+MUST_CHECK bool part_text_clean(struct str s, struct arena *a, struct str *out);
+
 /* One `; name=value` of a header value: `raw` is what stands between the quotes, or is no quoted
  * string. */
 struct header_param {

@@ -92,7 +92,7 @@ void tls_unload(struct tls_files *f)
     *f = (struct tls_files){ 0 };
 }
 
-void tls_send(void *session, struct str s)
+void tls_send_last(void *session, struct str s)
 {
     while (s.len > 0) {
         ssize_t n = gnutls_record_send(session, s.ptr, s.len);
@@ -100,4 +100,5 @@ void tls_send(void *session, struct str s)
             return;
         s = (struct str){ s.ptr + n, s.len - (size_t)n };
     }
+    (void)gnutls_bye(session, GNUTLS_SHUT_WR);
 }

@@ -73,7 +73,7 @@ void watch_linger(struct http_server *s, int fd)
 {
     if (fd < 0)
         return;
-    (void)shutdown(fd, SHUT_WR); /* MHD does not for TLS: the client would go on sending */
+    (void)shutdown(fd, SHUT_WR); /* MHD does not with TLS, and the client would go on sending */
     pthread_mutex_lock(&s->conns_mu);
     bool room = s->linger_count < LINGER_MAX;
     if (room)

@@ -222,13 +222,13 @@ static size_t content_length(const char *head)
     return p ? strtoul(p + strlen("\r\nContent-Length:"), NULL, 10) : 0;
 }
 
-struct answer wire_answer(int fd, bool is_head)
+struct answer wire_answer_by(bool (*read)(void *from, void *p, size_t n), void *from, bool is_head)
 {
     struct answer a = { 0, calloc(1, WIRE_ANSWER_MAX), NULL, 0 };
     size_t n = 0;
     assert_non_null(a.head);
     while (!(n >= 4 && memcmp(a.head + n - 4, "\r\n\r\n", 4) == 0)) { /* slow, but stops exactly */
-        if (n == WIRE_ANSWER_MAX - 1 || recv(fd, a.head + n, 1, 0) != 1)
+        if (n == WIRE_ANSWER_MAX - 1 || !read(from, a.head + n, 1))
             return a;
         n++;
     }
@@ -236,9 +236,19 @@ struct answer wire_answer(int fd, bool is_head)
     a.body_len = is_head ? 0 : content_length(a.head);
     a.body = calloc(1, a.body_len + 1);
     assert_non_null(a.body);
-    if (a.body_len > 0 && recv(fd, a.body, a.body_len, MSG_WAITALL) != (ssize_t)a.body_len)
+    if (a.body_len > 0 && !read(from, a.body, a.body_len))
         a.status = 0;
     return a;
+}
+
+static bool read_socket(void *from, void *p, size_t n)
+{
+    return recv(*(int *)from, p, n, MSG_WAITALL) == (ssize_t)n;
+}
+
+struct answer wire_answer(int fd, bool is_head)
+{
+    return wire_answer_by(read_socket, &fd, is_head);
 }
 
 struct answer wire_ask(const struct wire *w, const char *request)

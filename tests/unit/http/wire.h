@@ -49,6 +49,8 @@ bool wire_text(int fd, const char *s);
 bool wire_chunk(int fd, const void *p, size_t n);
 /* Reads one answer; give the method HEAD when no body follows. */
 struct answer wire_answer(int fd, bool is_head);
+/* The same by another way to read exactly n bytes. */
+struct answer wire_answer_by(bool (*read)(void *from, void *p, size_t n), void *from, bool is_head);
 /* One request on a connection of its own. */
 struct answer wire_ask(const struct wire *w, const char *request);
 bool wire_closed(int fd); /* waits for the end of the stream; false after five seconds */
