@@ -78,6 +78,7 @@ bool api_start(struct api **out, const struct api_config *config, struct err *e)
     a->access = config->access;
     a->attempts = config->attempts;
     a->limits = config->limits;
+    a->json_bytes = config->http->body_max_bytes;
     a->partycrasher_needs_token = config->partycrasher_needs_token;
     a->memory.limit_bytes = config->job_max_bytes;
     struct http_server *http;

@@ -24,6 +24,7 @@ struct api {
     struct access *access;
     struct attempts *attempts;
     struct upload_limits limits;
+    uint64_t json_bytes; /* of one JSON report: it is parsed in memory, as other bodies are */
     bool partycrasher_needs_token;
     _Atomic(struct http_server *) http; /* NULL while http_start has not returned yet */
     struct arena_budget memory;         /* of all requests; the one thing here that changes */

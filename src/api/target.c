@@ -71,6 +71,7 @@ static bool read_path(struct str path, struct arena *a, struct target *out, stru
     drop_post(&el, 2);
     if (el.count < 2 || el.count > 3 || is_at(&el, 0, "post") || is_at(&el, 0, "api"))
         return err_word(e, ERR_NOT_FOUND, "not_found", "nothing can be submitted to this URL");
+    out->hosted = true;
     out->universe = el.at[0];
     out->token = el.at[1];
     if (el.count == 3)
@@ -175,10 +176,14 @@ bool target_read(struct str path, struct str query, struct arena *a, struct targ
                  struct err *e)
 {
     struct query_words q = { STR(""), STR(""), STR("") };
-    const struct str none = STR("");
     struct str before = cut(&path, '&', '&'); /* what is left of path is more of the query */
     size_t room = count_params(path) + count_params(query);
-    *out = (struct target){ none, none, none, none, none, none, false, NULL, 0 };
+    *out = (struct target){ .universe = STR(""),
+                            .token = STR(""),
+                            .project = STR(""),
+                            .format = STR(""),
+                            .object = STR(""),
+                            .attachment_name = STR("") };
     if (!read_path(before, a, out, e))
         return false;
     if (room > UPLOAD_FIELDS_MAX)

@@ -17,6 +17,7 @@ struct target {
     /* Empty when the URL does not say. Not checked against anything. */
     struct str universe, token, project;
     struct str format; /* a word, perhaps none that we know */
+    bool hosted;       /* the form whose path has universe, token and format */
     struct str object; /* not empty: an attachment for this object */
     struct str attachment_name;
     bool sync; /* _mod_sync, or sync=true */
