@@ -1,8 +1,8 @@
 /* blobs.c - spools, and the files that they become.
  *
  * A spool is one buffer of BLOB_INLINE_MAX bytes: first it holds all there is, and once there is
- * more, it collects small pieces into writes of at least that size. Pieces that are as large
- * themselves go to the file without a copy. The hash is made as the bytes come.
+ * more, it collects small pieces into writes of at least that size. Pieces of WRITE_MIN or more go
+ * to the file without a copy. The hash is made as the bytes come.
  *
  * Keeping a file: its bytes are written out, it gets its name, then both are synced. The order
  * matters. A name must never be durable before the bytes, or a power cut leaves a file that lies
@@ -34,6 +34,7 @@
 
 #define FANOUT 256
 #define SPOOL_FIRST ((size_t)4096)          /* bytes of a spool's first buffer */
+#define WRITE_MIN ((size_t)32768)           /* a smaller piece waits in the buffer */
 #define WRITE_OUT_BYTES ((uint64_t)8 << 20) /* given to the disk at a time */
 #define TEMPORARY_NAME_BYTES 24
 #define FILE_NAME_BYTES (3 + 2 * CONTENT_HASH_BYTES + 1) /* "ab/abcdef..." */
@@ -264,7 +265,8 @@ bool spool_add(struct spool *s, struct bytes piece, struct err *e)
         return false;
     if (piece.len == 0)
         return true;
-    if (piece.len <= BLOB_INLINE_MAX - s->buffered) {
+    bool waits = s->fd < 0 || piece.len < WRITE_MIN;
+    if (waits && piece.len <= BLOB_INLINE_MAX - s->buffered) {
         if (!buffer_grow(s, s->buffered + piece.len, e))
             return false;
         memcpy(s->buffer + s->buffered, piece.ptr, piece.len);
