@@ -14,7 +14,10 @@ THRESHOLDS = [float(t) for t in range(1, 12)]
 QUERY_TERMS = 20
 MIN_MATCH = 30
 NOT_INDEXED = {"database_id", "date", "buckets", "force_bucket", "href", "stacktrace.depth",
-               "stacktrace.logdf", "stacktrace.address"}
+               "stacktrace.logdf", "stacktrace.address", "stacktrace.debug_id", "hostname",
+               "process_cwd", "processing_errors"}
+NOT_INDEXED_BELOW = ("buckets.", "stacktrace.registers.", "numbers.", "ids.", "objects.", "threads.",
+                     "annotations.", "arch.", "modules.")
 
 Placement = namedtuple("Placement", "match score buckets")
 
@@ -57,7 +60,7 @@ def tokens(text):
 
 def texts(value, path=""):
     """(field, string) for every string of a report; numbers and booleans are strings too."""
-    if path in NOT_INDEXED or value is None:
+    if path in NOT_INDEXED or path.startswith(NOT_INDEXED_BELOW) or value is None:
         return
     if isinstance(value, dict):
         for key, inner in value.items():

@@ -16,7 +16,23 @@ static_assert(TERM_COUNTS_MAX <= NEIGHBOURS_TERMS_MAX, "a report may have more t
 static const double default_thresholds[SIMILARITY_THRESHOLDS] = {
     1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 };
-static const struct str default_ignored[] = { STR("stacktrace.address") };
+/* What differs from crash to crash, or from machine to machine, and says nothing of the bug. The
+ * groups are those that report/crash_report.h makes. */
+static const struct str default_ignored[] = {
+    STR_INIT("stacktrace.address"),
+    STR_INIT("stacktrace.debug_id"),
+    STR_INIT("stacktrace.registers.*"),
+    STR_INIT("numbers.*"),
+    STR_INIT("ids.*"),
+    STR_INIT("objects.*"),
+    STR_INIT("threads.*"),
+    STR_INIT("annotations.*"),
+    STR_INIT("arch.*"),
+    STR_INIT("modules.*"),
+    STR_INIT("hostname"),
+    STR_INIT("process_cwd"),
+    STR_INIT("processing_errors"),
+};
 
 struct bucket_index_config bucket_index_defaults(void)
 {
@@ -25,7 +41,8 @@ struct bucket_index_config bucket_index_defaults(void)
                                          .similarity = "classic",
                                          .max_query_terms = SIMILARITY_QUERY_TERMS,
                                          .ignored = default_ignored,
-                                         .ignored_count = 1 };
+                                         .ignored_count =
+                                             sizeof default_ignored / sizeof *default_ignored };
 }
 
 static bool config_check(const struct bucket_index_config *c, struct err *e)

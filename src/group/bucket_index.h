@@ -22,7 +22,7 @@ struct bucket_index_config {
     size_t threshold_count;
     const char *similarity;    /* "classic" */
     uint32_t max_query_terms;  /* a field; 20 */
-    const struct str *ignored; /* fields left out of grouping, beside those that always are */
+    const struct str *ignored; /* fields left out of grouping, as lexicon_new takes them */
     size_t ignored_count;
 };
 

@@ -31,6 +31,9 @@ struct lexicon {
     struct pool pool;      /* texts and lists of terms */
     uint64_t term_key;     /* random: a term's hash is made from two numbers, not from text */
     VEC(struct str) words; /* the tokens of the value that is being added */
+    /* Beginnings of names that are not grouped: "buckets.". Set by lexicon_new, then never changed.
+     */
+    VEC(struct str) ignored_below;
 };
 
 struct sought {
@@ -127,8 +130,11 @@ static uint32_t add_field(struct lexicon *lx, struct str name, bool grouped, str
 
 bool lexicon_is_grouped(const struct lexicon *lx, struct str name)
 {
+    for (size_t i = 0; i < lx->ignored_below.len; i++)
+        if (str_starts(name, lx->ignored_below.at[i]))
+            return false;
     uint32_t id = lexicon_find_field(lx, name);
-    return id != LEXICON_NONE ? lexicon_field(lx, id)->grouped : !str_starts(name, STR("buckets."));
+    return id == LEXICON_NONE || lexicon_field(lx, id)->grouped;
 }
 
 uint32_t lexicon_add_field(struct lexicon *lx, struct str name, struct err *e)
@@ -136,19 +142,32 @@ uint32_t lexicon_add_field(struct lexicon *lx, struct str name, struct err *e)
     return add_field(lx, name, lexicon_is_grouped(lx, name), e);
 }
 
+/* `name` may end in ".*". */
+static bool ignore(struct lexicon *lx, struct str name)
+{
+    struct err e;
+    if (name.len < 2 || memcmp(name.ptr + name.len - 2, ".*", 2) != 0)
+        return add_field(lx, name, false, &e) != LEXICON_NONE;
+    char *text = pool_alloc(&lx->pool, name.len - 1, 1);
+    if (!text)
+        return false;
+    memcpy(text, name.ptr, name.len - 1);
+    return VEC_PUSH(&lx->ignored_below, ((struct str){ text, name.len - 1 }));
+}
+
 /* The fields that are not grouped are there from the start, so that lexicon_is_grouped need only
  * look them up. */
 static bool add_fields_not_grouped(struct lexicon *lx, const struct str *ignored, size_t count)
 {
-    const struct str always[] = { STR("database_id"),      STR("date"),
-                                  STR("buckets"),          STR("force_bucket"),
-                                  STR("stacktrace.depth"), STR("stacktrace.logdf") };
-    struct err e;
+    const struct str always[] = { STR("database_id"),     STR("date"),
+                                  STR("buckets"),         STR("buckets.*"),
+                                  STR("force_bucket"),    STR("stacktrace.depth"),
+                                  STR("stacktrace.logdf") };
     for (size_t i = 0; i < sizeof always / sizeof *always; i++)
-        if (add_field(lx, always[i], false, &e) == LEXICON_NONE)
+        if (!ignore(lx, always[i]))
             return false;
     for (size_t i = 0; i < count; i++)
-        if (add_field(lx, ignored[i], false, &e) == LEXICON_NONE)
+        if (!ignore(lx, ignored[i]))
             return false;
     return true;
 }
@@ -181,6 +200,7 @@ void lexicon_free(struct lexicon *lx)
     table_done(&lx->values);
     pool_done(&lx->pool);
     VEC_FREE(&lx->words);
+    VEC_FREE(&lx->ignored_below);
     free(lx);
 }
 

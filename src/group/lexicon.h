@@ -45,8 +45,9 @@ struct lexicon_value {
 
 struct lexicon;
 
-/* ignored: names of fields that stay out of grouping beside those that always do; borrowed only
- * during the call. NULL: no memory. */
+/* ignored: names of fields that stay out of grouping beside those that always do; a name that ends
+ * in ".*" stands for all fields below it ("numbers.*" for numbers.a and numbers.a.b, and not for
+ * numbers). Borrowed only during the call. NULL: no memory. */
 struct lexicon *lexicon_new(const struct str *ignored, size_t ignored_count);
 void lexicon_free(struct lexicon *lx);
 DEFINE_CLEANUP(struct lexicon, lexicon_free)

@@ -53,6 +53,13 @@ static const struct str frame_names[] = {
     STR_INIT("logdf"),    { NULL, 0 },
 };
 
+/* And what the group `ids` has of its own. */
+static const struct str id_names[] = {
+    STR_INIT("uuid"),
+    STR_INIT("thread"),
+    { NULL, 0 },
+};
+
 /* Members of a Backtrace report, and of its frames, that a crash has members for, or that are left
  * to the upload. */
 static const struct str understood[] = {
@@ -77,6 +84,14 @@ static bool is_one_of(struct str s, const struct str *names)
     return false;
 }
 
+/* Behind the name. */
+static struct str without_underscores(struct str name)
+{
+    while (name.len > 0 && name.ptr[name.len - 1] == '_')
+        name.len--;
+    return name;
+}
+
 /* A name and an underscore. */
 struct name_room {
     char at[REPORT_PATH_MAX + 1];
@@ -86,10 +101,7 @@ struct name_room {
  * names stay different. At most REPORT_PATH_MAX bytes. */
 static struct str free_name(struct str name, const struct str *taken, struct name_room *room)
 {
-    struct str bare = name;
-    while (bare.len > 0 && bare.ptr[bare.len - 1] == '_')
-        bare.len--;
-    if (!is_one_of(bare, taken))
+    if (!is_one_of(without_underscores(name), taken))
         return name;
     memcpy(room->at, name.ptr, name.len);
     room->at[name.len] = '_';
@@ -267,15 +279,10 @@ static void write_stack(struct writer *w, const struct crash_thread *t, size_t d
     json_list_end(&w->w);
 }
 
-static void write_thread_names(struct writer *w, const struct crash_thread *t)
+/* NULL: the crash has none. */
+static const struct crash_thread *main_thread(const struct crash *c)
 {
-    write_text(w, "id", t->id);
-    write_text(w, "name", t->name);
-}
-
-static bool has_main_thread(const struct crash *c)
-{
-    return c->main_thread < c->thread_count;
+    return c->main_thread < c->thread_count ? &c->threads[c->main_thread] : NULL;
 }
 
 /* A list, and not an object by id, since not all formats have ids that differ. */
@@ -291,7 +298,8 @@ static void write_other_threads(struct writer *w, const struct crash *c)
         if (!may_write(w))
             break;
         json_object(&w->w);
-        write_thread_names(w, &c->threads[i]);
+        write_text(w, "id", c->threads[i].id);
+        write_text(w, "name", c->threads[i].name);
         if (c->threads[i].fault)
             write_true(w, "fault");
         write_stack(w, &c->threads[i], 3);
@@ -323,29 +331,45 @@ static void write_strings(struct writer *w, const struct attributes *a)
     }
 }
 
-/* Whether there is something to write in a group of attributes; begins it then. */
-static bool begin_group(struct writer *w, const struct attributes *a, enum place place)
+/* Begins a group before its first member. */
+static void begin_group(struct json_writer *w, enum place place, bool *begun)
 {
-    size_t i = 0;
-    while (i < a->count && place_of(a->at[i].name, a->at[i].type) != place)
-        i++;
-    if (i == a->count || !may_write(w))
-        return false;
-    json_key(&w->w, group_names[place]);
-    json_object(&w->w);
-    return true;
+    if (*begun)
+        return;
+    json_key(w, group_names[place]);
+    json_object(w);
+    *begun = true;
 }
 
-static void write_group(struct writer *w, const struct attributes *a, enum place place)
+/* The name of an attribute in its group. */
+static struct str name_in_group(struct str name, enum place place, struct name_room *room)
 {
-    if (!begin_group(w, a, place))
-        return;
-    for (size_t i = 0; i < a->count; i++)
-        if (place_of(a->at[i].name, a->at[i].type) == place && may_write(w)) {
-            json_key(&w->w, a->at[i].name);
-            write_scalar(&w->w, a->at[i].type, a->at[i].text);
-        }
-    json_object_end(&w->w);
+    return place == PLACE_IDS ? free_name(name, id_names, room) : name;
+}
+
+static void write_group(struct writer *w, const struct attributes *a, enum place place, bool begun)
+{
+    for (size_t i = 0; i < a->count; i++) {
+        struct name_room room;
+        if (place_of(a->at[i].name, a->at[i].type) != place || !may_write(w))
+            continue;
+        begin_group(&w->w, place, &begun);
+        json_key(&w->w, name_in_group(a->at[i].name, place, &room));
+        write_scalar(&w->w, a->at[i].type, a->at[i].text);
+    }
+    if (begun)
+        json_object_end(&w->w);
+}
+
+static void write_ids(struct writer *w, const struct crash *c)
+{
+    bool begun = false;
+    struct str thread = main_thread(c) ? main_thread(c)->id : STR("");
+    if (c->uuid.len > 0 || thread.len > 0)
+        begin_group(&w->w, PLACE_IDS, &begun);
+    write_text(w, "uuid", c->uuid);
+    write_text(w, "thread", thread);
+    write_group(w, &c->attributes, PLACE_IDS, begun);
 }
 
 /* Dictionaries are JSON that came from a decoder; they are read again for their depth. False: no
@@ -353,19 +377,21 @@ static void write_group(struct writer *w, const struct attributes *a, enum place
 static bool write_objects(struct writer *w, const struct attributes *a, struct arena *arena,
                           struct err *e)
 {
-    if (!begin_group(w, a, PLACE_OBJECTS))
-        return true;
+    bool begun = false;
     const struct json_limits limits = { UPLOAD_VALUE_MAX, UPLOAD_VALUE_MAX };
     for (size_t i = 0; i < a->count; i++) {
         const struct json *j;
         if (place_of(a->at[i].name, a->at[i].type) != PLACE_OBJECTS)
             continue;
-        if (json_parse(&j, a->at[i].text, limits, arena, e))
+        if (json_parse(&j, a->at[i].text, limits, arena, e)) {
+            begin_group(&w->w, PLACE_OBJECTS, &begun);
             write_member(w, a->at[i].name, j, 2);
-        else if (e->code == ERR_NOMEM)
+        } else if (e->code == ERR_NOMEM) {
             return false;
+        }
     }
-    json_object_end(&w->w);
+    if (begun)
+        json_object_end(&w->w);
     return true;
 }
 
@@ -463,12 +489,8 @@ static void write_header(struct writer *w, const struct crash *c, const struct c
     write_text(w, "agent", c->agent);
     write_text(w, "agent_version", c->agent_version);
     write_classifiers(w, c);
-    if (has_main_thread(c) && may_write(w)) {
-        json_key(&w->w, STR("thread"));
-        json_object(&w->w);
-        write_thread_names(w, &c->threads[c->main_thread]);
-        json_object_end(&w->w);
-    }
+    if (main_thread(c))
+        write_text(w, "thread", main_thread(c)->name);
 }
 
 static void write_errors(struct writer *w, const struct crash *c)
@@ -491,13 +513,15 @@ static bool write_crash(struct writer *w, const struct crash *c, const struct cr
     json_object(&w->w);
     write_header(w, c, names);
     write_strings(w, &c->attributes);
-    w->values -= w->values < reserved ? w->values : reserved;
-    if (has_main_thread(c))
-        write_stack(w, &c->threads[c->main_thread], 1);
+    if (reserved > w->values)
+        reserved = w->values;
+    w->values -= reserved;
+    if (main_thread(c))
+        write_stack(w, main_thread(c), 1);
     w->values += reserved;
     write_errors(w, c);
-    write_group(w, &c->attributes, PLACE_NUMBERS);
-    write_group(w, &c->attributes, PLACE_IDS);
+    write_group(w, &c->attributes, PLACE_NUMBERS, false);
+    write_ids(w, c);
     if (!write_objects(w, &c->attributes, arena, e))
         return false;
     write_rest(w, c);
@@ -528,54 +552,52 @@ bool crash_report_write(const struct crash *c, const struct crash_names *names, 
 
 /* --- attributes that are set later --------------------------------------------------------- */
 
-/* The attribute whose place this top-level member is, or would be were it a string; NULL. */
-static const struct attribute *attribute_at(const struct attributes *set, struct str key)
+/* NULL, too, when the attribute has no place in a report. */
+static const struct attribute *find_placed(const struct attributes *set, struct str name)
 {
-    struct str bare = key;
-    while (bare.len > 0 && bare.ptr[bare.len - 1] == '_')
-        bare.len--;
+    const struct attribute *a = attributes_find(set, name);
+    return a && place_of(a->name, a->type) != PLACE_NONE ? a : NULL;
+}
+
+/* The attribute that this member of the report is, or was before it was set anew; NULL. */
+static const struct attribute *attribute_at_top(const struct attributes *set, struct str key)
+{
+    struct str bare = without_underscores(key);
     if (is_one_of(bare, top_names)) {
         if (bare.len == key.len) /* the report's own member */
             return str_eq(key, STR("classifiers")) ? attributes_find(set, key) : NULL;
         key.len--;
     }
-    const struct attribute *a = attributes_find(set, key);
-    return a && place_of(a->name, a->type) < PLACE_NONE ? a : NULL;
+    return find_placed(set, key);
 }
 
-/* Before each member of a group: the first one begins it. */
-static void amend_begin(struct json_writer *w, enum place place, bool *begun)
+/* The attribute that this member of a group is, or was before it was set anew; NULL. */
+static const struct attribute *attribute_in_group(const struct attributes *set, struct str key,
+                                                  enum place place)
 {
-    if (*begun)
-        return;
-    json_key(w, group_names[place]);
-    json_object(w);
-    *begun = true;
+    struct str bare = without_underscores(key);
+    if (place == PLACE_IDS && is_one_of(bare, id_names)) {
+        if (bare.len == key.len)
+            return NULL; /* the group's own */
+        key.len--;
+    }
+    return find_placed(set, key);
 }
 
 /* Those of the group that are not set anew, then the new ones. */
-static void amend_group(struct json_writer *w, const struct json *group,
-                        const struct attributes *set, enum place place)
+static void amend_group(struct writer *w, const struct json *group, const struct attributes *set,
+                        enum place place)
 {
     bool begun = false;
     bool old = group && group->type == JSON_OBJECT;
     for (const struct json *m = old ? group->first : NULL; m; m = m->next) {
-        const struct attribute *anew = attributes_find(set, m->key);
-        if (anew && place_of(anew->name, anew->type) < PLACE_NONE)
+        if (attribute_in_group(set, m->key, place))
             continue;
-        amend_begin(w, place, &begun);
-        json_key(w, m->key);
-        json_tree(w, m);
+        begin_group(&w->w, place, &begun);
+        json_key(&w->w, m->key);
+        json_tree(&w->w, m);
     }
-    for (size_t i = 0; i < set->count; i++) {
-        if (place_of(set->at[i].name, set->at[i].type) != place)
-            continue;
-        amend_begin(w, place, &begun);
-        json_key(w, set->at[i].name);
-        write_scalar(w, set->at[i].type, set->at[i].text);
-    }
-    if (begun)
-        json_object_end(w);
+    write_group(w, set, place, begun);
 }
 
 static bool is_group(struct str key)
@@ -587,7 +609,7 @@ static bool is_group(struct str key)
 static void amend_top(struct writer *w, const struct json *report, const struct attributes *set)
 {
     for (const struct json *m = report->first; m; m = m->next) {
-        if (is_group(m->key) || attribute_at(set, m->key))
+        if (is_group(m->key) || attribute_at_top(set, m->key))
             continue;
         json_key(&w->w, m->key);
         json_tree(&w->w, m);
@@ -616,7 +638,7 @@ static bool write_amended(const struct json *report, const struct attributes *se
     json_object(&w.w);
     amend_top(&w, report, set);
     for (enum place place = PLACE_NUMBERS; place <= PLACE_OBJECTS; place++)
-        amend_group(&w.w, json_get(report, group_names[place]), set, place);
+        amend_group(&w, json_get(report, group_names[place]), set, place);
     json_object_end(&w.w);
     bool ok = take_text(&b, a, json, e);
     buf_done(&b);

@@ -63,6 +63,15 @@ static uint32_t term_number(struct model *m, struct str field, struct str token)
     return (uint32_t)m->terms.len - 1;
 }
 
+/* `ignored` may end in ".*": then all fields below are meant. */
+static bool is_ignored(struct str field, struct str ignored)
+{
+    size_t len = ignored.len;
+    if (len < 2 || ignored.ptr[len - 1] != '*' || ignored.ptr[len - 2] != '.')
+        return str_eq(field, ignored);
+    return field.len >= len - 1 && memcmp(field.ptr, ignored.ptr, len - 1) == 0;
+}
+
 static bool is_indexed(const struct model *m, struct str field)
 {
     static const char *const never[] = { "database_id",     "date",  "buckets",
@@ -72,7 +81,7 @@ static bool is_indexed(const struct model *m, struct str field)
         if (str_eq(field, str_from_c(never[i])))
             return false;
     for (size_t i = 0; i < m->config->ignored_count; i++)
-        if (str_eq(field, m->config->ignored[i]))
+        if (is_ignored(field, m->config->ignored[i]))
             return false;
     return true;
 }

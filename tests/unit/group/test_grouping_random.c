@@ -19,6 +19,7 @@ static const double one[] = { 4 };
 static const struct str address[] = { STR_INIT("stacktrace.address") };
 static const struct str several[] = { STR_INIT("stacktrace.address"), STR_INIT("stacktrace.dylib"),
                                       STR_INIT("project") };
+static const struct str below[] = { STR_INIT("extra.*"), STR_INIT("stacktrace.args.*") };
 
 static const struct config configs[] = {
     { "usual", { usual, 11, "classic", 20, address, 1 } },
@@ -28,6 +29,7 @@ static const struct config configs[] = {
     { "all terms", { usual, 11, "classic", 30000, address, 1 } },
     { "nothing ignored", { usual, 11, "classic", 20, NULL, 0 } },
     { "more ignored", { usual, 11, "classic", 20, several, 3 } },
+    { "all below ignored", { usual, 11, "classic", 20, below, 2 } },
 };
 
 static const struct made_shape shapes[] = {

@@ -38,9 +38,19 @@ static void test_fields(void **state)
         { "bucketsize", false, true },
         { "force_bucket", false, false },
         { "project", false, true },
+        { "numbers.a", false, false },
+        { "numbers.a.b", false, false },
+        { "numbers.", false, false },
+        { "numbers", false, true },
+        { "numbers_a", false, true },
+        { "stacktrace.registers.rax", true, false },
+        { "stacktrace.registers", true, true },
+        { "star*", false, false },
+        { "starx", false, true },
     };
-    const struct str ignored[] = { STR("stacktrace.address"), STR("extra") };
-    CLEANUP(lexicon_free_p) struct lexicon *lx = lexicon_new(ignored, 2);
+    const struct str ignored[] = { STR("stacktrace.address"), STR("extra"), STR("numbers.*"),
+                                   STR("stacktrace.registers.*"), STR("star*") };
+    CLEANUP(lexicon_free_p) struct lexicon *lx = lexicon_new(ignored, 5);
     assert_non_null(lx);
     struct err e;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
