@@ -12,7 +12,9 @@ import pytest
 
 from conftest import BINARY, ROOT
 
-COMMANDS = ["serve", "import", "project create", "bench group", "bench ingest"]
+COMMANDS = ["serve", "import", "project create", "project list", "user create", "user list",
+            "user remove", "token create", "token list", "token revoke", "bench group",
+            "bench ingest"]
 SAMPLES = ROOT / "data" / "sample-reports.jsonl"
 
 
@@ -72,11 +74,14 @@ WRONG = [
     (["bench"], "bench ingest"),
     (["bench", "swim"], "bench group"),
     (["project"], "project create"),
+    (["token"], "token revoke"),
+    (["user", "create"], "NAME is missing"),
     (["serve"], "--data is missing"),
     (["serve", "--data"], "needs a value"),
     (["serve", "--data", "d", "--listen", "8081"], "ADDR:PORT"),
-    (["serve", "--data", "d", "--listen", "0.0.0.0:0"], "--open-partycrasher"),
-    (["serve", "--data", "d", "--listen", "[::]:0"], "--open-partycrasher"),
+    (["serve", "--data", "d", "--listen", "https://127.0.0.1:0"], "--tls-cert FILE"),
+    (["serve", "--data", "d", "--tls-cert", "c.pem"], "--tls-key is missing"),
+    (["serve", "--data", "d", "--tls-key", "k.pem"], "--tls-cert is missing"),
     (["serve", "--data", "d", "more"], "one argument too many"),
     (["serve", "--data", "d", "--similarity", "nonsense"], "nonsense"),
     (["import"], "FILE is missing"),
@@ -167,11 +172,13 @@ def test_interrupt_ends_it_too(make_server):
 
 
 def test_several_listeners(tmp_path):
+    """Also on all addresses: then clients need a token (tests/http)."""
     process = subprocess.Popen([str(BINARY), "serve", "--data", str(tmp_path), "--listen",
-                                "127.0.0.1:0", "--listen", "127.0.0.2:0"],
+                                "127.0.0.1:0", "--listen", "http://127.0.0.2:0", "--listen",
+                                "0.0.0.0:0"],
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
-        for host in ("127.0.0.1", "127.0.0.2"):
+        for host in ("127.0.0.1", "127.0.0.2", "0.0.0.0"):
             line = process.stdout.readline()
             assert line.startswith(f"listening on http://{host}:"), line
             with socket.create_connection((host, int(line.rsplit(":", 1)[1])), timeout=10):
