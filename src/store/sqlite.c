@@ -1,15 +1,5 @@
-/* sqlite.c - the store in one SQLite file: connections, errors and the schema.
- *
- *     reports    number (rowid: the order of commit)   one row a report
- *                database_id, project -> projects.number, date_ms, received_ms, has_date,
- *                top_match (NULL: none), score,
- *                buckets (see bucket_names.h), content_hash (32 bytes),
- *                shorthand (the engine's), payload (one zstd frame, see pack.c)
- *     projects   number, name
- *     settings   name, value: "thresholds" -> "1,2,3"
- *
- * There is no index beside the rowid's: the engine knows all ids, and every further index costs
- * each commit a random page. A row is read by its number, or all of them in order.
+/* sqlite.c - the store in one SQLite file: connections, statements and errors. The tables are in
+ * sqlite_schema.c.
  *
  * WAL with synchronous=FULL: a commit is one append to the log and one fsync. The log is copied
  * into the database by the writer whenever it has grown by CHECKPOINT_PAGES: some milliseconds,
@@ -24,45 +14,94 @@
 #include "store/directory.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-#define SCHEMA_VERSION 1
-#define APPLICATION_ID 0x4372706c /* "Crpl", for file(1) */
-#define BUSY_TIMEOUT_MS 10000     /* waiting for `crumple project create` in another process */
+#define BUSY_TIMEOUT_MS 10000     /* waiting for `crumple token ...` in another process */
 #define CHECKPOINT_PAGES "1000"   /* 4 MB */
 #define WAL_KEPT_BYTES "67108864" /* what the log is cut back to after it has grown */
+#define QUERY_ONLY "PRAGMA query_only=1; PRAGMA cell_size_check=1"
+
+#define REPORT_ROWS                                                                                \
+    "SELECT r.number, r.database_id, p.name, r.date_ms, r.received_ms, r.has_date, r.top_match,"   \
+    " r.score, r.buckets, r.content_hash, r.shorthand, r.payload, r.object, r.fingerprint"         \
+    " FROM reports r LEFT JOIN projects p ON p.number = r.project"
+#define UPLOAD_COLUMNS                                                                             \
+    "u.object, p.name, u.format, u.state, u.received_ms, u.report, u.fingerprint, u.type, u.uuid," \
+    " u.error, u.body_size, u.body_hash, u.body_in_file"
+#define UPLOAD_ROWS " FROM uploads u LEFT JOIN projects p ON p.number = u.project"
+#define ATTACHMENT_COLUMNS "id, object, received_ms, name, type, size, hash, in_file"
 
 static const char *const sql_text[SQL_STATEMENTS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_BEGIN_READING] = "BEGIN",
     [SQL_COMMIT] = "COMMIT",
-    [SQL_INSERT] = "INSERT INTO reports VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)",
-    [SQL_DELETE_ALL] = "DELETE FROM reports",
-    [SQL_NEXT_NUMBER] = "SELECT ifnull(max(number) + 1, 0) FROM reports",
-    [SQL_READ] = "SELECT r.number, r.database_id, p.name, r.date_ms, r.received_ms, r.has_date,"
-                 " r.top_match, r.score, r.buckets, r.content_hash, r.shorthand,"
-                 " r.payload"
-                 " FROM reports r LEFT JOIN projects p ON p.number = r.project WHERE r.number = ?1",
-    [SQL_SCAN] = "SELECT r.number, r.database_id, p.name, r.date_ms, r.received_ms, r.has_date,"
-                 " r.top_match, r.score, r.buckets, r.content_hash, r.shorthand,"
-                 " r.payload"
-                 " FROM reports r LEFT JOIN projects p ON p.number = r.project"
-                 " WHERE r.number >= ?1 ORDER BY r.number",
-    [SQL_PROJECT_ADD] = "INSERT INTO projects(name) VALUES (?1) ON CONFLICT DO NOTHING",
-    [SQL_PROJECT_FIND] = "SELECT number FROM projects WHERE name = ?1",
-    [SQL_PROJECTS] = "SELECT name FROM projects ORDER BY name",
+
+    [SQL_REPORT_ADD] =
+        "INSERT INTO reports VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)",
+    [SQL_REPORT_READ] = REPORT_ROWS " WHERE r.number = ?1",
+    [SQL_REPORT_SCAN] = REPORT_ROWS " WHERE r.number >= ?1 ORDER BY r.number",
+    [SQL_REPORT_NEXT] = "SELECT ifnull(max(number) + 1, 0) FROM reports",
+    [SQL_REPORT_CHANGE] = "UPDATE reports SET payload = ?2 WHERE number = ?1",
+    [SQL_REPORTS_DELETE] = "DELETE FROM reports",
+
+    [SQL_UPLOAD_PUT] = "INSERT OR REPLACE INTO uploads"
+                       " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
+    [SQL_UPLOAD_READ] = "SELECT " UPLOAD_COLUMNS ", u.attributes, u.fields, u.body,"
+                        " ifnull(a.amended, '')" UPLOAD_ROWS
+                        " LEFT JOIN amendments a ON a.object = u.object WHERE u.object = ?1",
+    [SQL_UPLOAD_SCAN] = "SELECT " UPLOAD_COLUMNS UPLOAD_ROWS " ORDER BY u.object",
+    [SQL_UPLOAD_LIST] = "SELECT " UPLOAD_COLUMNS ", u.attributes" UPLOAD_ROWS " WHERE u.object < ?1"
+                        " AND u.project = (SELECT number FROM projects WHERE name = ?2)"
+                        " AND (?3 IS NULL OR u.format = ?3) AND (?4 IS NULL OR u.state = ?4)"
+                        " ORDER BY u.object DESC LIMIT ?5",
+    [SQL_UPLOAD_CHANGE] = "UPDATE uploads SET attributes = ?2 WHERE object = ?1",
+    [SQL_UPLOADS_DELETE] = "DELETE FROM uploads",
+
+    [SQL_ATTACHMENT_ADD] = "INSERT INTO attachments VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+    [SQL_ATTACHMENT_READ] = "SELECT " ATTACHMENT_COLUMNS ", bytes FROM attachments WHERE id = ?1",
+    [SQL_ATTACHMENT_LIST] =
+        "SELECT " ATTACHMENT_COLUMNS " FROM attachments WHERE object = ?1 ORDER BY id",
+    [SQL_ATTACHMENTS_DELETE] = "DELETE FROM attachments",
+
+    [SQL_COUNT_PUT] = "INSERT INTO counts VALUES (?1,?2,?3,?4,?5)"
+                      " ON CONFLICT(key) DO UPDATE SET count = excluded.count",
+    [SQL_COUNT_SCAN] = "SELECT key, token, bucket, combination, count FROM counts",
+    [SQL_COUNTS_DELETE] = "DELETE FROM counts",
+    [SQL_AMENDMENT_PUT] = "INSERT OR REPLACE INTO amendments VALUES (?1, ?2)",
+    [SQL_AMENDMENT_SCAN] = "SELECT a.object, u.report, a.amended FROM amendments a"
+                           " LEFT JOIN uploads u ON u.object = a.object ORDER BY a.object",
+    [SQL_AMENDMENTS_DELETE] = "DELETE FROM amendments",
+
     [SQL_SETTING_GET] = "SELECT value FROM settings WHERE name = ?1",
     [SQL_SETTING_ADD] = "INSERT INTO settings VALUES (?1, ?2)",
-};
+    [SQL_MARK_GET] = "SELECT value FROM marks WHERE name = ?1",
+    [SQL_MARK_RAISE] = "UPDATE marks SET value = ?2 WHERE name = ?1 AND value < ?2",
+    [SQL_ACCESS_CHANGED] = "UPDATE marks SET value = value + 1 WHERE name = '" MARK_ACCESS "'",
 
-static const char schema[] =
-    "CREATE TABLE reports("
-    " number INTEGER PRIMARY KEY, database_id TEXT NOT NULL, project INTEGER NOT NULL,"
-    " date_ms INTEGER NOT NULL, received_ms INTEGER NOT NULL, has_date INTEGER NOT NULL,"
-    " top_match INTEGER, score REAL NOT NULL, buckets BLOB NOT NULL, content_hash BLOB NOT NULL,"
-    " shorthand BLOB NOT NULL, payload BLOB NOT NULL) STRICT;"
-    "CREATE TABLE projects(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;"
-    "CREATE TABLE settings(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;";
+    [SQL_UNIVERSE_ADD] = "INSERT INTO universes(name) VALUES (?1) ON CONFLICT DO NOTHING",
+    [SQL_UNIVERSE_FIND] = "SELECT number FROM universes WHERE name = ?1",
+    [SQL_UNIVERSES] = "SELECT name, number FROM universes ORDER BY name",
+    [SQL_PROJECT_ADD] = "INSERT INTO projects(name, universe) VALUES (?1, ?2)"
+                        " ON CONFLICT DO NOTHING",
+    [SQL_PROJECT_FIND] = "SELECT number FROM projects WHERE name = ?1",
+    [SQL_PROJECTS] = "SELECT p.number, p.name, u.name FROM projects p"
+                     " LEFT JOIN universes u ON u.number = p.universe ORDER BY p.name",
+    [SQL_TOKEN_ADD] = "INSERT INTO tokens(hash, text, project, owner, scopes, metadata, created_ms)"
+                      " VALUES (?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(hash) DO NOTHING",
+    [SQL_TOKEN_REMOVE] = "DELETE FROM tokens WHERE number = ?1",
+    [SQL_TOKENS] = "SELECT t.number, t.hash, t.text, p.name, t.owner, t.scopes, t.metadata,"
+                   " t.created_ms FROM tokens t LEFT JOIN projects p ON p.number = t.project"
+                   " ORDER BY t.number",
+    [SQL_USER_ADD] = "INSERT INTO users(name, role, password, created_ms) VALUES (?1,?2,?3,?4)"
+                     " ON CONFLICT(name) DO NOTHING",
+    [SQL_USER_REMOVE] = "DELETE FROM users WHERE name = ?1",
+    [SQL_USERS] = "SELECT number, name, role, password, created_ms FROM users ORDER BY name",
+};
 
 /* What the system said. SQLite hands it on for some calls only; else the log's file, which a commit
  * writes to, remembers it. */
@@ -129,6 +168,86 @@ bool connection_run(struct connection *c, enum sql which, struct err *e)
     return ok;
 }
 
+bool connection_step(struct connection *c, sqlite3_stmt *st, bool *row, struct err *e)
+{
+    int rc = sqlite3_step(st);
+    *row = rc == SQLITE_ROW;
+    return rc == SQLITE_ROW || rc == SQLITE_DONE || connection_failed(c, rc, e);
+}
+
+bool row_damaged(struct err *e, const char *kind, sqlite3_int64 number, const char *what)
+{
+    return err_set(e, ERR_IO, 0, "the database is damaged: %s %" PRId64 " has no good %s", kind,
+                   (int64_t)number, what);
+}
+
+/* Room for one more; what is left behind goes with the arena. */
+static bool array_reserve(void **at, size_t len, size_t *cap, size_t size, struct arena *a)
+{
+    if (len < *cap)
+        return true;
+    size_t more = *cap ? 2 * *cap : 16;
+    void *p = arena_array(a, more, size);
+    if (!p)
+        return false;
+    if (len > 0)
+        memcpy(p, *at, len * size);
+    *at = p;
+    *cap = more;
+    return true;
+}
+
+bool connection_collect(struct connection *c, sqlite3_stmt *st,
+                        bool (*fill)(void *to, sqlite3_stmt *st, struct arena *a, struct err *e),
+                        size_t size, struct arena *a, void **out, size_t *count, struct err *e)
+{
+    void *rows = NULL;
+    size_t len = 0, cap = 0;
+    for (;;) {
+        bool row;
+        if (!connection_step(c, st, &row, e))
+            return false;
+        if (!row)
+            break;
+        if (!array_reserve(&rows, len, &cap, size, a))
+            return err_set(e, ERR_NOMEM, 0, "no memory for more than %zu rows", len);
+        if (!fill((char *)rows + len * size, st, a, e))
+            return false;
+        len++;
+    }
+    *out = rows;
+    *count = len;
+    return true;
+}
+
+void connection_end(struct connection *c, enum sql which)
+{
+    if (c->statements[which])
+        sqlite3_reset(c->statements[which]);
+}
+
+static bool mark_read(struct connection *c, const char *name, uint64_t *out, struct err *e)
+{
+    sqlite3_stmt *st = connection_statement(c, SQL_MARK_GET, e);
+    bool row;
+    if (!st)
+        return false;
+    bind_str(st, 1, str_from_c(name));
+    if (!connection_step(c, st, &row, e))
+        return false;
+    sqlite3_int64 value = row ? sqlite3_column_int64(st, 0) : -1;
+    *out = (uint64_t)value;
+    return value >= 0 ||
+           err_set(e, ERR_IO, 0, "the database is damaged: it has no good mark \"%s\"", name);
+}
+
+bool connection_mark(struct connection *c, const char *name, uint64_t *out, struct err *e)
+{
+    bool ok = mark_read(c, name, out, e);
+    connection_end(c, SQL_MARK_GET);
+    return ok;
+}
+
 void connection_rollback(struct connection *c)
 {
     if (!sqlite3_get_autocommit(c->db))
@@ -143,7 +262,7 @@ static void connection_done(struct connection *c)
     *c = (struct connection){ 0 };
 }
 
-static bool connection_exec(struct connection *c, const char *sql, struct err *e)
+bool connection_exec(struct connection *c, const char *sql, struct err *e)
 {
     int rc = sqlite3_exec(c->db, sql, NULL, NULL, NULL);
     return rc == SQLITE_OK || connection_failed(c, rc, e);
@@ -166,6 +285,12 @@ static bool connection_open(struct connection *c, const char *path, int flags, c
     return ok;
 }
 
+struct connection *store_version_connection(struct store *s, struct err *e)
+{
+    bool open = s->version.db || connection_open(&s->version, s->path, 0, QUERY_ONLY, e);
+    return open ? &s->version : NULL;
+}
+
 struct connection *store_reader_take(struct store *s, struct err *e)
 {
     pthread_mutex_lock(&s->read_mu);
@@ -183,7 +308,7 @@ struct connection *store_reader_take(struct store *s, struct err *e)
     c = malloc(sizeof *c);
     if (!c)
         err_set(e, ERR_NOMEM, 0, "database connection");
-    else if (connection_open(c, s->path, 0, "PRAGMA query_only=1; PRAGMA cell_size_check=1", e))
+    else if (connection_open(c, s->path, 0, QUERY_ONLY, e))
         return c;
     free(c);
     pthread_mutex_lock(&s->read_mu);
@@ -202,103 +327,6 @@ void store_reader_give(struct store *s, struct connection *c)
     pthread_mutex_unlock(&s->read_mu);
 }
 
-static bool pragma_number(struct connection *c, const char *sql, int64_t *out, struct err *e)
-{
-    sqlite3_stmt *st = NULL;
-    int rc = sqlite3_prepare_v2(c->db, sql, -1, &st, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_step(st);
-    bool ok = rc == SQLITE_ROW || connection_failed(c, rc, e);
-    if (ok)
-        *out = sqlite3_column_int64(st, 0);
-    sqlite3_finalize(st);
-    return ok;
-}
-
-/* Inside a transaction: makes the tables, when no other process was faster. */
-static bool schema_make(struct connection *c, struct err *e)
-{
-    int64_t version, tables;
-    if (!pragma_number(c, "PRAGMA user_version", &version, e))
-        return false;
-    if (version != 0)
-        return true;
-    if (!pragma_number(c, "SELECT count(*) FROM sqlite_schema", &tables, e))
-        return false;
-    if (tables > 0)
-        return err_set(e, ERR_CONFLICT, 0, "the file is a database, but not one of Crumple");
-    char marks[128];
-    snprintf(marks, sizeof marks, "PRAGMA user_version=%d; PRAGMA application_id=%d",
-             SCHEMA_VERSION, APPLICATION_ID);
-    return connection_exec(c, schema, e) && connection_exec(c, marks, e);
-}
-
-static bool schema_check(struct connection *c, struct err *e)
-{
-    int64_t version;
-    if (!pragma_number(c, "PRAGMA user_version", &version, e))
-        return false;
-    if (version == 0) {
-        bool ok = connection_run(c, SQL_BEGIN, e) && schema_make(c, e) &&
-                  connection_run(c, SQL_COMMIT, e);
-        if (!ok)
-            connection_rollback(c);
-        return ok;
-    }
-    if (version != SCHEMA_VERSION)
-        return err_set(e, ERR_CONFLICT, 0,
-                       "the database was made by a newer Crumple (schema %lld; this one knows %d)",
-                       (long long)version, SCHEMA_VERSION);
-    return true;
-}
-
-/* "1,2.5,3": each in the fewest digits that read back as the same number. */
-static void thresholds_format(char *out, size_t room, const struct store_settings *settings)
-{
-    size_t used = 0;
-    for (size_t i = 0; i < settings->threshold_count; i++) {
-        char text[32];
-        for (int digits = 1; digits <= 17; digits++) {
-            snprintf(text, sizeof text, "%.*g", digits, settings->thresholds[i]);
-            if (strtod(text, NULL) == settings->thresholds[i])
-                break;
-        }
-        used += (size_t)snprintf(out + used, room - used, "%s%s", i ? "," : "", text);
-        assert(used < room);
-    }
-}
-
-/* The first who opens a database for reports settles its thresholds. */
-static bool thresholds_check(struct connection *c, const struct store_settings *settings,
-                             struct err *e)
-{
-    char want[STORE_THRESHOLDS_MAX * 32] = "";
-    thresholds_format(want, sizeof want, settings);
-    sqlite3_stmt *get = connection_statement(c, SQL_SETTING_GET, e);
-    if (!get)
-        return false;
-    sqlite3_bind_text(get, 1, "thresholds", -1, SQLITE_STATIC);
-    int rc = sqlite3_step(get);
-    if (rc == SQLITE_ROW) {
-        const char *have = (const char *)sqlite3_column_text(get, 0);
-        bool same = have && strcmp(have, want) == 0;
-        if (!same)
-            err_set(e, ERR_CONFLICT, 0,
-                    "the database was made with the thresholds %s, and not with %s",
-                    have ? have : "?", want);
-        sqlite3_reset(get);
-        return same;
-    }
-    if (rc != SQLITE_DONE)
-        return connection_failed(c, rc, e);
-    sqlite3_stmt *add = connection_statement(c, SQL_SETTING_ADD, e);
-    if (!add)
-        return false;
-    sqlite3_bind_text(add, 1, "thresholds", -1, SQLITE_STATIC);
-    sqlite3_bind_text(add, 2, want, -1, SQLITE_TRANSIENT);
-    return connection_run(c, SQL_SETTING_ADD, e);
-}
-
 static struct store *store_new(const char *dir)
 {
     struct store *s = calloc(1, sizeof *s);
@@ -310,8 +338,20 @@ static struct store *store_new(const char *dir)
     }
     pthread_mutex_init(&s->write_mu, NULL);
     pthread_mutex_init(&s->read_mu, NULL);
+    pthread_mutex_init(&s->version_mu, NULL);
     pthread_cond_init(&s->reader_back, NULL);
     return s;
+}
+
+/* SQLite would make it for all to read, and it will hold secrets. The log is made like it. */
+static bool file_make(const char *path, struct err *e)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_set(e, directory_err_code(errno), 0, "cannot open %s: %s", path,
+                       strerror(errno));
+    close(fd);
+    return true;
 }
 
 bool store_open(struct store **out, const char *dir, const struct store_settings *settings,
@@ -326,8 +366,10 @@ bool store_open(struct store **out, const char *dir, const struct store_settings
     CLEANUP(store_close_p) struct store *s = store_new(dir);
     if (!s)
         return err_set(e, ERR_NOMEM, 0, "store");
-    if (!connection_open(&s->writer, s->path, SQLITE_OPEN_CREATE, pragmas, e) ||
-        !schema_check(&s->writer, e) || (settings && !thresholds_check(&s->writer, settings, e)))
+    if (!file_make(s->path, e))
+        return false;
+    if (!connection_open(&s->writer, s->path, 0, pragmas, e) || !schema_check(&s->writer, e) ||
+        (settings && !schema_check_thresholds(&s->writer, settings, e)))
         return err_prefix(e, "%s: ", s->path);
     if (!directory_sync(dir, e))
         return false;
@@ -348,10 +390,12 @@ void store_close(struct store *s)
         free(c);
         s->opened--;
     }
-    assert(s->opened == 0);      /* no reader may be left */
+    assert(s->opened == 0); /* no reader may be left */
+    connection_done(&s->version);
     connection_done(&s->writer); /* the last one: copies the log into the database */
     pthread_cond_destroy(&s->reader_back);
     pthread_mutex_destroy(&s->read_mu);
+    pthread_mutex_destroy(&s->version_mu);
     pthread_mutex_destroy(&s->write_mu);
     free(s->path);
     free(s);

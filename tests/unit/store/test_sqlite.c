@@ -154,7 +154,7 @@ static void damaged_rows(void **state)
         { "UPDATE reports SET database_id = '' WHERE number = 2", "database_id" },
         { "UPDATE reports SET database_id = hex(zeroblob(513)) WHERE number = 2", "database_id" },
         { "UPDATE reports SET project = 77 WHERE number = 2", "project" },
-        { "INSERT INTO projects VALUES (78, hex(zeroblob(129)));"
+        { "INSERT INTO projects VALUES (78, hex(zeroblob(129)), 1);"
           "UPDATE reports SET project = 78 WHERE number = 2",
           "project" },
         { "UPDATE reports SET top_match = 2 WHERE number = 2", "top match" },
