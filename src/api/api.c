@@ -3,7 +3,7 @@
  * What is hard here is the order: `:project` takes any segment, so the routes without a project
  * come first, and "/reports/x/summary" can never be the report "summary" of a project "reports"
  * (which cannot exist: the names of routes are reserved). */
-#include "api/shared.h"
+#include "api/backtrace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +25,13 @@ static const struct http_route routes[] = {
     HTTP_ROUTE("GET", "buckets/:threshold/:bucket", api_bucket),
     HTTP_ROUTE("GET", "search", api_search),
 
+    SUBMISSION_ROUTE("post"),
+    SUBMISSION_ROUTE("api/post"),
+    BACKTRACE_ROUTE("GET", "api/get", api_object_get),
+    BACKTRACE_ROUTE("GET", "api/list", api_object_list),
+    BACKTRACE_ROUTE("POST", "api/unique-events/submit", api_unique_events),
+    BACKTRACE_ROUTE("POST", "api/summed-events/submit", api_summed_events),
+
     HTTP_ROUTE("GET", ":project", api_project),
     HTTP_ROUTE("GET", ":project/config", api_config_get),
     HTTP_ROUTE("POST", ":project/reports", api_post),
@@ -37,6 +44,8 @@ static const struct http_route routes[] = {
     HTTP_ROUTE("GET", ":project/buckets/:threshold", api_buckets),
     HTTP_ROUTE("GET", ":project/buckets/:threshold/:bucket", api_bucket),
     HTTP_ROUTE("GET", ":project/search", api_search),
+
+    SUBMISSION_ROUTE("**"),
 };
 
 /* One decimal as the documentation has it, more only where thresholds would look alike. */

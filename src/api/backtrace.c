@@ -1,6 +1,8 @@
 /* backtrace.c - errors of the Backtrace API, and who is let in. */
 #include "api/backtrace.h"
 
+#include "api/measures.h"
+
 #define BEARER "Bearer "
 
 void backtrace_error(struct buf *out, unsigned status, const struct err *e)
@@ -59,7 +61,9 @@ static int64_t monotonic_ms(void)
 
 static unsigned refuse_token(struct http_exchange *x, struct api *a, struct err *e)
 {
-    if (attempts_failed(a->attempts, http_client(x), monotonic_ms()))
+    bool may_try_again = attempts_failed(a->attempts, http_client(x), monotonic_ms());
+    metric_add(may_try_again ? &api_measures.bad_token : &api_measures.too_many, 1);
+    if (may_try_again)
         return fail(e, 403, ERR_INPUT, "invalid_token", "invalid token");
     http_set_header(x, "Retry-After", STR("1"));
     return fail(e, 429, ERR_LIMIT, "too_many_attempts",
@@ -79,6 +83,7 @@ unsigned backtrace_check_scopes(const struct token *t, uint32_t scopes, struct e
     uint32_t missing = scopes & ~t->scopes;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (missing & names[i].scope) {
+            metric_add(&api_measures.no_scope, 1);
             (void)err_word(e, ERR_INPUT, "missing_scope", "invalid token: it lacks the scope %s",
                            names[i].name);
             return 403;
@@ -133,8 +138,10 @@ unsigned backtrace_admit(struct http_exchange *x, struct api *a, const struct cl
         return refuse_token(x, a, e);
     bool elsewhere = (claim->universe.len > 0 && !str_eq(claim->universe, t->universe)) ||
                      (claim->project.len > 0 && !str_eq(claim->project, t->project));
-    if (elsewhere)
+    if (elsewhere) {
+        metric_add(&api_measures.bad_token, 1);
         return fail(e, 403, ERR_INPUT, "invalid_token", "invalid token");
+    }
     *out = t;
     return backtrace_check_scopes(t, scopes, e);
 }

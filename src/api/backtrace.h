@@ -38,4 +38,16 @@ void api_submission(struct http_exchange *x, void *ctx);
         .sink = &submission_sink, .error_writer = backtrace_error                                  \
     }
 
+/* Reading objects: GET of "api/get" and "api/list". What SDKs send for their metrics: POST of
+ * "api/unique-events/submit" and "api/summed-events/submit". */
+void api_object_get(struct http_exchange *x, void *ctx);
+void api_object_list(struct http_exchange *x, void *ctx);
+void api_unique_events(struct http_exchange *x, void *ctx);
+void api_summed_events(struct http_exchange *x, void *ctx);
+#define BACKTRACE_ROUTE(methods_, pattern_, handler_)                                              \
+    {                                                                                              \
+        .methods = (methods_), .pattern = (pattern_), .handler = (handler_),                       \
+        .error_writer = backtrace_error                                                            \
+    }
+
 #endif

@@ -45,8 +45,16 @@ static void refuse_json(const struct post *p)
     error_end(&w, p->x, 400);
 }
 
+/* With tokens, reports of other projects are not for the sender of this one. */
+static bool is_hidden(const struct post *p, struct str project)
+{
+    return p->api->partycrasher_needs_token && !str_eq(project, p->job.project);
+}
+
 static void write_stored_href(struct json_writer *w, const struct post *p)
 {
+    if (is_hidden(p, p->job.err_project))
+        return;
     struct links l;
     links_init(&l, p->x);
     struct str href = link_report(&l, p->job.err_project, p->job.err_id);
@@ -63,6 +71,7 @@ static void refuse_report(const struct post *p)
     const struct engine_job *job = &p->job;
     const char *word = job->err.word ? job->err.word : "too_large";
     bool conflict = job->err.code == ERR_CONFLICT;
+    bool mismatch = strcmp(word, "name_mismatch") == 0;
     struct json_writer w;
     error_begin(&w, p->x, word, job->err.msg);
     if (job->is_list) {
@@ -73,11 +82,12 @@ static void refuse_report(const struct post *p)
         json_member(&w, "database_id", job->err_id);
         write_stored_href(&w, p);
     }
-    if (strcmp(word, "name_mismatch") == 0) {
+    if (mismatch) {
         json_member(&w, "expected", job->project);
         json_member(&w, "actual", job->err_project);
     }
-    error_end(&w, p->x, conflict && !job->is_list ? 409 : 400);
+    unsigned status = conflict && !job->is_list ? 409 : 400;
+    error_end(&w, p->x, mismatch && p->api->partycrasher_needs_token ? 403 : status);
 }
 
 /* It ran out of memory, and not because of the others. */
@@ -122,6 +132,12 @@ static void write_result(struct json_writer *w, const struct post *p, struct lin
 {
     struct assignment a = assignment_of_result(r);
     json_object(w);
+    if (is_hidden(p, r->project)) { /* the id is taken there, by the same report */
+        json_member(w, "error", STR("conflict"));
+        json_member(w, "database_id", r->database_id);
+        json_object_end(w);
+        return;
+    }
     render_assignment(w, p->api, l, &a);
     if (p->job.explain) {
         json_key(w, STR("explanation"));
@@ -138,10 +154,11 @@ static void answer_one(struct post *p)
     links_init(&l, p->x);
     json_writer_init(&w, http_out(p->x));
     write_result(&w, p, &l, r);
-    if (!p->job.dry_run)
+    bool hidden = is_hidden(p, r->project);
+    if (!p->job.dry_run && !hidden)
         http_set_header(p->x, "Location", link_report(&l, r->project, r->database_id));
     links_done(&l);
-    http_answer(p->x, p->job.dry_run ? 200 : r->same ? 303 : 201);
+    http_answer(p->x, hidden ? 409 : p->job.dry_run ? 200 : r->same ? 303 : 201);
 }
 
 /* The reports are stored by now, so that an answer which got too large cannot be an error: then the
@@ -166,8 +183,10 @@ static void answer_list(struct post *p)
             const struct engine_result *r = &job->results[i];
             json_object(&w);
             json_member(&w, "database_id", r->database_id);
-            json_member(&w, "project", r->project);
-            json_member(&w, "href", link_report(&l, r->project, r->database_id));
+            if (!is_hidden(p, r->project)) {
+                json_member(&w, "project", r->project);
+                json_member(&w, "href", link_report(&l, r->project, r->database_id));
+            }
             json_object_end(&w);
         }
         json_list_end(&w);
@@ -208,7 +227,8 @@ static bool wants_explanation(const struct http_exchange *x)
     return http_param(x, "explain", &s) && (str_eq(s, STR("true")) || str_eq(s, STR("1")));
 }
 
-static bool post_new(struct post **out, struct http_exchange *x, struct api *api, bool dry_run)
+static bool post_new(struct post **out, struct http_exchange *x, struct api *api,
+                     struct str project, bool dry_run)
 {
     struct post *p = arena_zalloc(http_arena(x), sizeof *p);
     struct arena *arena = arena_new_in(&api->memory, api->memory.limit_bytes);
@@ -221,7 +241,7 @@ static bool post_new(struct post **out, struct http_exchange *x, struct api *api
     p->job = (struct engine_job){
         .arena = arena,
         .body = http_body(x),
-        .project = http_segment(x, "project"),
+        .project = project,
         .dry_run = dry_run,
         .explain = wants_explanation(x),
         .done = job_done,
@@ -234,8 +254,11 @@ static bool post_new(struct post **out, struct http_exchange *x, struct api *api
 static void submit(struct http_exchange *x, struct api *api, bool dry_run)
 {
     struct post *p;
+    struct str project;
     struct err e = { 0 };
-    if (!post_new(&p, x, api, dry_run)) {
+    if (!guard_pass(x, api, GUARD_POST, &project))
+        return;
+    if (!post_new(&p, x, api, project, dry_run)) {
         (void)err_set(&e, ERR_NOMEM, 0, "no memory for this request");
         http_answer_err(x, &e);
         return;

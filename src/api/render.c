@@ -123,10 +123,13 @@ static struct str score_text(float score, char out[SCORE_TEXT_MAX])
     return (struct str){ out, (size_t)n };
 }
 
-static void render_match(struct json_writer *w, struct links *l, const struct assignment *a)
+static void render_match(struct json_writer *w, const struct api *api, struct links *l,
+                         const struct assignment *a)
 {
+    /* With tokens, what is in other projects is not for the reader of this one. */
+    bool hidden = api->partycrasher_needs_token && !str_eq(a->match_project, a->project);
     json_key(w, STR("top_match"));
-    if (!a->has_match) {
+    if (!a->has_match || hidden) {
         json_null(w);
         return;
     }
@@ -164,7 +167,7 @@ static void render_buckets(struct json_writer *w, const struct api *api, struct 
             json_null(w);
         json_object_end(w);
     }
-    render_match(w, l, a);
+    render_match(w, api, l, a);
     json_object_end(w);
 }
 

@@ -19,7 +19,8 @@ bool reading_begin(struct reading *r, struct http_exchange *x, struct api *api)
     struct err e = { 0 };
     *r = (struct reading){ .api = api, .x = x, .project_number = COLLECTION_NONE };
     links_init(&r->links, x);
-    r->project = http_segment(x, "project");
+    if (!guard_pass(x, api, GUARD_READ, &r->project))
+        return false;
     if (r->project.len > 0 && !report_project_check(r->project, &e)) {
         answer_no_route(x);
         return false;
@@ -76,7 +77,8 @@ bool reading_find(struct reading *r, const char *segment, bool any_project, uint
     if (name != COLLECTION_NONE) {
         *report = collection_named_report(r->c, name);
         if (*report != COLLECTION_NONE &&
-            (any_project || reading_sees(r, collection_report(r->c, *report).project)))
+            ((any_project && !r->api->partycrasher_needs_token) ||
+             reading_sees(r, collection_report(r->c, *report).project)))
             return true;
     }
     answer_not_found(r->x, "not_found", id,

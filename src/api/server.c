@@ -1,5 +1,6 @@
 /* server.c - the routes that are about the server and its projects, not about single reports:
  * root, projects, configuration, health, metrics, and deleting everything. */
+#include "api/measures.h"
 #include "api/shared.h"
 
 /* Whether the first media type that the client names is HTML: browsers do so, programs do not. */
@@ -45,13 +46,16 @@ void api_root(struct http_exchange *x, void *ctx)
 {
     struct api *api = ctx;
     struct err e = { 0 };
-    struct str *names;
-    size_t count;
+    struct str *names, only;
+    size_t count = 1;
     if (is_browser(x)) {
         redirect_to_page(x);
         return;
     }
-    if (!engine_projects(api->engine, http_arena(x), &names, &count, &e)) {
+    if (!guard_pass(x, api, GUARD_READ, &only))
+        return;
+    names = &only;
+    if (only.len == 0 && !engine_projects(api->engine, http_arena(x), &names, &count, &e)) {
         http_answer_err(x, &e);
         return;
     }
@@ -96,9 +100,11 @@ static bool is_project(struct api *api, struct http_exchange *x, struct str name
 void api_project(struct http_exchange *x, void *ctx)
 {
     struct api *api = ctx;
-    struct str name = http_segment(x, "project");
+    struct str name;
     struct err e = { 0 };
     bool found;
+    if (!guard_pass(x, api, GUARD_READ, &name))
+        return;
     if (!is_project(api, x, name, &found, &e)) {
         http_answer_err(x, &e);
         return;
@@ -123,9 +129,11 @@ void api_project(struct http_exchange *x, void *ctx)
 
 void api_config_get(struct http_exchange *x, void *ctx)
 {
-    struct str project = http_segment(x, "project");
+    struct str project;
     struct json_writer w;
     struct err e = { 0 };
+    if (!guard_pass(x, ctx, GUARD_READ, &project))
+        return;
     if (project.len > 0 && !report_project_check(project, &e)) {
         answer_no_route(x);
         return;
@@ -154,8 +162,13 @@ void api_health(struct http_exchange *x, void *ctx)
 void api_metrics(struct http_exchange *x, void *ctx)
 {
     struct api *api = ctx;
+    struct str project;
     size_t count;
+    if (!guard_pass(x, api, GUARD_READ, &project))
+        return;
     struct metric *const *metrics = engine_metrics(api->engine, &count);
+    metrics_write(metrics, count, http_out(x));
+    metrics = api_metrics_all(&count);
     metrics_write(metrics, count, http_out(x));
     struct http_server *http = atomic_load(&api->http);
     if (http) {
@@ -171,7 +184,11 @@ void api_delete_all(struct http_exchange *x, void *ctx)
     struct api *api = ctx;
     struct err e = { 0 };
     struct json_writer w;
-    if (!engine_config_of(api->engine)->allow_delete_all) {
+    struct str project;
+    if (!guard_pass(x, api, GUARD_READ, &project))
+        return;
+    /* It deletes the reports of all projects, and a token is for one. */
+    if (!engine_config_of(api->engine)->allow_delete_all || api->partycrasher_needs_token) {
         error_begin(&w, x, "delete_not_allowed",
                     "deleting all reports is not allowed: see allow_delete_all in the "
                     "configuration of the server");

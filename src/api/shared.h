@@ -60,6 +60,13 @@ void answer_not_found(struct http_exchange *x, const char *name, struct str what
                       const char *message);
 void answer_no_route(struct http_exchange *x);
 
+/* The PartyCrasher API when it asks for tokens. False: 401, 403, 404 or 429 has been answered.
+ * *project is what the request is about, and stays as long as the exchange: the route's; or the
+ * token's, which is the only one it may see; or none. */
+enum guard_need { GUARD_READ, GUARD_POST };
+MUST_CHECK bool guard_pass(struct http_exchange *x, struct api *a, enum guard_need need,
+                           struct str *project);
+
 /* One request that reads: it sees the reports that there were when it began. */
 struct reading {
     struct api *api;
@@ -69,11 +76,11 @@ struct reading {
     struct arena *arena;   /* lives as long as the request */
     struct arena *scratch; /* for one report after the other */
     struct links links;
-    struct str project;      /* of the route; empty on routes without one */
+    struct str project;      /* of the route or the token; empty when it sees all */
     uint32_t project_number; /* COLLECTION_NONE: no project, or one without reports */
 };
-/* False when it has answered already: a project that cannot be, or no memory. reading_done is
- * called in any case. */
+/* False when it has answered already: not let in, a project that cannot be, no memory. reading_done
+ * is called in any case. */
 MUST_CHECK bool reading_begin(struct reading *r, struct http_exchange *x, struct api *api);
 void reading_done(struct reading *r);
 /* Whether reports of this project are on this route. */
@@ -82,7 +89,8 @@ bool reading_sees(const struct reading *r, uint32_t project);
 bool reading_is_empty(const struct reading *r);
 /* Sends what has been written to http_out, or says that it got too large. */
 void reading_answer(struct reading *r, unsigned status);
-/* The report that a segment of the route names; false when 404 has been answered. */
+/* The report that a segment of the route names; false when 404 has been answered. `any_project`:
+ * also of another project, for those who may see them all. */
 MUST_CHECK bool reading_find(struct reading *r, const char *segment, bool any_project,
                              uint32_t *report);
 /* The stored report, parsed; in r->scratch, which is emptied first. */
