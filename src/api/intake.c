@@ -1,7 +1,4 @@
-/* intake.c - sorts a body's parts into spools and fields, within the limits.
- *
- * What is hard: a part is what its headers say only until it turns out otherwise. A field is
- * collected in memory; when it gets too long for that, it goes on as an attachment. */
+/* intake.c - sorts a body's parts into spools and fields, within the limits. */
 #include "api/intake.h"
 
 #include "api/attachment_name.h"
@@ -45,6 +42,8 @@ static struct spool *new_spool(struct intake *in, struct err *e)
 
 static bool file_begin(struct intake *in, struct str type, struct err *e)
 {
+    if (in->file)
+        return err_word(e, ERR_INPUT, "two_files", "the form has two parts with a report");
     in->file_type = attachment_type(type);
     in->file = new_spool(in, e);
     return in->file != NULL;
@@ -93,7 +92,6 @@ static bool attachment_begin(struct intake *in, struct str field, struct str fil
     f.spool = new_spool(in, e);
     if (!f.spool)
         return false;
-    in->part = INTAKE_ATTACHMENT;
     return VEC_PUSH(&in->files, f) || no_memory(e);
 }
 
@@ -125,10 +123,8 @@ static bool field_add(struct intake *in, struct bytes piece, struct err *e)
         buf_add(&in->value, piece.ptr, piece.len);
         return buf_ok(&in->value) || no_memory(e);
     }
-    struct str begun = buf_view(&in->value);
-    return attachment_begin(in, in->part_name, STR(""), STR("text/plain"), e) &&
-           attachment_add(in, (struct bytes){ (const uint8_t *)begun.ptr, begun.len }, e) &&
-           attachment_add(in, piece, e);
+    return err_word(e, ERR_LIMIT, "value_too_long", "the field %.*s is longer than %d bytes",
+                    STR_ARG(in->part_name), UPLOAD_VALUE_MAX);
 }
 
 static bool field_end(struct intake *in, struct err *e)
@@ -159,10 +155,9 @@ static enum intake_part part_kind(const struct intake *in, const struct multipar
         str_eq(p->name, STR("upload_file")) || str_eq(p->name, STR("upload_file_minidump"));
     if (in->is_attachment)
         return p->has_filename && !in->file ? INTAKE_FILE : INTAKE_IGNORED;
-    if (is_file && !in->file)
+    if (is_file)
         return INTAKE_FILE;
-    return is_file || p->has_filename || attachment_is_field(p->name) ? INTAKE_ATTACHMENT
-                                                                      : INTAKE_FIELD;
+    return p->has_filename || attachment_is_field(p->name) ? INTAKE_ATTACHMENT : INTAKE_FIELD;
 }
 
 static bool part_begin(void *ctx, const struct multipart_part *p, struct err *e)

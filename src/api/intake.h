@@ -2,8 +2,7 @@
  *
  * The file is what is submitted: a raw body, or the part upload_file (upload_file_minidump). Of
  * the other parts, those with a filename and those called attachment_<name> or attachment.<ext>
- * are attachments; the rest are fields. A field that is too long for an attribute is kept, too, as
- * an attachment of its name.
+ * are attachments; the rest are fields.
  *
  * Threads: one at a time. Memory: the arena; what is not in it goes with it. */
 #ifndef CRUMPLE_API_INTAKE_H

@@ -71,11 +71,8 @@ static unsigned read_object(struct submission *s, struct err *e)
     if (s->target.attachment_name.len == 0)
         return refuse(e, 400, ERR_INPUT, "no_attachment_name",
                       "an attachment needs attachment_name in the URL");
-    if (!object_parse(engine_secret(s->api->engine), s->target.object, &s->object)) {
-        (void)err_word(e, ERR_NOT_FOUND, "no_such_object", "no such object '%.*s'",
-                       STR_ARG(s->target.object));
-        return 400;
-    }
+    if (!object_parse(engine_secret(s->api->engine), s->target.object, &s->object))
+        return refuse(e, 400, ERR_NOT_FOUND, "no_such_object", SUBMISSION_NO_OBJECT);
     s->in.is_attachment = true;
     return backtrace_check_scopes(s->token, SCOPE_ERROR_POST, e);
 }

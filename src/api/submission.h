@@ -15,6 +15,9 @@
 #include "api/intake.h"
 #include "api/target.h"
 
+/* The same words whether it is not there or another project's. */
+#define SUBMISSION_NO_OBJECT "no such object"
+
 struct submission {
     struct api *api;
     struct http_exchange *x;

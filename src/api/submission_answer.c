@@ -12,7 +12,13 @@
 
 static void refuse(struct submission *s, const struct err *e)
 {
-    backtrace_refuse(s->x, e->code == ERR_NOT_FOUND ? 400 : http_status_of(e->code), e);
+    struct err no_object = { 0 };
+    if (e->code != ERR_NOT_FOUND) {
+        backtrace_refuse_err(s->x, e);
+        return;
+    }
+    (void)err_word(&no_object, ERR_NOT_FOUND, "no_such_object", "%s", SUBMISSION_NO_OBJECT);
+    backtrace_refuse(s->x, 400, &no_object);
 }
 
 static void write_object(struct json_writer *w, uint64_t object)
