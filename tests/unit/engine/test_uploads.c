@@ -1,0 +1,428 @@
+/* Uploads through the whole engine: accepted, processed once, counted, attached to, and all of it
+ * again after a restart. */
+#include "unit/engine/harness.h"
+
+#include "access/receipt.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define UPLOAD_BYTES (64u << 20)
+
+/* Something that is called back once. */
+struct call {
+    pthread_mutex_t mu;
+    pthread_cond_t came;
+    bool has_come; /* guarded by mu */
+};
+
+static void call_init(struct call *c)
+{
+    pthread_mutex_init(&c->mu, NULL);
+    pthread_cond_init(&c->came, NULL);
+    c->has_come = false;
+}
+
+static void call_come(struct call *c)
+{
+    pthread_mutex_lock(&c->mu);
+    assert_false(c->has_come);
+    c->has_come = true;
+    pthread_cond_signal(&c->came);
+    pthread_mutex_unlock(&c->mu);
+}
+
+static void call_wait(struct call *c)
+{
+    pthread_mutex_lock(&c->mu);
+    while (!c->has_come)
+        pthread_cond_wait(&c->came, &c->mu);
+    pthread_mutex_unlock(&c->mu);
+    pthread_cond_destroy(&c->came);
+    pthread_mutex_destroy(&c->mu);
+}
+
+/* One upload. */
+struct given {
+    struct engine_upload u;
+    struct call call;
+    struct spool *body;
+    struct upload_field fields[4];
+};
+
+static void upload_done(struct engine_upload *u)
+{
+    call_come(u->owner);
+}
+
+static struct upload_bucket bucket(bool use)
+{
+    static const struct str attributes[] = { STR("fingerprint"), STR("uname.sysname") };
+    static const struct bucket_value set[] = { { STR("has_advanced_log"), STR("1") } };
+    return (struct upload_bucket){ .name = STR("cts"),
+                                   .token = 1,
+                                   .attributes = attributes,
+                                   .attribute_count = 2,
+                                   .set = set,
+                                   .set_count = 1,
+                                   .use = use };
+}
+
+static struct given *given_new(struct place *p, enum upload_format format, struct str body)
+{
+    struct given *g = calloc(1, sizeof *g);
+    struct err e = { 0 };
+    assert_non_null(g);
+    call_init(&g->call);
+    g->u = (struct engine_upload){
+        .arena = arena_new(UPLOAD_BYTES),
+        .upload = { .project = STR("p"),
+                    .format = format,
+                    .type = STR("application/json"),
+                    .uuid = STR(""),
+                    .fields = g->fields },
+        .spools = &g->body,
+        .spool_count = 1,
+        .done = upload_done,
+        .owner = &g->call,
+    };
+    g->body = spool_new(engine_blobs(p->engine));
+    assert_non_null(g->body);
+    assert_true(spool_add(g->body, (struct bytes){ (const uint8_t *)body.ptr, body.len }, &e));
+    assert_true(spool_finish(g->body, &g->u.upload.body, &e));
+    return g;
+}
+
+static void given_field(struct given *g, const char *name, const char *value)
+{
+    g->fields[g->u.upload.field_count++] =
+        (struct upload_field){ str_from_c(name), str_from_c(value), UPLOAD_FROM_FORM };
+}
+
+static void given_send(struct place *p, struct given *g)
+{
+    struct err e = { 0 };
+    if (!engine_accept(p->engine, &g->u, &e))
+        fail_msg("engine_accept: %s", e.msg);
+    call_wait(&g->call);
+    if (!g->u.ok)
+        fail_msg("refused: %s", g->u.err.msg);
+}
+
+static void given_free(struct given *g)
+{
+    spool_free(g->body);
+    arena_free(g->u.arena);
+    free(g);
+}
+
+/* A JSON report with a stack of two frames. */
+static struct given *json_new(struct place *p, const char *function, const char *uuid, bool sync)
+{
+    char body[512];
+    snprintf(body, sizeof body,
+             "{\"uuid\":\"%s\",\"timestamp\":1700000000,\"lang\":\"c\",\"mainThread\":\"1\","
+             "\"threads\":{\"1\":{\"stack\":[{\"funcName\":\"%s\"},{\"funcName\":\"main_loop\"}]}},"
+             "\"attributes\":{\"uname.sysname\":\"Linux\",\"n\":5}}",
+             uuid, function);
+    struct given *g = given_new(p, UPLOAD_JSON, str_from_c(body));
+    g->u.sync = sync;
+    assert_true(arena_str(g->u.arena, str_from_c(uuid), &g->u.upload.uuid));
+    return g;
+}
+
+static uint64_t send_json(struct place *p, const char *function, const char *uuid, bool sync)
+{
+    struct given *g = json_new(p, function, uuid, sync);
+    given_send(p, g);
+    uint64_t object = g->u.object;
+    given_free(g);
+    return object;
+}
+
+/* Waiting and reading. */
+
+static void wait_done(struct engine_wait *w)
+{
+    call_come(w->owner);
+}
+
+static void settle(struct place *p, uint64_t object)
+{
+    struct call call;
+    struct arena *a = arena_new(UPLOAD_BYTES);
+    struct engine_wait w = {
+        .arena = a, .object = object, .project = STR("p"), .done = wait_done, .owner = &call
+    };
+    struct err e = { 0 };
+    call_init(&call);
+    if (!engine_settle(p->engine, &w, &e))
+        fail_msg("engine_settle: %s", e.msg);
+    call_wait(&call);
+    if (!w.ok)
+        fail_msg("not settled: %s", w.err.msg);
+    arena_free(a);
+}
+
+static enum upload_state state_of(struct place *p, uint64_t object)
+{
+    struct arena *a = arena_new(UPLOAD_BYTES);
+    struct stored_upload u;
+    struct err e = { 0 };
+    settle(p, object);
+    if (!engine_upload_read(p->engine, object, STR("p"), a, &u, &e))
+        fail_msg("object %llx: %s", (unsigned long long)object, e.msg);
+    arena_free(a);
+    return u.state;
+}
+
+static void assert_holds(struct str text, const char *part)
+{
+    if (!memmem(text.ptr, text.len, part, strlen(part)))
+        fail_msg("no %s in %.*s", part, STR_ARG(text));
+}
+
+/* Attachments. */
+
+static void attach_done(struct engine_attachment *t)
+{
+    call_come(t->owner);
+}
+
+static bool attach(struct place *p, uint64_t object, const char *project, struct upload_bucket b,
+                   uint64_t *id)
+{
+    struct call call;
+    struct arena *a = arena_new(UPLOAD_BYTES);
+    struct engine_attachment t = { .arena = a,
+                                   .object = object,
+                                   .project = str_from_c(project),
+                                   .attachment = { .name = STR("log.txt"),
+                                                   .type = STR("text/plain") },
+                                   .spool = spool_new(engine_blobs(p->engine)),
+                                   .bucket = b,
+                                   .done = attach_done,
+                                   .owner = &call };
+    struct err e = { 0 };
+    call_init(&call);
+    assert_true(spool_add(t.spool, (struct bytes){ (const uint8_t *)"hello", 5 }, &e));
+    assert_true(spool_finish(t.spool, &t.attachment.content, &e));
+    bool ok = engine_attach(p->engine, &t, &e);
+    if (ok) {
+        call_wait(&call);
+        ok = t.ok;
+        e = t.err;
+    }
+    if (!ok)
+        assert_int_equal(e.code, ERR_NOT_FOUND);
+    *id = t.id;
+    spool_free(t.spool);
+    arena_free(a);
+    return ok;
+}
+
+/* The tests. */
+
+static void test_asynchronous(void **state)
+{
+    struct place *p = *state;
+    place_open(p);
+    uint64_t first = send_json(p, "alpha", "u-1", false);
+    uint64_t second = send_json(p, "beta", "u-2", false);
+    assert_int_equal(first, 1);
+    assert_int_equal(second, 2);
+    assert_int_equal(send_json(p, "gamma", "U-1", false), first); /* stores nothing */
+    for (unsigned round = 0; round < 2; round++, place_reopen(p)) {
+        assert_int_equal(state_of(p, first), UPLOAD_DECODED);
+        assert_int_equal(state_of(p, second), UPLOAD_DECODED);
+        assert_int_equal(report_count(p), 2);
+    }
+    assert_int_equal(send_json(p, "alpha", "u-2", false), second);
+    assert_int_equal(send_json(p, "alpha", "u-3", false), 3);
+}
+
+static void test_report(void **state)
+{
+    struct place *p = *state;
+    struct arena *a = arena_new(UPLOAD_BYTES);
+    char rxid[RXID_BYTES + 1];
+    struct stored_upload u;
+    struct str json;
+    struct err e;
+    place_open(p);
+    struct given *g = json_new(p, "alpha", "u-1", true);
+    given_field(g, "uname.sysname", "Plan9");
+    given_send(p, g);
+    assert_true(g->u.settled && g->u.unique && g->u.has_fingerprint);
+    assert_true(engine_object_report(p->engine, g->u.object, STR("p"), a, &json, &e));
+    rxid_make(engine_secret(p->engine), g->u.object, rxid);
+    assert_holds(json, rxid);
+    assert_holds(json, "\"Plan9\"");
+    assert_holds(json, "\"alpha\"");
+    assert_true(engine_upload_read(p->engine, g->u.object, STR("p"), a, &u, &e));
+    assert_true(u.body.size == g->u.upload.body.size && !u.body.in_file);
+    assert_holds(u.body.bytes, "\"Linux\"");
+    assert_holds(u.attributes, "\"uname.sysname\":\"Plan9\"");
+    assert_holds(u.attributes, "\"n\":5");
+    assert_holds(u.attributes, "callstack");
+    assert_memory_equal(u.fingerprint, g->u.fingerprint, sizeof u.fingerprint);
+    /* Another project's, and one that never was. */
+    assert_false(engine_upload_read(p->engine, g->u.object, STR("q"), a, &u, &e));
+    assert_int_equal(e.code, ERR_NOT_FOUND);
+    assert_false(engine_upload_read(p->engine, 77, STR("p"), a, &u, &e));
+    given_free(g);
+    struct given *again = json_new(p, "alpha", "u-9", true),
+                 *other = json_new(p, "omega", "", true);
+    given_send(p, again);
+    given_send(p, other);
+    assert_true(!again->u.unique && other->u.unique);
+    given_free(again);
+    given_free(other);
+    arena_free(a);
+}
+
+/* What cannot be read becomes a report that says so; what no decoder reads is kept. */
+static void test_unreadable(void **state)
+{
+    struct place *p = *state;
+    struct arena *a = arena_new(UPLOAD_BYTES);
+    struct stored_upload u;
+    struct err e;
+    place_open(p);
+    struct given *bad = given_new(p, UPLOAD_JSON, STR("{\"threads\": "));
+    bad->u.sync = true;
+    given_send(p, bad);
+    assert_true(bad->u.errors.len > 0);
+    assert_int_equal(state_of(p, bad->u.object), UPLOAD_FAILED);
+    assert_int_equal(report_count(p), 1);
+    struct given *dump = given_new(p, UPLOAD_BTT, STR("\0\1\2 who knows"));
+    given_field(dump, "version", "1.0");
+    given_send(p, dump);
+    assert_int_equal(state_of(p, dump->u.object), UPLOAD_WAITING);
+    struct given *symbols = given_new(p, UPLOAD_SYMBOLS, STR("PK"));
+    given_field(symbols, "tag", "nightly");
+    given_send(p, symbols);
+    assert_int_equal(state_of(p, symbols->u.object), UPLOAD_KEPT);
+    assert_int_equal(report_count(p), 1);
+    place_reopen(p);
+    assert_int_equal(state_of(p, dump->u.object), UPLOAD_WAITING);
+    assert_true(engine_upload_read(p->engine, dump->u.object, STR("p"), a, &u, &e));
+    assert_true(u.body.size == 12 && memcmp(u.body.bytes.ptr, "\0\1\2 who knows", 12) == 0);
+    assert_holds(u.attributes, "\"version\":\"1.0\"");
+    given_free(bad);
+    given_free(dump);
+    given_free(symbols);
+    arena_free(a);
+}
+
+/* The count in the answer to a synchronous submission. */
+static uint64_t count_of(struct place *p, const char *function, bool use)
+{
+    struct given *g = json_new(p, function, "", true);
+    g->u.upload.bucket = bucket(use);
+    given_send(p, g);
+    uint64_t count = g->u.bucket_count;
+    given_free(g);
+    return count;
+}
+
+static void test_submission_bucket(void **state)
+{
+    struct place *p = *state;
+    struct arena *a = arena_new(UPLOAD_BYTES);
+    struct stored_upload u;
+    struct str json;
+    struct err e;
+    uint64_t id;
+    place_open(p);
+    uint64_t first = send_json(p, "alpha", "u-1", false);
+    assert_int_equal(count_of(p, "alpha", false), 0);
+    assert_int_equal(count_of(p, "alpha", false), 0); /* only uses count */
+    assert_true(attach(p, first, "p", bucket(true), &id));
+    assert_int_equal(count_of(p, "alpha", false), 1);
+    assert_int_equal(count_of(p, "beta", false), 0); /* another combination */
+    assert_int_equal(count_of(p, "alpha", true), 1);
+    place_reopen(p);
+    assert_int_equal(count_of(p, "alpha", true), 2);
+    assert_int_equal(count_of(p, "alpha", false), 3);
+    /* `set` is in the report and its attributes, and stays there. */
+    for (unsigned round = 0; round < 2; round++, place_reopen(p)) {
+        assert_true(engine_upload_read(p->engine, first, STR("p"), a, &u, &e));
+        assert_holds(u.attributes, "\"has_advanced_log\":1");
+        assert_true(engine_object_report(p->engine, first, STR("p"), a, &json, &e));
+        assert_holds(json, "has_advanced_log");
+    }
+    arena_free(a);
+}
+
+static void test_attachments(void **state)
+{
+    struct place *p = *state;
+    struct arena *a = arena_new(UPLOAD_BYTES);
+    struct stored_attachment *list, one;
+    struct err e;
+    size_t count;
+    uint64_t id, second, list_last;
+    place_open(p);
+    uint64_t object = send_json(p, "alpha", "", false);
+    assert_true(attach(p, object, "p", (struct upload_bucket){ .name = STR("") }, &id));
+    assert_true(attach(p, object, "p", (struct upload_bucket){ .name = STR("") }, &second));
+    assert_true(second > id);
+    list_last = second;
+    assert_false(attach(p, object, "q", (struct upload_bucket){ .name = STR("") }, &second));
+    assert_false(attach(p, 4711, "p", bucket(true), &second));
+    place_reopen(p);
+    settle(p, object);
+    assert_true(engine_attachments(p->engine, object, STR("p"), a, &list, &count, &e));
+    assert_int_equal(count, 2);
+    assert_str(list[0].name, "log.txt");
+    assert_int_equal(list[0].content.size, 5);
+    assert_true(engine_attachment_read(p->engine, object, STR("p"), id, a, &one, &e));
+    assert_str(one.content.bytes, "hello");
+    assert_false(engine_attachments(p->engine, object, STR("q"), a, &list, &count, &e));
+    assert_false(engine_attachment_read(p->engine, object, STR("p"), 99, a, &one, &e));
+    assert_true(attach(p, object, "p", (struct upload_bucket){ .name = STR("") }, &id));
+    assert_true(id > list_last); /* never given again */
+    arena_free(a);
+}
+
+/* Many at once, closed in the middle, and opened again: each of them once. */
+static void test_many_and_a_restart(void **state)
+{
+    enum { MANY = 600 };
+    struct place *p = *state;
+    static struct given *given[MANY];
+    struct err e = { 0 };
+    place_open(p);
+    for (unsigned i = 0; i < MANY; i++) {
+        char function[32], uuid[32];
+        snprintf(function, sizeof function, "f%u", i % 50);
+        snprintf(uuid, sizeof uuid, "u-%u", i);
+        given[i] = json_new(p, function, uuid, false);
+        assert_true(engine_accept(p->engine, &given[i]->u, &e));
+    }
+    for (unsigned i = 0; i < MANY; i++) {
+        call_wait(&given[i]->call);
+        assert_true(given[i]->u.ok);
+    }
+    place_reopen(p);
+    for (unsigned i = 0; i < MANY; i++)
+        assert_int_equal(state_of(p, given[i]->u.object), UPLOAD_DECODED);
+    assert_int_equal(report_count(p), MANY);
+    place_reopen(p);
+    assert_int_equal(report_count(p), MANY);
+    for (unsigned i = 0; i < MANY; i++)
+        given_free(given[i]);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, place_setup, place_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_asynchronous),      TEST(test_report),      TEST(test_unreadable),
+        TEST(test_submission_bucket), TEST(test_attachments), TEST(test_many_and_a_restart),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
