@@ -678,12 +678,9 @@ static bool has_field(const struct report *r, struct str field)
 }
 
 /* All texts of the field, for a field may have more than one (keys "a.b" and "a_b"). */
-static bool add_field(struct changes *c, struct str parent, struct str key, struct arena *a)
+static bool add_field(struct changes *c, struct str field, struct arena *a)
 {
-    struct str field;
     size_t before = c->count;
-    if (!report_field_name(a, parent, key, &field))
-        return false;
     for (size_t i = 0; i < c->count; i++)
         if (str_eq(c->texts[i].field, field))
             return true;
@@ -695,18 +692,40 @@ static bool add_field(struct changes *c, struct str parent, struct str key, stru
     return add_text(c, a, (struct report_text){ field, STR("") });
 }
 
+static bool add_member(struct changes *c, struct str parent, struct str key, struct arena *a)
+{
+    struct str field;
+    return report_field_name(a, parent, key, &field) && add_field(c, field, a);
+}
+
+/* The same for all fields below that, of which there are none any more. */
+static bool add_object(struct changes *c, struct str key, struct arena *a)
+{
+    struct str field;
+    if (!report_field_name(a, group_names[PLACE_OBJECTS], key, &field))
+        return false;
+    for (size_t i = 0; i < c->before->text_count; i++) {
+        struct str old = c->before->texts[i].field;
+        if (str_starts(old, field) && (old.len == field.len || old.ptr[field.len] == '.') &&
+            !add_field(c, old, a))
+            return false;
+    }
+    return true;
+}
+
 /* An attribute may have moved: what was a number is a string now. */
 static bool add_fields(struct changes *c, const struct attribute *set, struct arena *a)
 {
-    struct name_room room;
+    struct name_room top, id;
     enum place place = place_of(set->name, set->type);
     if (place == PLACE_NONE)
         return true;
-    struct str top =
-        place == PLACE_CLASSIFIERS ? set->name : free_name(set->name, top_names, &room);
-    return add_field(c, STR(""), top, a) &&
-           add_field(c, group_names[PLACE_NUMBERS], set->name, a) &&
-           add_field(c, group_names[PLACE_IDS], set->name, a);
+    if (place == PLACE_CLASSIFIERS)
+        return add_member(c, STR(""), set->name, a);
+    return add_member(c, STR(""), free_name(set->name, top_names, &top), a) &&
+           add_member(c, group_names[PLACE_NUMBERS], set->name, a) &&
+           add_member(c, group_names[PLACE_IDS], free_name(set->name, id_names, &id), a) &&
+           add_object(c, set->name, a);
 }
 
 static bool read_report(struct report *out, const struct json **json, struct str text,
