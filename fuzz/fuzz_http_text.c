@@ -1,9 +1,11 @@
-/* Any text: as a request target, as a Forwarded header, as a host and as a list of networks. */
+/* Any text: as a request target, as a header by which proxies tell of the client, as a host and as
+ * a list of networks. */
 #include "base/utf8.h"
 #include "http/http.h"
 #include "http/proxy.h"
 #include "http/url.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +54,16 @@ static void check_target(struct str text, struct arena *a)
     }
 }
 
+static void check_client(struct str text, const struct networks *trusted, struct arena *a)
+{
+    for (int is_rfc7239 = 0; is_rfc7239 < 2; is_rfc7239++) {
+        char client[PROXY_ADDRESS_MAX];
+        uint8_t address[16];
+        if (forwarded_client(text, is_rfc7239 != 0, trusted, a, client))
+            assert(inet_pton(strchr(client, ':') ? AF_INET6 : AF_INET, client, address) == 1);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = malloc(size ? size : 1); /* exactly as long, so that overruns show */
@@ -69,6 +81,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(f.host.len == 0 || host_is_valid(f.host));
     if (!networks_parse(&networks, s, &e))
         assert(e.code != ERR_NONE && e.msg[0] != '\0');
+    if (networks_parse(&networks, STR("10.0.0.0/8, ::1"), &e))
+        check_client(s, &networks, a);
     free(text);
     return 0;
 }

@@ -6,8 +6,8 @@
  *
  * What is hard here: a request that is refused while its body is still on the way. MHD takes an
  * answer only before the body or after it. A short rest is read and thrown away, then answered as
- * usual; otherwise the answer is written to the socket past MHD, and the connection closed in a way
- * that the client sees it (watch_linger). */
+ * usual; when it is long, the answer is written to the socket past MHD, and the connection closed
+ * in a way that the client sees it (watch_linger). */
 #include "http/internal.h"
 
 #include "base/log.h"
@@ -18,12 +18,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define DISCARD_MAX                                                                                \
-    65536 /* the rest of a refused body up to this size is read, to keep the                       \
-           * connection */
-#define UPLOAD_RATE_MIN                                                                            \
-    1024 /* bytes a second, on average, once an upload takes longer than                           \
-          * request_timeout_s */
+#define DISCARD_MAX 65536 /* so much of a refused body is read, to keep the connection */
+/* Bytes a second, on average, once an upload takes longer than request_timeout_s. */
+#define UPLOAD_RATE_MIN 1024
 #define RAW_ANSWER_MAX 16384
 
 PRINTF_LIKE(4, 5)
@@ -194,16 +191,6 @@ static bool find_route(struct http_exchange *x)
     return refuse(x, 405, "method_not_allowed", "%.*s cannot be used here", STR_ARG(x->method));
 }
 
-/* How errors of this route look must be known even when the request is not looked at any further.
- */
-static bool refuse_framing(struct http_exchange *x)
-{
-    struct err unused;
-    bool path_known;
-    (void)look_up(x, &path_known, &unused);
-    return false;
-}
-
 static bool begin_sink(struct http_exchange *x, const struct http_sink *sink)
 {
     struct refusal r = { 0 };
@@ -282,9 +269,27 @@ static enum MHD_Result settle_refusal(struct http_exchange *x)
     log_refusal(x);
     if (x->content_length == 0 && !x->chunked)
         return MHD_YES;
-    bool short_rest = !x->chunked && x->content_length - x->received <= DISCARD_MAX;
+    bool long_rest = !x->chunked && x->content_length - x->received > DISCARD_MAX;
     bool waits = x->expects_continue && x->received == 0;
-    return short_rest && !waits ? MHD_YES : refuse_now(x);
+    return long_rest || waits ? refuse_now(x) : MHD_YES;
+}
+
+/* Where this request ends is not sure, so nothing behind it may be taken for the next one. How
+ * errors of its route look must be known all the same. */
+static enum MHD_Result refuse_framing(struct http_exchange *x)
+{
+    struct err unused;
+    bool path_known;
+    (void)look_up(x, &path_known, &unused);
+    log_refusal(x);
+    return refuse_now(x);
+}
+
+/* Nobody knows how long chunks go on. */
+static enum MHD_Result discard_piece(struct http_exchange *x, size_t n)
+{
+    x->discarded += n;
+    return x->discarded > DISCARD_MAX ? refuse_now(x) : MHD_YES;
 }
 
 /* The steps. */
@@ -295,14 +300,24 @@ static enum MHD_Result begin(struct http_exchange *x, const char *method, const 
     x->method = str_from_c(method);
     if (!x->open)
         return MHD_NO;
-    bool ok = check_framing(x, version) ? find_route(x) && prepare_body(x) : refuse_framing(x);
-    return ok ? MHD_YES : settle_refusal(x);
+    if (!check_framing(x, version))
+        return refuse_framing(x);
+    return find_route(x) && prepare_body(x) ? MHD_YES : settle_refusal(x);
 }
 
 static bool is_slow_upload(const struct http_exchange *x, int64_t now_us)
 {
     uint64_t s = (uint64_t)(now_us - x->started_us) / 1000000;
     return s > x->server->config.request_timeout_s && x->received / s < UPLOAD_RATE_MIN;
+}
+
+static enum MHD_Result refuse_slow_upload(struct http_exchange *x)
+{
+    refuse(x, 408, "request_timeout", "the body comes at less than %d bytes a second",
+           UPLOAD_RATE_MIN);
+    log_refusal(x);
+    metric_add(&http_timeouts, 1);
+    return refuse_now(x);
 }
 
 /* While the sink works, the watch leaves the connection alone; then the client has its time again,
@@ -314,13 +329,12 @@ static enum MHD_Result stream_piece(struct http_exchange *x, struct bytes piece)
         return MHD_NO;
     bool ok = body_add(&x->body, piece, &e) || refuse_err(x, &e);
     int64_t now_us = metric_clock_us();
-    if (ok && is_slow_upload(x, now_us))
-        ok = refuse(x, 408, "request_timeout", "the body comes at less than %d bytes a second",
-                    UPLOAD_RATE_MIN);
     if (!atomic_load_explicit(&x->server->stopping, memory_order_relaxed))
         x->piece_ms = now_us / 1000;
     conn_phase_set(x->conn, PHASE_READING, x->piece_ms);
-    return ok ? MHD_YES : settle_refusal(x);
+    if (!ok)
+        return settle_refusal(x);
+    return is_slow_upload(x, now_us) ? refuse_slow_upload(x) : MHD_YES;
 }
 
 static enum MHD_Result take_piece(struct http_exchange *x, struct bytes piece)
@@ -328,7 +342,7 @@ static enum MHD_Result take_piece(struct http_exchange *x, struct bytes piece)
     struct err e;
     x->received += piece.len;
     if (x->refused.status)
-        return MHD_YES;
+        return discard_piece(x, piece.len);
     if (x->body.add)
         return stream_piece(x, piece);
     if (body_add(&x->body, piece, &e))

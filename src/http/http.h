@@ -1,7 +1,8 @@
 /* http.h - HTTP for the rest of Crumple, on libmicrohttpd. Knows nothing of reports.
  *
  * A handler is called once the whole request is there (body decoded from chunks, gzip or deflate,
- * within the limits). It answers at once, or parks the exchange and answers later:
+ * within the limits; in memory, or already in the route's sink). It answers at once, or parks the
+ * exchange and answers later:
  *
  *     static void post(struct http_exchange *x, void *ctx)
  *     {
@@ -36,16 +37,17 @@ struct http_config {
     const char *tls_cert, *tls_key; /* PEM files, read by http_start; for listeners with tls */
     size_t threads;                 /* 0: one a core */
     size_t connections_max;         /* a further one is closed at once */
-    size_t body_max_bytes;          /* after decoding; over it 413 */
+    size_t body_max_bytes;          /* after decoding; over it 413; see http_set_body_max */
     size_t bodies_max_bytes; /* of all bodies and large answers in memory together; over it 503 */
     size_t arena_max_bytes;  /* what the handler of one request may take from its arena */
     size_t answer_max_bytes; /* of one answer; over it 500 */
     size_t header_max_bytes; /* request line and headers; over it 431 (414: the line alone) */
     unsigned idle_timeout_s; /* for the next request's line to be there; then it is closed */
-    unsigned request_timeout_s;  /* from the request's line to its last byte; over it 408 */
+    unsigned request_timeout_s;  /* from the request's line to its last byte; over it 408. With a
+                                  * sink: to each next byte of the body */
     const char *cors_origin;     /* "*"; NULL or "" turns CORS off */
     const char *trusted_proxies; /* addresses and networks, by commas; believed when they say
-                                  * Forwarded, X-Forwarded-Host, X-Forwarded-Proto */
+                                  * Forwarded, X-Forwarded-Host, -Proto, -For */
 };
 struct http_config http_defaults(void);
 
@@ -53,14 +55,20 @@ struct http_config http_defaults(void);
  * All on one thread at a time; `sink` is what begin made, in the exchange's arena. Whatever begin
  * takes it lets go of by arena_defer. */
 struct http_sink {
-    /* The headers are there, the body is not: 0 to go on, or the status to refuse with, and *e.
-     * http_set_body_max may be called. */
+    /* The headers are there, the body is not, and a client that waits for 100 Continue has not got
+     * it: 0 to go on, or the status to refuse with, and *e. Headers of that answer may be set here,
+     * http_set_body_max be called, and all be asked but http_body. Called for requests without a
+     * body, too. */
     unsigned (*begin)(struct http_exchange *x, void *ctx, void **sink, struct err *e);
-    /* The next piece, decoded. False refuses: as http_status_of says, 413 for ERR_LIMIT. */
+    /* The next piece, decoded, never empty, at most some 30 KB. False refuses: as http_status_of
+     * says, 413 for ERR_LIMIT. It may take its time (a disk): this is not held against the client.
+     * But the other connections of its thread wait. */
     bool (*add)(void *sink, struct bytes piece, struct err *e);
 };
 
-/* How errors look on some routes; `status` is the one that is answered. */
+/* How errors look on some routes: writes JSON, with the `status` that is answered. Used for all
+ * that is wrong with a request whose route is known, also by the room itself (400, 408, 413, 415,
+ * 431, 500, 501, 503). From several threads at once. */
 typedef void (*http_error_writer)(struct buf *out, unsigned status, const struct err *e);
 
 /* Routes are tried in order. A pattern is segments after the first slash: "reports", ":project"
@@ -68,8 +76,8 @@ typedef void (*http_error_writer)(struct buf *out, unsigned status, const struct
  * only for paths that no other one matches. A trailing slash in a request is ignored. `methods` is
  * one or more, by spaces; HEAD comes with GET, OPTIONS by itself (200 with Allow and the CORS
  * headers), and any other method on a path that some route has gets 405 with Allow. The pattern
- * "**" takes every path that no other route has, for its methods alone (other methods there: 404),
- * even one that is no good URL path in our eyes ("//a", an empty segment); its handler looks at
+ * "**" takes every path that no other route has, for its methods and OPTIONS alone (other methods
+ * there: 404), even one that is no good URL path in our eyes ("//a", "/%zz"); its handler looks at
  * http_path. */
 struct http_route {
     const char *methods;
@@ -118,13 +126,17 @@ MUST_CHECK bool http_parse_params(struct http_exchange *x, struct str query,
 void *http_sink_of(const struct http_exchange *x);
 /* In begin: another limit on the decoded body than the configuration's. */
 void http_set_body_max(struct http_exchange *x, uint64_t bytes);
-/* The sender's address, without port: the peer's, or what a trusted proxy says. */
+/* The sender's address as text, without port, in one form only (it may be compared as text). The
+ * peer's; when that is a trusted proxy, the last address in X-Forwarded-For, or without it in
+ * Forwarded, that is not trusted itself. A proxy must write to the first of these two that it lets
+ * pass. */
 struct str http_client(const struct http_exchange *x);
 /* The query string as it came, without '?'. */
 struct str http_query(const struct http_exchange *x);
 bool http_header(const struct http_exchange *x, const char *name, struct str *out);
 struct str http_body(const struct http_exchange *x);
-/* "https://host:port", what the client sees in front of the first slash; no slash at the end. */
+/* "https://host:port", what the client sees in front of the first slash; no slash at the end.
+ * "https" as a trusted proxy says, or else on listeners with TLS. */
 struct str http_base(struct http_exchange *x);
 
 /* The answer: fill http_out (JSON by default), set headers, then http_answer once. */
@@ -132,7 +144,8 @@ struct buf *http_out(struct http_exchange *x);
 void http_set_header(struct http_exchange *x, const char *name, struct str value);
 void http_set_type(struct http_exchange *x, const char *content_type); /* a literal */
 void http_answer(struct http_exchange *x, unsigned status);
-/* Instead of http_out: the bytes of an open file, which is closed afterwards, whatever happens. */
+/* Instead of http_out: the first `size` bytes of an open file, which is closed afterwards, whatever
+ * happens. Set the type; it takes no memory, however large. */
 void http_answer_file(struct http_exchange *x, unsigned status, int fd, uint64_t size);
 /* {"error": word, "message": sentence} (or as the route's error_writer has it) with the status of
  * the code; `word` of e or of the code. */

@@ -61,6 +61,7 @@ struct http_exchange {
     struct str base; /* empty until asked for */
     bool has_length, chunked, expects_continue;
     uint64_t content_length, received; /* bytes of the body, still compressed */
+    uint64_t discarded;                /* of these, after the refusal */
     uint64_t body_max;                 /* decoded */
     struct body body;
     void *sink;       /* of the route's begin */

@@ -182,6 +182,58 @@ static void test_budget(void **state)
     body_done(&two);
 }
 
+/* What a sink gets is what a buffer would hold. */
+struct collected {
+    uint8_t *at;
+    size_t len, limit;
+};
+
+static bool collect(void *sink, struct bytes piece, struct err *e)
+{
+    struct collected *c = sink;
+    assert_true(piece.len > 0);
+    if (c->len + piece.len > c->limit)
+        return err_set(e, ERR_FULL, 0, "full");
+    memcpy(c->at + c->len, piece.ptr, piece.len);
+    c->len += piece.len;
+    return true;
+}
+
+static void test_sink(void **state)
+{
+    (void)state;
+    static const struct {
+        enum packing how;
+        enum body_coding coding;
+    } kinds[] = { { GZIP, BODY_GZIP }, { ZLIB, BODY_DEFLATE }, { RAW, BODY_DEFLATE } };
+    static uint8_t text[60000], packed[70000], got[sizeof text];
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (uint8_t)(i * i >> 9);
+    for (size_t k = 0; k <= COUNT_OF(kinds); k++) {
+        bool plain = k == COUNT_OF(kinds);
+        size_t n =
+            plain ? sizeof text : pack(kinds[k].how, text, sizeof text, packed, sizeof packed);
+        for (size_t i = 0; i < COUNT_OF(steps); i++) {
+            /* All; a byte too few by the limit; a byte too few by the sink. */
+            for (size_t less = 0; less < 3; less++) {
+                struct collected c = { got, 0, sizeof text - (less == 2) };
+                struct body b;
+                struct err e;
+                body_init_sink(&b, plain ? BODY_PLAIN : kinds[k].coding, sizeof text - (less == 1),
+                               collect, &c);
+                bool ok = feed(&b, plain ? text : packed, n, steps[i], &e);
+                assert_int_equal(ok, less == 0);
+                if (!ok)
+                    assert_int_equal(e.code, less == 1 ? ERR_LIMIT : ERR_FULL);
+                assert_true(!ok || c.len == sizeof text);
+                assert_memory_equal(got, text, c.len);
+                assert_int_equal(b.bytes.cap, 0);
+                body_done(&b);
+            }
+        }
+    }
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -201,7 +253,8 @@ int main(void)
         cmocka_unit_test(test_codings), cmocka_unit_test(test_gzip_members_follow_one_another),
         cmocka_unit_test(test_damaged), cmocka_unit_test(test_deflate_with_something_behind),
         cmocka_unit_test(test_limit),   cmocka_unit_test(test_bomb),
-        cmocka_unit_test(test_budget),  cmocka_unit_test(test_names),
+        cmocka_unit_test(test_budget),  cmocka_unit_test(test_sink),
+        cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

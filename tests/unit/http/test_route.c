@@ -88,10 +88,60 @@ static void test_segments_by_name(void **state)
     routes_done(&r);
 }
 
+static const struct http_route with_any[] = {
+    HTTP_ROUTE("POST PUT", "**", handler), /* its place in the table does not matter */
+    HTTP_ROUTE("GET", "reports", handler),
+    HTTP_ROUTE("GET", ":project", handler),
+    HTTP_ROUTE("GET", "", handler),
+};
+
+static void test_any_path(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *path;
+        int want;
+        const char *allow;
+    } rows[] = {
+        { "POST", "/a/b/c", 0, "POST, PUT, OPTIONS" },
+        { "POST", "//a", 0, "POST, PUT, OPTIONS" },
+        { "POST", "/1/2/3/4/5/6/7/8/9", 0, "POST, PUT, OPTIONS" },
+        { "GET", "/a/b/c", NO_PATH, "POST, PUT, OPTIONS" },
+        { "POST", "/reports", NO_METHOD, "GET, HEAD, OPTIONS" },
+        { "POST", "/a", NO_METHOD, "GET, HEAD, OPTIONS" },
+        { "POST", "/", NO_METHOD, "GET, HEAD, OPTIONS" },
+        { "HEAD", "/**", 2, "GET, HEAD, OPTIONS" },
+    };
+    struct routes r;
+    struct err e;
+    assert_true(routes_init(&r, with_any, COUNT_OF(with_any), &e));
+    assert_true(r.has_any_path);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        CLEANUP(arena_free_p) struct arena *a = arena_new(65536);
+        struct str segments[URL_SEGMENTS_MAX], allow;
+        size_t count;
+        bool path_known;
+        assert_true(url_path(str_from_c(rows[i].path), a, segments, &count, &e));
+        const struct route *found =
+            routes_find(&r, segments, count, str_from_c(rows[i].method), &path_known);
+        int got = found ? (int)(found->is - with_any) : path_known ? NO_METHOD : NO_PATH;
+        assert_true(routes_allow(&r, segments, count, a, &allow));
+        if (got != rows[i].want || !str_eq(allow, str_from_c(rows[i].allow)))
+            fail_msg("%s %s: %d, Allow: %.*s", rows[i].method, rows[i].path, got, STR_ARG(allow));
+    }
+    CLEANUP(arena_free_p) struct arena *a = arena_new(65536);
+    struct str allow;
+    assert_true(routes_allow(&r, NULL, 0, a, &allow) && str_eq(allow, STR("POST, PUT, OPTIONS")));
+    assert_ptr_equal(routes_find_any(&r, STR("PUT"))->is, &with_any[0]);
+    assert_null(routes_find_any(&r, STR("GET")));
+    routes_done(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_find),
+        cmocka_unit_test(test_any_path),
         cmocka_unit_test(test_segments_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
