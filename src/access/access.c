@@ -69,10 +69,8 @@ static bool view_add_token(struct access_view *v, const struct stored_token *row
         return true;
     t->universe = project->universe;
     struct err bad = { 0 };
-    if (!token_read_metadata(t, row->metadata, row->scopes, v->arena, &bad)) {
-        *e = bad;
-        return bad.code != ERR_NOMEM;
-    }
+    if (!token_read_metadata(t, row->metadata, row->scopes, v->arena, &bad))
+        return bad.code != ERR_NOMEM || err_set(e, ERR_NOMEM, 0, "no memory for tokens");
     memcpy(hashes[v->token_count], row->hash, crypto_hash_sha256_BYTES);
     size_t slot = first_slot(v, row->hash);
     while (v->slots[slot] != 0)
