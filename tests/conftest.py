@@ -236,10 +236,19 @@ class Server:
             "view": "attachments"}).json()
         return answer["attachments"] if status == 200 else answer
 
+    def upload_of(self, token, rxid, project="cts"):
+        """What the list of objects says of a submission, when it has been processed."""
+        self.fetch(token, rxid, project=project)
+        number = int.from_bytes(bytes.fromhex(rxid[:8]), "little")
+        found = self.get("/api/list", params={"token": token, "project": project, "limit": "1",
+                                              "before": f"{number + 1:x}"}).json()["objects"]
+        assert [upload["_rxid"] for upload in found] == [rxid]
+        return found[0]
+
     def report_of(self, token, rxid, project="cts"):
         """The report of a submission, by the PartyCrasher API, when it has been processed."""
         self.fetch(token, rxid, project=project)
-        return self.get(f"/{project}/reports/{rxid}").json()["report"]
+        return self.get(f"/{project}/reports/{rxid}").json()
 
     def is_healthy(self):
         """On a connection of its own: those of the session may have been idle for too long."""

@@ -151,7 +151,7 @@ def accepted(told):
 
 def attributes(place, rxid):
     """The attributes of an upload, merged."""
-    return place.server.uploaded(place.reader, rxid)["attributes"]
+    return place.server.upload_of(place.reader, rxid)["attributes"]
 
 
 def object_of(rxid):
