@@ -308,7 +308,7 @@ static void test_unreadable(void **state)
     place_reopen(p);
     assert_int_equal(state_of(p, dump->u.object), UPLOAD_WAITING);
     assert_true(engine_upload_read(p->engine, dump->u.object, STR("p"), a, &u, &e));
-    assert_true(u.body.size == 12 && memcmp(u.body.bytes.ptr, "\0\1\2 who knows", 12) == 0);
+    assert_true(u.body.size == 13 && memcmp(u.body.bytes.ptr, "\0\1\2 who knows", 13) == 0);
     assert_holds(u.attributes, "\"version\":\"1.0\"");
     given_free(bad);
     given_free(dump);
