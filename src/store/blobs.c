@@ -402,6 +402,7 @@ bool spool_keep(struct spool *s, struct err *e)
     bool there = is_there(b, name, s->size);
     s->kept = make_fanout(b, f, directory, e) &&
               (there ? sync_fanout(b, directory, e) : name_file(s, name, directory, e));
+    f->made = s->kept; /* whatever is wrong with the directory is looked at again */
     pthread_mutex_unlock(&f->mu);
     if (there)
         unlinkat(b->tmp_fd, s->temporary, 0); /* failing, it goes at the next start */

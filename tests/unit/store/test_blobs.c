@@ -1,0 +1,318 @@
+/* Spools of every size and in every cut, what is kept of them and what is not; the same content
+ * from many threads; full disks; damaged files. */
+#include "store/blobs.h"
+
+#include "../group/dice.h"
+#include "disk.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sodium.h>
+
+#define LARGEST ((size_t)10 << 20)
+#define THREADS 4
+#define ROUNDS 20
+
+struct place {
+    char dir[64];
+    struct blobs *blobs;
+    struct arena *arena;
+};
+
+static uint8_t *noise; /* LARGEST bytes */
+
+static int setup(void **state)
+{
+    struct place *p = calloc(1, sizeof *p);
+    disk_make(p->dir);
+    p->arena = arena_new(1u << 20);
+    OK(blobs_open(&p->blobs, p->dir, &e));
+    *state = p;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct place *p = *state;
+    blobs_close(p->blobs);
+    arena_free(p->arena);
+    disk_remove(p->dir);
+    free(p);
+    return 0;
+}
+
+static struct bytes noise_of(size_t n)
+{
+    return (struct bytes){ noise, n };
+}
+
+static void expect_content(struct bytes in, const struct content *c)
+{
+    uint8_t hash[CONTENT_HASH_BYTES];
+    crypto_generichash(hash, sizeof hash, in.ptr, in.len, NULL, 0);
+    assert_int_equal(c->size, in.len);
+    assert_int_equal(c->in_file, in.len > BLOB_INLINE_MAX);
+    assert_memory_equal(c->hash, hash, sizeof hash);
+}
+
+static void expect_bytes(struct bytes in, struct str got)
+{
+    assert_int_equal(got.len, in.len);
+    assert_true(in.len == 0 || memcmp(got.ptr, in.ptr, in.len) == 0);
+}
+
+/* Adds all of it in pieces of at most `piece` bytes, of any size when that is 0. */
+static struct spool *spool_of(struct place *p, struct bytes in, size_t piece, struct dice *d)
+{
+    struct spool *s = spool_new(p->blobs);
+    assert_non_null(s);
+    for (size_t at = 0; at < in.len;) {
+        size_t n = piece ? piece : dice(d, 2u << dice(d, 18));
+        if (n > in.len - at)
+            n = in.len - at;
+        OK(spool_add(s, (struct bytes){ in.ptr + at, n }, &e));
+        at += n;
+        assert_int_equal(spool_size(s), at);
+    }
+    return s;
+}
+
+static struct content keep(struct place *p, struct bytes in)
+{
+    struct content c;
+    struct spool *s = spool_of(p, in, 65536, NULL);
+    OK(spool_finish(s, &c, &e));
+    OK(spool_keep(s, &e));
+    spool_free(s);
+    return c;
+}
+
+static void path_of(const struct place *p, const struct content *c, char out[192])
+{
+    char hex[2 * CONTENT_HASH_BYTES + 1];
+    sodium_bin2hex(hex, sizeof hex, c->hash, sizeof c->hash);
+    snprintf(out, 192, "%s/blobs/%.2s/%s", p->dir, hex, hex);
+}
+
+static void one_spool(struct place *p, struct bytes in, size_t piece, struct dice *d)
+{
+    struct content c, again;
+    struct str view;
+    struct spool *s = spool_of(p, in, piece, d);
+    OK(spool_finish(s, &c, &e));
+    expect_content(in, &c);
+    OK(spool_view(s, &view, &e));
+    expect_bytes(in, view);
+    OK(spool_keep(s, &e));
+    OK(spool_keep(s, &e)); /* once more changes nothing */
+    OK(spool_finish(s, &again, &e));
+    expect_content(in, &again);
+    OK(spool_view(s, &view, &e));
+    expect_bytes(in, view);
+    OK(blobs_view(p->blobs, &c, p->arena, &view, &e));
+    expect_bytes(in, view);
+    spool_free(s);
+    arena_reset(p->arena);
+    if (c.in_file) {
+        OK(blobs_view(p->blobs, &c, p->arena, &view, &e));
+        expect_bytes(in, view);
+    }
+    assert_int_equal(disk_count(p->dir, "blobs/tmp"), 0);
+}
+
+static void sizes(void **state)
+{
+    struct place *p = *state;
+    static const size_t sizes[] = { 0,      1,      100,    65535,   65536,          65537,  65600,
+                                    131071, 131072, 131073, 1000003, (8u << 20) + 1, LARGEST };
+    static const size_t pieces[] = { 0, 1000, 32767, 32768, 65536, 65537, 100000, LARGEST };
+    struct dice d;
+    for (unsigned round = 0; dice_seed(&d, round, 1); round++)
+        for (size_t i = 0; i < COUNT_OF(sizes); i++)
+            for (size_t j = 0; j < COUNT_OF(pieces); j++)
+                one_spool(p, noise_of(sizes[i]), pieces[j], &d);
+}
+
+static void not_kept(void **state)
+{
+    struct place *p = *state;
+    struct content c;
+    struct spool *begun = spool_of(p, noise_of(200000), 5000, NULL);
+    struct spool *finished = spool_of(p, noise_of(300000), 5000, NULL);
+    OK(spool_finish(finished, &c, &e));
+    assert_int_equal(disk_count(p->dir, "blobs/tmp"), 2);
+    spool_free(begun);
+    spool_free(finished);
+    spool_free(NULL);
+    int fd;
+    assert_int_equal(disk_count(p->dir, "blobs/tmp"), 0);
+    assert_int_equal(disk_count(p->dir, "blobs"), 1);
+    FAILS(blobs_open_file(p->blobs, &c, &fd, &e), ERR_NOT_FOUND);
+}
+
+static void same_content(void **state)
+{
+    struct place *p = *state;
+    char path[192];
+    struct stat first, second;
+    struct content c = keep(p, noise_of(100000));
+    path_of(p, &c, path);
+    assert_int_equal(stat(path, &first), 0);
+    assert_int_equal(first.st_mode & 0777, 0600);
+    keep(p, noise_of(100000));
+    assert_int_equal(stat(path, &second), 0);
+    assert_int_equal(first.st_ino, second.st_ino);
+    assert_int_equal(disk_count(p->dir, "blobs/tmp"), 0);
+}
+
+/* A file of another size is damaged, and the content that comes again mends it. */
+static void damaged(void **state)
+{
+    struct place *p = *state;
+    char path[192];
+    struct str view;
+    int fd;
+    struct content c = keep(p, noise_of(100000));
+    path_of(p, &c, path);
+    assert_int_equal(truncate(path, 99999), 0);
+    FAILS(blobs_open_file(p->blobs, &c, &fd, &e), ERR_IO);
+    FAILS(blobs_view(p->blobs, &c, p->arena, &view, &e), ERR_IO);
+    keep(p, noise_of(100000));
+    OK(blobs_view(p->blobs, &c, p->arena, &view, &e));
+    expect_bytes(noise_of(100000), view);
+}
+
+static void opened_again(void **state)
+{
+    struct place *p = *state;
+    char path[96];
+    struct content c = keep(p, noise_of(100000));
+    blobs_close(p->blobs);
+    snprintf(path, sizeof path, "%s/blobs/tmp/0", p->dir);
+    FILE *left_over = fopen(path, "w");
+    assert_non_null(left_over);
+    fclose(left_over);
+    OK(blobs_open(&p->blobs, p->dir, &e));
+    assert_int_equal(disk_count(p->dir, "blobs/tmp"), 0);
+    int fd;
+    OK(blobs_open_file(p->blobs, &c, &fd, &e));
+    char *got = malloc(100001);
+    assert_int_equal(read(fd, got, 100001), 100000);
+    assert_memory_equal(got, noise, 100000);
+    free(got);
+    close(fd);
+}
+
+/* After a failure nothing is left behind, the spool stays failed, and the others go on. */
+static void full_disk(void **state)
+{
+    struct place *p = *state;
+    blobs_close(p->blobs);
+    p->blobs = NULL;
+    disk_mount(p->dir);
+    OK(blobs_open(&p->blobs, p->dir, &e));
+    struct content c = keep(p, noise_of(500000));
+    struct spool *s = spool_of(p, noise_of(1000000), 65536, NULL);
+    FAILS(spool_add(s, noise_of(1000000), &e), ERR_FULL);
+    assert_int_equal(disk_count(p->dir, "blobs/tmp"), 0);
+    struct content no;
+    struct str view;
+    FAILS(spool_add(s, noise_of(1), &e), ERR_IO);
+    FAILS(spool_finish(s, &no, &e), ERR_IO);
+    spool_free(s);
+    struct content larger = keep(p, noise_of(1000000));
+    OK(blobs_view(p->blobs, &larger, p->arena, &view, &e));
+    expect_bytes(noise_of(1000000), view);
+    OK(blobs_view(p->blobs, &c, p->arena, &view, &e));
+    expect_bytes(noise_of(500000), view);
+    blobs_close(p->blobs);
+    p->blobs = NULL;
+}
+
+static void too_large_for_the_disk(void **state)
+{
+    struct place *p = *state;
+    struct spool *s = spool_of(p, noise_of(200000), 65536, NULL);
+    disk_limit(300000);
+    FAILS(spool_add(s, noise_of(200000), &e), ERR_FULL);
+    disk_unlimited();
+    assert_int_equal(disk_count(p->dir, "blobs/tmp"), 0);
+    spool_free(s);
+}
+
+/* Where the directory belongs is a file. */
+static void cannot_be_kept(void **state)
+{
+    struct place *p = *state;
+    struct content c;
+    struct str view;
+    char path[192];
+    struct spool *s = spool_of(p, noise_of(100000), 65536, NULL);
+    OK(spool_finish(s, &c, &e));
+    OK(spool_view(s, &view, &e));
+    path_of(p, &c, path);
+    *strrchr(path, '/') = '\0';
+    FILE *in_the_way = fopen(path, "w");
+    assert_non_null(in_the_way);
+    fclose(in_the_way);
+    FAILS(spool_keep(s, &e), ERR_IO);
+    expect_bytes(noise_of(100000), view); /* lent until the spool is freed, in any case */
+    FAILS(spool_keep(s, &e), ERR_IO);
+    assert_int_equal(disk_count(p->dir, "blobs/tmp"), 0);
+    spool_free(s);
+    assert_int_equal(unlink(path), 0);
+    keep(p, noise_of(100000));
+}
+
+static void *keep_and_look(void *arg)
+{
+    struct place *p = arg;
+    for (size_t i = 0; i < ROUNDS; i++) {
+        struct bytes in = noise_of(66000 + 5000 * i);
+        struct content c = keep(p, in);
+        struct err e = { 0 };
+        int fd;
+        char *got = malloc(in.len);
+        assert_true(blobs_open_file(p->blobs, &c, &fd, &e));
+        assert_int_equal(read(fd, got, in.len), in.len);
+        assert_memory_equal(got, in.ptr, in.len);
+        close(fd);
+        free(got);
+    }
+    return NULL;
+}
+
+static void same_content_at_once(void **state)
+{
+    struct place *p = *state;
+    pthread_t threads[THREADS];
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, keep_and_look, p), 0);
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(disk_count(p->dir, "blobs/tmp"), 0);
+}
+
+int main(void)
+{
+    struct dice d = { 1 };
+    noise = malloc(LARGEST);
+    for (size_t i = 0; noise && i < LARGEST; i += 8) {
+        uint64_t bits = dice_bits(&d);
+        memcpy(noise + i, &bits, 8);
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(sizes, setup, teardown),
+        cmocka_unit_test_setup_teardown(not_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(same_content, setup, teardown),
+        cmocka_unit_test_setup_teardown(damaged, setup, teardown),
+        cmocka_unit_test_setup_teardown(opened_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(full_disk, setup, teardown),
+        cmocka_unit_test_setup_teardown(too_large_for_the_disk, setup, teardown),
+        cmocka_unit_test_setup_teardown(cannot_be_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(same_content_at_once, setup, teardown),
+    };
+    int failed = cmocka_run_group_tests_name("blobs", tests, NULL, NULL);
+    free(noise);
+    return failed;
+}
