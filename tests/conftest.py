@@ -225,15 +225,13 @@ class Server:
 
     def fetch(self, token, object_id, status=200, project="cts", **params):
         """GET /api/get: waits until the object is processed."""
-        return self.get("/api/get", status, params={"token": token, "universe": "default",
-                                                    "project": project, "object": object_id,
-                                                    **params})
+        return self.get("/api/get", status, params={"token": token, "project": project,
+                                                    "object": object_id, **params})
 
     def attachments(self, token, object_id, status=200, project="cts"):
         """GET /api/list of one object."""
         answer = self.get("/api/list", status, params={
-            "token": token, "universe": "default", "project": project, "object": object_id,
-            "view": "attachments"}).json()
+            "token": token, "project": project, "object": object_id, "view": "attachments"}).json()
         return answer["attachments"] if status == 200 else answer
 
     def upload_of(self, token, rxid, project="cts"):
