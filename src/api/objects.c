@@ -300,9 +300,11 @@ void api_object_list(struct http_exchange *x, void *ctx)
     begin(x, ctx, &l);
     if (!l)
         return;
+    if (view.len == 0)
+        view = has_object ? STR("attachments") : STR("objects");
     if (str_eq(view, STR("objects"))) {
         object_list_uploads(l);
-    } else if (str_eq(view, STR("attachments")) || (view.len == 0 && has_object)) {
+    } else if (str_eq(view, STR("attachments"))) {
         if (read_object(l))
             answer_when_settled(l, object_list_attachments);
     } else {

@@ -655,7 +655,7 @@ bool fingerprint_function(struct str name, struct arena *a, struct str *out)
 {
     struct str s = trim(name);
     *out = s;
-    if (s.len > DEMANGLE_NAME_MAX)
+    if (s.len == 0 || s.len > DEMANGLE_NAME_MAX)
         return true;
     if (!is_plain_c(s)) {
         s = without_offset(without_module(s));

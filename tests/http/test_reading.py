@@ -167,7 +167,7 @@ def test_compare_long_stacks(server):
     assert len(server.get("/reports/a/compare/b").json()["common"]) == 500
 
 
-@pytest.mark.parametrize("path", ["/ui", "/ui/", "/api", "/api/post", "/ui/config", "/ui/buckets",
+@pytest.mark.parametrize("path", ["/ui", "/ui/", "/api", "/api/posts", "/ui/config", "/ui/buckets",
                                   "/ui/buckets/4.0", "/api/search", "/config/reports/x",
                                   "/health/reports/x/summary", "/no/such/route", "/a/b/c/d/e/f/g"])
 def test_no_route(shared, path):
