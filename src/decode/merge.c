@@ -28,8 +28,10 @@ bool decode_number(struct str s, uint64_t *out)
     if (!hex && i + 1 < s.len && s.ptr[i] == '.') /* a fraction of zeros */
         for (i++; i < s.len && s.ptr[i] == '0';)
             i++;
+    if (i < s.len)
+        return false;
     *out = n;
-    return i == s.len;
+    return true;
 }
 
 static bool same_thread(struct str a, struct str b)
