@@ -356,11 +356,19 @@ bool inbox_open(struct inbox **out, const char *dir,
     return true;
 }
 
+static bool cut_back(struct inbox *in, struct err *e)
+{
+    in->cut_needed = !cut(in->last->fd, in->end, e);
+    return !in->cut_needed;
+}
+
 void inbox_close(struct inbox *in)
 {
     if (!in)
         return;
-    if (in->last && !in->cut_needed) { /* one with nothing to do need not be read at start */
+    struct err ignored = { 0 };
+    if (in->last && (!in->cut_needed || cut_back(in, &ignored))) {
+        /* One with nothing left to do need not be read at the next start. */
         in->last->full = true;
         if (files_take_finished(in, in->last))
             file_retire(in, in->last);
@@ -452,12 +460,6 @@ static bool is_over(struct inbox *in)
     bool over = in->last->left == 0;
     pthread_mutex_unlock(&in->mu);
     return over;
-}
-
-static bool cut_back(struct inbox *in, struct err *e)
-{
-    in->cut_needed = !cut(in->last->fd, in->end, e);
-    return !in->cut_needed;
 }
 
 /* Writes the batch behind in->end and syncs; *end is its end then. */

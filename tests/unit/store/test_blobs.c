@@ -21,6 +21,45 @@ struct place {
 
 static uint8_t *noise; /* LARGEST bytes */
 
+/* The system's calls that make things durable; the linker puts these in their place. */
+
+static int calls_until_failure;    /* 0: all go well; 1: the next one fails */
+static bool waits_for_disk = true; /* sync_file_range; false: there is none */
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __real_renameat(int from, const char *name, int to, const char *new_name);
+int __wrap_renameat(int from, const char *name, int to, const char *new_name);
+int __real_sync_file_range(int fd, off_t at, off_t n, unsigned flags);
+int __wrap_sync_file_range(int fd, off_t at, off_t n, unsigned flags);
+
+static bool call_fails(void)
+{
+    if (calls_until_failure == 0 || --calls_until_failure > 0)
+        return false;
+    errno = EIO;
+    return true;
+}
+
+int __wrap_fsync(int fd)
+{
+    return call_fails() ? -1 : __real_fsync(fd);
+}
+
+int __wrap_renameat(int from, const char *name, int to, const char *new_name)
+{
+    return call_fails() ? -1 : __real_renameat(from, name, to, new_name);
+}
+
+int __wrap_sync_file_range(int fd, off_t at, off_t n, unsigned flags)
+{
+    if (!waits_for_disk) {
+        errno = ENOSYS;
+        return -1;
+    }
+    return call_fails() ? -1 : __real_sync_file_range(fd, at, n, flags);
+}
+
 static int setup(void **state)
 {
     struct place *p = calloc(1, sizeof *p);
@@ -264,6 +303,65 @@ static void cannot_be_kept(void **state)
     keep(p, noise_of(100000));
 }
 
+/* Whichever step of keeping fails, nothing is left, and the next one goes well. */
+static void no_step_goes_unseen(void **state)
+{
+    struct place *p = *state;
+    int steps = 0;
+    for (bool ok = false; !ok; steps++) {
+        struct content c;
+        struct err why = { 0 };
+        int fd;
+        struct bytes in = noise_of(100000 + (size_t)steps);
+        struct spool *s = spool_of(p, in, 65536, NULL);
+        OK(spool_finish(s, &c, &e));
+        calls_until_failure = 1 + steps;
+        ok = spool_keep(s, &why);
+        calls_until_failure = 0;
+        spool_free(s);
+        assert_int_equal(disk_count(p->dir, "blobs/tmp"), 0);
+        if (ok)
+            break;
+        assert_int_equal(why.code, ERR_IO);
+        FAILS(blobs_open_file(p->blobs, &c, &fd, &e), ERR_NOT_FOUND);
+        keep(p, in);
+        OK(blobs_open_file(p->blobs, &c, &fd, &e));
+        close(fd);
+    }
+    assert_int_equal(steps, 5); /* the parent, the bytes, the name, the file, the directory */
+}
+
+/* One that is there, but cannot be made durable, is not relied on. */
+static void there_but_not_durable(void **state)
+{
+    struct place *p = *state;
+    struct content c = keep(p, noise_of(100000));
+    struct spool *s = spool_of(p, noise_of(100000), 65536, NULL);
+    OK(spool_finish(s, &c, &e));
+    calls_until_failure = 2; /* the file is good, its directory is not */
+    FAILS(spool_keep(s, &e), ERR_IO);
+    calls_until_failure = 0;
+    spool_free(s);
+    s = spool_of(p, noise_of(100000), 65536, NULL);
+    OK(spool_finish(s, &c, &e));
+    calls_until_failure = 1; /* the file is not, so it is written once more */
+    OK(spool_keep(s, &e));
+    assert_int_equal(calls_until_failure, 0);
+    spool_free(s);
+    int fd;
+    OK(blobs_open_file(p->blobs, &c, &fd, &e));
+    close(fd);
+    assert_int_equal(disk_count(p->dir, "blobs/tmp"), 0);
+}
+
+static void without_sync_file_range(void **state)
+{
+    struct place *p = *state;
+    waits_for_disk = false;
+    keep(p, noise_of(LARGEST));
+    waits_for_disk = true;
+}
+
 static void *keep_and_look(void *arg)
 {
     struct place *p = arg;
@@ -310,6 +408,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(full_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(too_large_for_the_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(cannot_be_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_step_goes_unseen, setup, teardown),
+        cmocka_unit_test_setup_teardown(there_but_not_durable, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_sync_file_range, setup, teardown),
         cmocka_unit_test_setup_teardown(same_content_at_once, setup, teardown),
     };
     int failed = cmocka_run_group_tests_name("blobs", tests, NULL, NULL);

@@ -20,6 +20,28 @@
 #define KILLS 20
 #define READERS 3
 
+/* The system's calls whose failures cannot be brought about; the linker puts these in their place.
+ */
+
+static bool sync_fails, cut_fails;
+
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd);
+int __real_ftruncate64(int fd, off_t n);
+int __wrap_ftruncate64(int fd, off_t n);
+
+int __wrap_fdatasync(int fd)
+{
+    errno = EIO;
+    return sync_fails ? -1 : __real_fdatasync(fd);
+}
+
+int __wrap_ftruncate64(int fd, off_t n)
+{
+    errno = EIO;
+    return cut_fails ? -1 : __real_ftruncate64(fd, n);
+}
+
 struct given {
     VEC(uint64_t) objects;
     VEC(struct inbox_place) places;
@@ -670,6 +692,45 @@ static void full_disk(void **state)
     close_inbox(p);
 }
 
+/* A batch whose sync failed does not come back, and nothing is appended before it is cut off. */
+static void sync_failures(void **state)
+{
+    struct place *p = *state;
+    struct inbox_place at[5];
+    open_inbox(p);
+    append(p, 1, 5, 100, NULL);
+    for (int i = 0; i < 3; i++) {
+        sync_fails = true;
+        cut_fails = i == 1;
+        FAILS(try_append(p, 1000, 5, 100, at, &e), ERR_IO);
+        FAILS(try_append(p, 1000, 5, 10, at, &e), ERR_IO);
+        sync_fails = false;
+        if (cut_fails)
+            FAILS(try_append(p, 1000, 5, 10, at, &e), ERR_IO);
+        cut_fails = false;
+        append(p, 6 + 2 * (uint64_t)i, 2, 10, NULL);
+    }
+    sync_fails = cut_fails = true;
+    FAILS(try_append(p, 1000, 5, 100, at, &e), ERR_IO);
+    sync_fails = cut_fails = false;
+    open_again(p); /* cut off on closing */
+    assert_int_equal(p->damage, 0);
+    expect_given(p, 1, 11, 0);
+}
+
+/* A torn tail that cannot be cut off would be damage at the next start. */
+static void torn_and_not_cut(void **state)
+{
+    struct place *p = *state;
+    size_t ends[1 + UPLOADS];
+    struct str log = make_log(p, ends);
+    only_log(p, 1, (struct str){ log.ptr, log.len - 1 });
+    cut_fails = true;
+    FAILS(inbox_open(&p->inbox, p->dir, take, &p->given, &p->damage, &e), ERR_IO);
+    cut_fails = false;
+    expect_dropped(p, UPLOADS - 1);
+}
+
 /* No room for so much as a new file. */
 static void no_new_file(void **state)
 {
@@ -844,6 +905,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(read_damaged, setup, teardown),
         cmocka_unit_test_setup_teardown(file_size_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(full_disk, setup, teardown),
+        cmocka_unit_test_setup_teardown(sync_failures, setup, teardown),
+        cmocka_unit_test_setup_teardown(torn_and_not_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(no_new_file, setup, teardown),
         cmocka_unit_test_setup_teardown(killed, setup, teardown),
         cmocka_unit_test_setup_teardown(many_threads, setup, teardown),
