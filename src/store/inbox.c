@@ -40,7 +40,6 @@
 struct log_file {
     /* Set before others see the file, then never changed. */
     uint32_t number;
-    int fd;
     struct inbox_key key;
     bool damaged;
 
@@ -60,6 +59,7 @@ struct inbox {
     /* Owned by the thread that appends. */
     uint32_t next_number;
     struct log_file *last; /* NULL: none yet */
+    int last_fd;           /* for appending; -1: none yet */
     uint64_t end;          /* of what is good in it */
     bool cut_needed;       /* there may be more behind `end` */
     struct buf batch;
@@ -84,13 +84,8 @@ static void file_name(uint32_t number, char out[FILE_NAME_BYTES])
     snprintf(out, FILE_NAME_BYTES, "%010" PRIu32 ".log", number);
 }
 
-/* Lets go of the memory, not of what is on disk. */
-static void file_free(struct log_file *f)
+static void file_free(struct log_file *f) /* in memory, not on disk */
 {
-    if (!f)
-        return;
-    if (f->fd >= 0)
-        close(f->fd);
     free(f);
 }
 DEFINE_CLEANUP(struct log_file, file_free)
@@ -98,10 +93,8 @@ DEFINE_CLEANUP(struct log_file, file_free)
 static struct log_file *file_new(uint32_t number)
 {
     struct log_file *f = calloc(1, sizeof *f);
-    if (f) {
+    if (f)
         f->number = number;
-        f->fd = -1;
-    }
     return f;
 }
 
@@ -118,13 +111,24 @@ static void file_retire(struct inbox *in, struct log_file *f)
     file_free(f);
 }
 
-/* The caller holds mu, for this and the next. */
-static struct log_file *files_find(struct inbox *in, uint32_t number)
+/* Where it stands in the list, or would. The caller holds mu, for this and the next two. */
+static size_t files_index(const struct inbox *in, uint32_t number)
 {
-    for (size_t i = 0; i < in->files.len; i++) /* few: one for each 64 MiB of the backlog */
-        if (in->files.at[i]->number == number)
-            return in->files.at[i];
-    return NULL;
+    size_t low = 0, high = in->files.len;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (in->files.at[middle]->number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct log_file *files_find(const struct inbox *in, uint32_t number)
+{
+    size_t i = files_index(in, number);
+    return i < in->files.len && in->files.at[i]->number == number ? in->files.at[i] : NULL;
 }
 
 /* Takes the file out of the list when it can go; the caller then retires it, without the lock. */
@@ -132,9 +136,7 @@ static bool files_take_finished(struct inbox *in, struct log_file *f)
 {
     if (!f->full || f->left > 0)
         return false;
-    size_t i = 0;
-    while (in->files.at[i] != f)
-        i++;
+    size_t i = files_index(in, f->number);
     in->files.len--;
     memmove(in->files.at + i, in->files.at + i + 1, (in->files.len - i) * sizeof(void *));
     return true;
@@ -200,39 +202,47 @@ static bool read_records(struct opening *o, struct log_file *f, struct str file,
 }
 
 static bool read_mapped(struct opening *o, struct log_file *f, struct str file, bool is_last,
-                        struct err *e)
+                        size_t *end, struct err *e)
 {
-    if (!inbox_head_read(file, &f->key)) {
-        /* The head is durable before there is a record, so a short one is of a file without any. */
-        f->damaged = !is_last || file.len > INBOX_HEAD_BYTES;
-        return true;
+    *end = file.len;
+    if (inbox_head_read(file, &f->key))
+        return read_records(o, f, file, is_last, end, e);
+    /* The head is durable before there is a record, so a short one is of a file without any. */
+    f->damaged = !is_last || file.len > INBOX_HEAD_BYTES;
+    return true;
+}
+
+static bool read_opened(struct opening *o, struct log_file *f, int fd, bool is_last, struct err *e)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return inbox_failed(e, "open a file");
+    size_t bytes = (size_t)st.st_size, end;
+    void *map = NULL;
+    if (bytes > 0) {
+        map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+        if (map == MAP_FAILED)
+            return inbox_failed(e, "map a file");
+        (void)madvise(map, bytes, MADV_SEQUENTIAL);
     }
-    size_t end;
-    if (!read_records(o, f, file, is_last, &end, e))
-        return false;
+    bool ok = read_mapped(o, f, (struct str){ map, bytes }, is_last, &end, e);
+    if (map)
+        munmap(map, bytes);
+    f->bytes = bytes;
+    f->full = true;
     /* Cut off now, since at the next start it is not the last file any more. */
-    return f->damaged || end == file.len || cut(f->fd, end, e);
+    return ok && (f->damaged || end == bytes || cut(fd, end, e));
 }
 
 static bool read_file(struct opening *o, struct log_file *f, bool is_last, struct err *e)
 {
     char name[FILE_NAME_BYTES];
-    struct stat st;
     file_name(f->number, name);
-    f->fd = openat(o->in->directory, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (f->fd < 0 || fstat(f->fd, &st) != 0)
+    int fd = openat(o->in->directory, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
         return inbox_failed(e, "open a file");
-    f->bytes = (uint64_t)st.st_size;
-    f->full = true;
-    if (st.st_size == 0)
-        return read_mapped(o, f, STR(""), is_last, e);
-    size_t bytes = (size_t)st.st_size;
-    void *map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, f->fd, 0);
-    if (map == MAP_FAILED)
-        return inbox_failed(e, "map a file");
-    (void)madvise(map, bytes, MADV_SEQUENTIAL);
-    bool ok = read_mapped(o, f, (struct str){ map, bytes }, is_last, e);
-    munmap(map, bytes);
+    bool ok = read_opened(o, f, fd, is_last, e);
+    close(fd);
     return ok;
 }
 
@@ -341,7 +351,7 @@ bool inbox_open(struct inbox **out, const char *dir,
         in = NULL;
         return no_memory(e);
     }
-    in->directory = -1;
+    in->directory = in->last_fd = -1;
     in->next_number = 1;
     pthread_mutex_init(&in->mu, NULL);
     buf_init(&in->batch, WRITE_BYTES + INBOX_RECORD_MAX);
@@ -358,7 +368,7 @@ bool inbox_open(struct inbox **out, const char *dir,
 
 static bool cut_back(struct inbox *in, struct err *e)
 {
-    in->cut_needed = !cut(in->last->fd, in->end, e);
+    in->cut_needed = !cut(in->last_fd, in->end, e);
     return !in->cut_needed;
 }
 
@@ -377,6 +387,8 @@ void inbox_close(struct inbox *in)
         file_free(in->files.at[i]);
     VEC_FREE(&in->files);
     buf_done(&in->batch);
+    if (in->last_fd >= 0)
+        close(in->last_fd);
     if (in->directory >= 0)
         close(in->directory);
     pthread_mutex_destroy(&in->mu);
@@ -399,25 +411,32 @@ static bool write_all(int fd, struct str s, uint64_t at, struct err *e)
     return true;
 }
 
-/* Head and name of a new file, durable. */
-static bool begin_file(struct inbox *in, struct log_file *f, struct err *e)
+static bool write_head(struct inbox *in, struct log_file *f, int fd, struct err *e)
 {
-    char name[FILE_NAME_BYTES];
-    file_name(f->number, name);
-    f->fd = openat(in->directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (f->fd < 0)
-        return inbox_failed(e, "create a file");
     randombytes_buf(f->key.bytes, sizeof f->key.bytes);
     buf_reset(&in->batch);
     inbox_head_write(&in->batch, &f->key);
     f->bytes = in->batch.len;
-    bool ok = (buf_ok(&in->batch) || no_memory(e)) &&
-              write_all(f->fd, buf_view(&in->batch), 0, e) &&
-              (fsync(f->fd) == 0 || inbox_failed(e, "sync a file")) &&
-              (fsync(in->directory) == 0 || inbox_failed(e, "sync the directory"));
-    if (!ok)
-        unlinkat(in->directory, name, 0);
-    return ok;
+    return (buf_ok(&in->batch) || no_memory(e)) && write_all(fd, buf_view(&in->batch), 0, e) &&
+           (fsync(fd) == 0 || inbox_failed(e, "sync a file")) &&
+           (fsync(in->directory) == 0 || inbox_failed(e, "sync the directory"));
+}
+
+/* Creates the file: its head and its name are durable. -1 when that fails. */
+static int begin_file(struct inbox *in, struct log_file *f, struct err *e)
+{
+    char name[FILE_NAME_BYTES];
+    file_name(f->number, name);
+    int fd = openat(in->directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        inbox_failed(e, "create a file");
+        return -1;
+    }
+    if (write_head(in, f, fd, e))
+        return fd;
+    unlinkat(in->directory, name, 0);
+    close(fd);
+    return -1;
 }
 
 /* Puts a new file into the place of the last one. */
@@ -429,7 +448,8 @@ static bool next_file(struct inbox *in, struct err *e)
     if (!f)
         return no_memory(e);
     in->next_number++; /* also when it fails: the name may be taken then */
-    if (!begin_file(in, f, e))
+    int fd = begin_file(in, f, e);
+    if (fd < 0)
         return false;
     struct log_file *old = in->last;
     pthread_mutex_lock(&in->mu);
@@ -439,12 +459,17 @@ static bool next_file(struct inbox *in, struct err *e)
         old_goes = files_take_finished(in, old);
     }
     pthread_mutex_unlock(&in->mu);
-    if (!pushed)
+    if (!pushed) {
+        close(fd);
         return no_memory(e); /* a file without records stays; it goes at the next start */
+    }
+    if (in->last_fd >= 0)
+        close(in->last_fd);
     if (old_goes)
         file_retire(in, old);
     in->end = f->bytes;
     in->last = f;
+    in->last_fd = fd;
     f = NULL;
     return true;
 }
@@ -478,13 +503,13 @@ static bool write_batch(struct inbox *in, const struct upload *const *uploads, s
         places[i] = (struct inbox_place){ at + before, f->number, (uint32_t)(b->len - before) };
         if (b->len < WRITE_BYTES && i + 1 < count)
             continue;
-        if (!write_all(f->fd, buf_view(b), at, e))
+        if (!write_all(in->last_fd, buf_view(b), at, e))
             return false;
         at += b->len;
         buf_reset(b);
     }
     *end = at;
-    return fdatasync(f->fd) == 0 || inbox_failed(e, "sync a file");
+    return fdatasync(in->last_fd) == 0 || inbox_failed(e, "sync a file");
 }
 
 bool inbox_append(struct inbox *in, const struct upload *const *uploads, size_t count,
@@ -534,19 +559,33 @@ static bool read_all(int fd, char *p, size_t n, uint64_t at, struct err *e)
     return true;
 }
 
+/* Opens the file each time, in a few microseconds: a large backlog has more files than a process
+ * may have open. */
+static bool read_place(struct inbox *in, struct inbox_place at, char *p, struct err *e)
+{
+    char name[FILE_NAME_BYTES];
+    file_name(at.file, name);
+    int fd = openat(in->directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return inbox_failed(e, "open a file");
+    bool ok = read_all(fd, p, at.length, at.offset, e);
+    close(fd);
+    return ok;
+}
+
 bool inbox_read(struct inbox *in, struct inbox_place at, struct arena *a, struct upload *out,
                 struct err *e)
 {
     pthread_mutex_lock(&in->mu);
     /* Stays where it is without the lock: it has this upload, which is not done. */
-    struct log_file *f = files_find(in, at.file);
+    const struct log_file *f = files_find(in, at.file);
     pthread_mutex_unlock(&in->mu);
     if (!f)
         return err_set(e, ERR_IO, 0, "there is no inbox file %" PRIu32, at.file);
     char *p = arena_alloc(a, at.length);
     if (!p)
         return no_memory(e);
-    if (!read_all(f->fd, p, at.length, at.offset, e))
+    if (!read_place(in, at, p, e))
         return false;
     struct inbox_record r;
     if (!inbox_record_read((struct str){ p, at.length }, &f->key, &r) || r.bytes != at.length)

@@ -7,7 +7,7 @@
  * is good before and behind it is processed like the rest, and then the file is not removed, but
  * renamed to <number>.log.damaged for a person to look at.
  *
- * Threads: inbox_append by one thread, the others by any. One descriptor is held for each file. */
+ * Threads: inbox_append by one thread, the others by any. */
 #ifndef CRUMPLE_STORE_INBOX_H
 #define CRUMPLE_STORE_INBOX_H
 
