@@ -324,7 +324,7 @@ static enum MHD_Result refuse_slow_upload(struct http_exchange *x)
  * unless the server wants to stop. */
 static enum MHD_Result stream_piece(struct http_exchange *x, struct bytes piece)
 {
-    struct err e;
+    struct err e = { 0 };
     if (!conn_phase_busy(x->conn))
         return MHD_NO;
     bool ok = body_add(&x->body, piece, &e) || refuse_err(x, &e);

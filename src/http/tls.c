@@ -38,7 +38,7 @@ static bool read_open_file(int fd, char **out, struct err *e)
     struct stat st;
     if (fstat(fd, &st) != 0)
         return err_set(e, ERR_IO, 0, "%s", strerror(errno));
-    if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+    if (!S_ISREG(st.st_mode))
         return err_set(e, ERR_INPUT, 0, "it is no file");
     if (st.st_size > PEM_MAX)
         return err_set(e, ERR_INPUT, 0, "it is larger than %d bytes", PEM_MAX);

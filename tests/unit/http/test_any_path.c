@@ -2,7 +2,6 @@
  */
 #include "wire.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -74,25 +73,6 @@ static void client(struct http_exchange *x, void *ctx)
     http_answer(x, 200);
 }
 
-static void answer_file(struct http_exchange *x, void *ctx)
-{
-    (void)ctx;
-    struct str s = STR("0");
-    (void)http_param(x, "bytes", &s);
-    size_t n = strtoul(s.ptr, NULL, 10);
-    char name[] = "/tmp/crumple-http-XXXXXX";
-    int fd = mkostemp(name, O_CLOEXEC);
-    assert_true(fd >= 0);
-    unlink(name);
-    static char piece[1000];
-    memset(piece, 'f', sizeof piece);
-    for (size_t at = 0; at < n; at += sizeof piece)
-        assert_int_equal(write(fd, piece, sizeof piece), sizeof piece);
-    http_set_type(x, "application/octet-stream");
-    http_set_header(x, "Content-Disposition", STR("attachment; filename=\"f\""));
-    http_answer_file(x, 200, fd, n);
-}
-
 /* Writes the status, too, so that one sees that it was this. */
 static void write_error(struct buf *out, unsigned status, const struct err *e)
 {
@@ -116,7 +96,7 @@ static const struct http_route routes[] = {
       .error_writer = write_error },
     HTTP_ROUTE("GET", ":project", client),
     HTTP_ROUTE("GET", "client", client),
-    HTTP_ROUTE("GET", "file", answer_file),
+    HTTP_ROUTE("GET", "file", wire_answer_file),
     HTTP_ROUTE("GET", "again", again),
     HTTP_ROUTE("GET", "few", count_params),
     { .methods = "POST", .pattern = "many", .handler = count_params, .sink = &nowhere },
@@ -252,11 +232,7 @@ static void test_large_file(void **state)
     wire_text(fd, GET("/file?bytes=30000000") GET("/client"));
     sleep_ms(50);
     struct answer a = wire_answer(fd, false);
-    assert_int_equal(a.status, 200);
-    assert_int_equal(a.body_len, 30000000);
-    for (size_t i = 0; i < a.body_len; i++)
-        if (a.body[i] != 'f')
-            fail_msg("byte %zu", i);
+    assert_true(answer_is_file(&a, 30000000));
     answer_free(&a);
     a = wire_answer(fd, false);
     assert_string_equal(a.body, "127.0.0.1");
@@ -264,9 +240,27 @@ static void test_large_file(void **state)
     close(fd);
 }
 
+/* Clients that do not wait for their file: it is closed all the same. */
+static void test_file_to_nobody(void **state)
+{
+    (void)state;
+    size_t before = wire_count_fds();
+    for (int i = 0; i < 20; i++) {
+        int fd = wire_connect(&server);
+        wire_text(fd, GET("/file?bytes=30000000"));
+        if (i % 2)
+            sleep_ms(10);
+        close(fd);
+    }
+    for (int i = 0; i < 2000 && wire_count_fds() != before; i++)
+        sleep_ms(1);
+    assert_int_equal(wire_count_fds(), before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_file_to_nobody), /* before the server has any connection */
         cmocka_unit_test(test_asks),
         cmocka_unit_test(test_many_params),
         cmocka_unit_test(test_large_file),

@@ -2,7 +2,6 @@
 #include "wire.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -224,20 +223,12 @@ static void test_untrusted_proxy(void **state)
     wire_stop(&w);
 }
 
-static size_t count_fds(void)
-{
-    size_t n = 0;
-    for (int fd = 0; fd < 1024; fd++)
-        n += fcntl(fd, F_GETFD) >= 0;
-    return n;
-}
-
 static void test_several_listeners(void **state)
 {
     (void)state;
     static const struct http_listen listen[] = { { .address = "127.0.0.1", .port = 0 },
                                                  { .address = "127.0.0.2", .port = 0 } };
-    size_t fds = count_fds();
+    size_t fds = wire_count_fds();
     struct wire w;
     struct http_config c = wire_config();
     c.listen = listen;
@@ -254,7 +245,7 @@ static void test_several_listeners(void **state)
     answer_free(&a);
     close(fd);
     wire_stop(&w);
-    assert_int_equal(count_fds(), fds);
+    assert_int_equal(wire_count_fds(), fds);
 }
 
 static void test_ipv6(void **state)
@@ -292,7 +283,7 @@ static void test_taken_port(void **state)
     struct http_config c = wire_config();
     struct http_server *s = NULL;
     struct err e = { 0 };
-    size_t fds = count_fds();
+    size_t fds = wire_count_fds();
     c.listen = listen;
     c.listen_count = 2; /* the first one is open when the second one fails */
     assert_false(http_start(&s, &c, NULL, 0, NULL, &e));
@@ -305,7 +296,7 @@ static void test_taken_port(void **state)
     c.trusted_proxies = "10.0.0.0/99";
     assert_false(http_start(&s, &c, NULL, 0, NULL, &e));
     assert_non_null(strstr(e.msg, "10.0.0.0/99"));
-    assert_int_equal(count_fds(), fds);
+    assert_int_equal(wire_count_fds(), fds);
 }
 
 static int64_t metric_named(const char *name, const char *label)

@@ -318,6 +318,19 @@ static void test_refused_while_it_comes(void **state)
     client_close(&c);
 }
 
+static void test_file(void **state)
+{
+    (void)state;
+    struct client c = client_connect(&server);
+    for (int round = 0; round < 2; round++) {
+        say(&c, "GET /file?bytes=3000000 HTTP/1.1\r\n" HOST "\r\n");
+        struct answer a = hear(&c);
+        assert_true(answer_is_file(&a, 3000000));
+        answer_free(&a);
+    }
+    client_close(&c);
+}
+
 static void test_versions(void **state)
 {
     (void)state;
@@ -396,8 +409,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bad_files), cmocka_unit_test(test_requests),
         cmocka_unit_test(test_bodies),    cmocka_unit_test(test_refused_while_it_comes),
-        cmocka_unit_test(test_versions),  cmocka_unit_test(test_slow),
-        cmocka_unit_test(test_gone),
+        cmocka_unit_test(test_file),      cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_slow),      cmocka_unit_test(test_gone),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -2,6 +2,7 @@
 #include "wire.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -109,6 +110,25 @@ static void take_back(struct http_exchange *x, void *ctx)
     http_wake(x, answer_busy, NULL);
 }
 
+void wire_answer_file(struct http_exchange *x, void *ctx)
+{
+    (void)ctx;
+    struct str s = STR("0");
+    char name[] = "/tmp/crumple-http-XXXXXX", digits[20];
+    (void)http_param(x, "bytes", &s);
+    snprintf(digits, sizeof digits, "%.*s", STR_ARG(s));
+    long n = strtol(digits, NULL, 10);
+    int fd = mkostemp(name, O_CLOEXEC);
+    assert_true(fd >= 0);
+    unlink(name);
+    assert_int_equal(ftruncate(fd, n), 0);
+    if (n > 1)
+        assert_true(pwrite(fd, "first", 5, 0) == 5 && pwrite(fd, "last", 4, n - 4) == 4);
+    http_set_type(x, "application/octet-stream");
+    http_set_header(x, "Content-Disposition", STR("attachment; filename=\"f\""));
+    http_answer_file(x, 200, fd, (uint64_t)n);
+}
+
 static const struct http_route routes[] = {
     HTTP_ROUTE("POST PUT", "echo", echo),
     HTTP_ROUTE("POST", "size", size),
@@ -119,6 +139,7 @@ static const struct http_route routes[] = {
     HTTP_ROUTE("GET POST", "wake-first", wake_first),
     HTTP_ROUTE("GET POST", "wake-soon", wake_soon_after),
     HTTP_ROUTE("GET", "take-back", take_back),
+    HTTP_ROUTE("GET", "file", wire_answer_file),
     HTTP_ROUTE("GET", "", parts),
     HTTP_ROUTE("GET", ":first/parts", parts),
     HTTP_ROUTE("GET DELETE", ":first/parts/:second", parts),
@@ -181,7 +202,7 @@ void wire_answer_woken(struct http_exchange *x, void *arg)
 int wire_connect(const struct wire *w)
 {
     struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(w->port) };
-    struct timeval patience = { .tv_sec = 5 };
+    struct timeval patience = { .tv_sec = 20 };
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
@@ -260,6 +281,14 @@ struct answer wire_ask(const struct wire *w, const char *request)
     return a;
 }
 
+size_t wire_count_fds(void)
+{
+    size_t n = 0;
+    for (int fd = 0; fd < 1024; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
 bool wire_closed(int fd)
 {
     char sink[4096];
@@ -268,6 +297,17 @@ bool wire_closed(int fd)
         n = recv(fd, sink, sizeof sink, 0);
     while (n > 0);
     return n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+bool answer_is_file(const struct answer *a, size_t n)
+{
+    if (a->status != 200 || a->body_len != n || memcmp(a->body, "first", 5) != 0 ||
+        memcmp(a->body + n - 4, "last", 4) != 0)
+        return false;
+    for (size_t i = 5; i < n - 4; i++)
+        if (a->body[i] != '\0')
+            return false;
+    return true;
 }
 
 bool answer_has(const struct answer *a, const char *header_line)

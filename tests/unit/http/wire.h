@@ -34,6 +34,10 @@ struct http_exchange *wire_wait_parked(struct wire *w);
 /* Answers 200 "woken"; arg is the struct parked. */
 void wire_answer_woken(struct http_exchange *x, void *arg);
 
+/* A handler, also at "file": answers with a file of ?bytes, "first" and "last" with NULs between.
+ */
+void wire_answer_file(struct http_exchange *x, void *ctx);
+
 struct answer {
     unsigned status; /* 0: none came */
     char *head;      /* status line and headers, NUL-terminated */
@@ -53,7 +57,9 @@ struct answer wire_answer(int fd, bool is_head);
 struct answer wire_answer_by(bool (*read)(void *from, void *p, size_t n), void *from, bool is_head);
 /* One request on a connection of its own. */
 struct answer wire_ask(const struct wire *w, const char *request);
-bool wire_closed(int fd); /* waits for the end of the stream; false after five seconds */
+bool wire_closed(int fd); /* waits for the end of the stream; false after twenty seconds */
+size_t wire_count_fds(void);
+bool answer_is_file(const struct answer *a, size_t n);
 bool answer_has(const struct answer *a, const char *header_line);
 void answer_free(struct answer *a);
 void sleep_ms(long ms);
