@@ -143,16 +143,31 @@ static void count_values(struct collection *c, struct values v, uint32_t step)
     }
 }
 
-/* Adds `step` (1, or -1 as an unsigned number) to the df of each value of a report. seen_reserve
- * has made room for them. */
-static void count_report(struct collection *c, struct values stack, struct values other,
-                         uint32_t step)
+/* A count of one report, in which each value counts once. seen_reserve has made room for them. */
+static void count_begin(struct collection *c)
 {
     if (++c->round == 0) { /* an old mark could be taken for a new one */
         memset(c->seen, 0, c->seen_size * sizeof *c->seen);
         c->round = 1;
     }
+}
+
+/* Adds `step` (1, or -1 as an unsigned number) to the df of each value of a report. */
+static void count_report(struct collection *c, struct values stack, struct values other,
+                         uint32_t step)
+{
+    count_begin(c);
     count_values(c, stack, step);
+    count_values(c, other, step);
+}
+
+/* Adds `step` for the values that are in `other` and neither in the stack nor in `except`. */
+static void count_difference(struct collection *c, struct values stack, struct values except,
+                             struct values other, uint32_t step)
+{
+    count_begin(c);
+    count_values(c, stack, 0);
+    count_values(c, except, 0);
     count_values(c, other, step);
 }
 
@@ -345,6 +360,11 @@ static bool is_amended_field(const struct sought_value *values, size_t count, ui
     return false;
 }
 
+static bool is_project(const struct collection *c, uint32_t field)
+{
+    return str_eq(lexicon_field(c->lexicon, field)->name, STR("project"));
+}
+
 /* Values of fields that are kept as such, looked up as for a new report. */
 static bool amended_values(struct collection *c, const struct report_text *texts, size_t count,
                            struct collection_lookup *l, struct err *e)
@@ -352,8 +372,28 @@ static bool amended_values(struct collection *c, const struct report_text *texts
     const struct report r = { .project = STR(""), .texts = texts, .text_count = count };
     if (!collection_lookup(c, &r, l, e))
         return false;
-    l->other.len--; /* the project */
+    if (l->other.len > 0 && str_eq(l->other.at[l->other.len - 1].field_name, STR("project")))
+        l->other.len--; /* the report keeps its own */
     return add_values(c->lexicon, l->other.at, l->other.len, l->numbers.at, e);
+}
+
+/* The old list with other values in the amended fields; the project stays last. */
+static void write_amended(const struct collection *c, const struct collection_lookup *l,
+                          struct values old, uint32_t *list)
+{
+    uint32_t n = 0, kept = old.count;
+    if (kept > 0 && is_project(c, lexicon_value(c->lexicon, old.at[kept - 1])->field))
+        kept--;
+    for (uint32_t i = 0; i < kept; i++)
+        if (!is_amended_field(l->other.at, l->other.len,
+                              lexicon_value(c->lexicon, old.at[i])->field))
+            list[1 + n++] = old.at[i];
+    for (size_t i = 0; i < l->other.len; i++)
+        if (l->other.at[i].text.len > 0)
+            list[1 + n++] = l->numbers.at[i];
+    if (kept < old.count)
+        list[1 + n++] = old.at[kept];
+    list[0] = n;
 }
 
 static bool amend(struct collection *c, struct entry *at, const struct collection_lookup *l,
@@ -361,19 +401,13 @@ static bool amend(struct collection *c, struct entry *at, const struct collectio
 {
     struct values old = list_values(at->other), stack = collection_stack(c, at->stack);
     uint32_t *list = list_alloc(c, old.count + l->other.len);
-    uint32_t n = 0;
     if (!list || !seen_reserve(c, stack.count + old.count + l->other.len))
         return no_memory(e);
-    for (uint32_t i = 0; i < old.count; i++)
-        if (!is_amended_field(l->other.at, l->other.len,
-                              lexicon_value(c->lexicon, old.at[i])->field))
-            list[1 + n++] = old.at[i];
-    for (size_t i = 0; i < l->other.len; i++)
-        list[1 + n++] = l->numbers.at[i];
-    list[0] = n;
-    count_report(c, stack, old, UINT32_MAX);
-    count_report(c, stack, list_values(list), 1);
+    write_amended(c, l, old, list);
+    /* In this order no reader meets a value that no report has, by the counts. */
+    count_difference(c, stack, old, list_values(list), 1);
     atomic_store_explicit(&at->other, list, memory_order_release);
+    count_difference(c, stack, list_values(list), old, UINT32_MAX);
     return true;
 }
 

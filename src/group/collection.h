@@ -110,8 +110,9 @@ MUST_CHECK bool collection_add(struct collection *c, const struct report *r,
                                const uint32_t *bucket_names, struct err *e);
 
 /* Gives a published report other values outside its stack: each text replaces the values that the
- * report has in that field. Readers see it at once, and so does search; grouping goes on with what
- * the report was when it came. ERR_NOMEM, ERR_LIMIT: nothing has changed. */
+ * report has in that field, an empty one only takes them away. Readers see it at once, and so does
+ * search; grouping goes on with what the report was when it came. ERR_NOMEM, ERR_LIMIT: nothing has
+ * changed. */
 MUST_CHECK bool collection_amend(struct collection *c, uint32_t report,
                                  const struct report_text *texts, size_t count, struct err *e);
 

@@ -76,7 +76,8 @@ struct plan {
     struct arena *arena;
     struct deadline *deadline;
     int64_t now_ms;
-    /* What there was when the search began; the writer may add more. */
+    /* What there was when the search began; the writer may add more, and may amend a report, which
+     * then has values that are not below `values`. */
     uint32_t reports, stacks, values, terms, tokens, fields;
 
     struct node *root;

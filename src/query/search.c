@@ -43,6 +43,11 @@ static void set_bit(uint64_t *bits, uint32_t i)
     bits[i / 64] |= UINT64_C(1) << i % 64;
 }
 
+static void clear_bit(uint64_t *bits, uint32_t i)
+{
+    bits[i / 64] &= ~(UINT64_C(1) << i % 64);
+}
+
 static size_t count_bits(const struct search *s, const uint64_t *bits)
 {
     size_t n = 0;
@@ -203,8 +208,10 @@ static bool look_again(struct search *s, uint32_t report)
         return false;
     if (!weigh(w, s->plan.root, &verdict, s->plan.scored ? &score : NULL, s->err))
         return false;
-    if (verdict != VERDICT_YES)
+    if (verdict != VERDICT_YES) {
+        clear_bit(s->matching, report); /* amended between the rounds */
         return true;
+    }
     set_bit(s->matching, report);
     return !s->plan.scored || hits_add(s->hits, report, score, s->err);
 }

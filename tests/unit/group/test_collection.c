@@ -472,13 +472,21 @@ static void test_amend(void **state)
                                        { STR("flag"), STR("2") },
                                        { STR("stacktrace.depth"), STR("7") } };
     assert_true(collection_amend(c, 0, set, sizeof set / sizeof *set, &e));
-    assert_other(c, 0, "boom|p|plan9|1|2");
+    assert_other(c, 0, "boom|plan9|1|2|p");
     assert_other(c, 1, "linux|boom|p");
     assert_int_equal(df_of(c, "os", "linux"), 1);
     assert_int_equal(df_of(c, "os", "plan9"), 1);
     assert_int_equal(df_of(c, "flag", "1"), 1);
     assert_int_equal(df_of(c, "title", "boom"), 2);
     assert_int_equal(df_of(c, "stacktrace.function", "main"), 2);
+    /* An empty text only takes away. */
+    const struct report_text unset[] = { { STR("flag"), STR("") } };
+    assert_true(collection_amend(c, 1, set, sizeof set / sizeof *set, &e));
+    assert_true(collection_amend(c, 1, unset, 1, &e));
+    assert_other(c, 1, "boom|plan9|p");
+    assert_int_equal(df_of(c, "os", "linux"), 0);
+    assert_int_equal(df_of(c, "os", "plan9"), 2);
+    assert_int_equal(df_of(c, "flag", "2"), 1);
     /* A reader from before has what there was. */
     assert_int_equal(before.count, 3);
     assert_true(str_eq(value_text(c, before.at[0]), STR("linux")));
@@ -488,7 +496,7 @@ static void test_amend(void **state)
     assert_true(collection_amend(c, 0, set, sizeof set / sizeof *set, &e));
     add_small(c, "r2", "beos");
     collection_publish(c);
-    assert_other(c, 0, "boom|p|plan9|1|2");
+    assert_other(c, 0, "boom|plan9|1|2|p");
     assert_other(c, 2, "beos|boom|p");
     assert_int_equal(df_of(c, "flag", "1"), 1);
     collection_free(c);
