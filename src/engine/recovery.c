@@ -195,6 +195,17 @@ static void make_report(struct recovery *r, struct recovered *item, struct arena
     item->report.has_date = true;
 }
 
+/* A report that was stored before there were object ids has none. */
+static bool add_object(struct recovery *r, const struct stored_report *row, struct err *e)
+{
+    struct engine *en = r->engine;
+    const struct object as = { OBJECT_COMMITTED, row->number };
+    bool first;
+    return row->object == OBJECT_NONE ||
+           (objects_restore(&en->objects, row->object, row->project, STR(""), as, e) &&
+            tally_fingerprint(&en->tally, row->project, row->fingerprint, &first, e));
+}
+
 static bool add_one(struct recovery *r, struct recovered *item, struct arena *a, struct err *e)
 {
     struct bucket_index *ix = r->engine->current->index;
@@ -206,7 +217,7 @@ static bool add_one(struct recovery *r, struct recovered *item, struct arena *a,
         return false;
     if (known && !shorthand_learn(&r->engine->shorthand, bucket_index_collection(ix), row->number))
         return err_set(e, ERR_NOMEM, 0, "no memory for shorthands");
-    return true;
+    return add_object(r, row, e);
 }
 
 static bool add_chunk(struct recovery *r, struct chunk *c, struct err *e)

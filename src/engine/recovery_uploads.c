@@ -90,6 +90,7 @@ static bool read_all(struct start *s, struct err *e)
         !store_scan_changes(en->store, each_change, s, e) ||
         !inbox_open(&en->inbox, en->config.data_dir, each_in_inbox, s, &damaged, e))
         return false;
+    tally_keep(&en->tally);
     for (size_t i = 0; i < s->done.len; i++)
         inbox_done(en->inbox, s->done.at[i]);
     if (damaged > 0)

@@ -279,6 +279,11 @@ static void test_report(void **state)
     assert_true(!again->u.unique && other->u.unique);
     given_free(again);
     given_free(other);
+    place_reopen(p);
+    struct given *later = json_new(p, "omega", "", true);
+    given_send(p, later);
+    assert_false(later->u.unique);
+    given_free(later);
     arena_free(a);
 }
 
