@@ -1,13 +1,18 @@
-/* store.h - what survives: reports in the order of their commit, and the projects.
+/* store.h - what survives: reports in the order of their commit, uploads, and who may do what.
  *
- * Place in the story: the writer hands it a batch of placed reports, which become durable together;
- * at start the engine reads all of them back to build its views. No SQL and no engine's types leave
- * the store's own files (sqlite.c; others later): this header is all that the rest knows.
+ * Place in the story: the writer hands it a batch of placed reports, with the uploads that they
+ * were made of, which become durable together; at start the engine reads all of them back to build
+ * its views. No SQL and no type of SQLite leaves the store's own files: this header is all that the
+ * rest knows.
+ *
+ * Ids of objects and attachments are below 2^63 and come from the engine; 0 is none. They rise, but
+ * rows need not come in their order.
  *
  * Threads: store_write, store_delete_all: one thread, the writer. The others: any thread; those
  * that change rows of access may run in another process beside a server. Errors: ERR_FULL when the
- * disk is full (nothing of the batch is stored, and a later batch may succeed), ERR_IO for other
- * failures, with what the system said. */
+ * disk is full (nothing of the batch is stored, and a later batch may succeed), ERR_BUSY when
+ * another process has been writing for ten seconds, ERR_IO for other failures, with what the system
+ * said, and for a damaged row, which the message names. */
 #ifndef CRUMPLE_STORE_STORE_H
 #define CRUMPLE_STORE_STORE_H
 
@@ -56,11 +61,12 @@ struct stored_upload {
     enum upload_format format;
     enum upload_state state;
     int64_t received_ms;
-    uint32_t report;       /* its number when UPLOAD_DECODED, else STORE_NONE */
+    uint32_t report;       /* its number; never STORE_NONE when UPLOAD_DECODED */
     struct str type;       /* Content-Type of the body */
     struct str uuid;       /* may be empty */
     struct str attributes; /* JSON object, merged and typed (attributes_write), `set`s applied */
-    struct str amended;    /* what buckets have `set` since: JSON object; may be empty */
+    struct str amended;    /* what buckets have `set` since: JSON object; may be empty; ignored on
+                              writing, so that a replaced upload keeps it */
     struct str fields;     /* JSON list of [name, value, origin], as they came */
     struct str error;      /* may be empty; one sentence a line */
     bool has_fingerprint;  /* of errors */
@@ -94,7 +100,7 @@ struct stored_change {
     struct str packed_payload; /* by this */
 };
 
-/* All that one commit brings; durable together. */
+/* All that one commit brings; durable together. Written in this order. */
 struct store_batch {
     const struct stored_report *reports;
     size_t report_count;
@@ -105,6 +111,7 @@ struct store_batch {
     size_t attachment_count;
     const struct stored_count *counts; /* the latest of each key last */
     size_t count_count;
+    /* ERR_NOT_FOUND when there is no such upload, or no such report. */
     const struct stored_change *changes;
     size_t change_count;
 };
@@ -115,9 +122,10 @@ struct store_settings {
     size_t threshold_count;
 };
 
-/* Opens DIR/crumple.db, made when it is not there (DIR too). Checks the schema's version.
- * settings NULL: for administration, without reports. ERR_CONFLICT when it was made with other
- * thresholds, or by a newer version; the message says which. ERR_IO for a damaged one. */
+/* Opens DIR/crumple.db, made when it is not there (DIR too), for its owner alone. One of an older
+ * version is brought up to date where it is, or stays as it was. settings NULL: for administration,
+ * without reports. ERR_CONFLICT when it was made with other thresholds, or by a newer version; the
+ * message says which. ERR_IO for a damaged one. */
 MUST_CHECK bool store_open(struct store **out, const char *dir,
                            const struct store_settings *settings, struct err *e);
 void store_close(struct store *s); /* NULL is fine */
@@ -132,7 +140,7 @@ void store_unlock(int lock);
 MUST_CHECK bool store_pack(struct str payload, struct arena *a, struct str *packed, struct err *e);
 
 /* All or nothing, durable on return. Numbers of reports go on from what is stored. Projects that
- * are new are added, to the universe "default". */
+ * are new are added, to the universe "default": a change of access. */
 MUST_CHECK bool store_write(struct store *s, const struct store_batch *batch, struct err *e);
 /* All reports, uploads, attachments and counts; projects and tokens stay. Files stay, too. */
 MUST_CHECK bool store_delete_all(struct store *s, struct err *e);
@@ -151,18 +159,19 @@ MUST_CHECK bool store_unpack(struct str packed, struct arena *a, struct str *pay
 /* How many there are, and so the number that comes next. */
 MUST_CHECK bool store_count(struct store *s, uint32_t *out, struct err *e);
 
-/* Uploads. At start: all of them in the order of their ids, `attributes`, `fields`, body left
- * empty.
- */
+/* Uploads. At start: all of them in the order of their ids; `attributes`, `fields`, `amended` and
+ * the body's bytes are left empty. The scans stop when each() returns false, and lend what they
+ * give it for the call, as store_scan does. */
 MUST_CHECK bool store_scan_uploads(struct store *s,
                                    bool (*each)(void *ctx, const struct stored_upload *u,
                                                 struct err *e),
                                    void *ctx, struct err *e);
+/* In no order. */
 MUST_CHECK bool store_scan_counts(struct store *s,
                                   bool (*each)(void *ctx, const struct stored_count *c,
                                                struct err *e),
                                   void *ctx, struct err *e);
-/* At start: `amended` of all objects that have it; the rest empty, but for `report`. */
+/* `amended` of all uploads that have it, and the `report` that they have now; the rest empty. */
 MUST_CHECK bool store_scan_changes(struct store *s,
                                    bool (*each)(void *ctx, const struct stored_change *c,
                                                 struct err *e),
@@ -179,7 +188,8 @@ struct upload_filter {
     uint64_t before; /* object ids below this; 0: all */
     size_t limit;
 };
-/* Body and fields are left empty, but for body.size and body.hash. */
+/* `fields`, `amended` and the body's bytes are left empty. Walks back over the uploads of all
+ * projects until it has found enough: a microsecond for each. */
 MUST_CHECK bool store_upload_list(struct store *s, const struct upload_filter *f, struct arena *a,
                                   struct stored_upload **out, size_t *count, struct err *e);
 /* Of one object, oldest first; contents without bytes. */
@@ -188,14 +198,16 @@ MUST_CHECK bool store_attachments(struct store *s, uint64_t object, struct arena
 /* One with its bytes; ERR_NOT_FOUND. */
 MUST_CHECK bool store_attachment_read(struct store *s, uint64_t id, struct arena *a,
                                       struct stored_attachment *out, struct err *e);
-/* The highest ids that were ever stored; 0: none. */
+/* The highest ids that were ever stored, also of what has been deleted since; 0: none. */
 MUST_CHECK bool store_last_ids(struct store *s, uint64_t *object, uint64_t *attachment,
                                struct err *e);
-/* A secret of this data directory, made when it was; for receipts and bucket tokens. */
+/* A secret of this data directory, made when it was and kept for good; for receipts and bucket
+ * tokens. */
 MUST_CHECK bool store_secret(struct store *s, uint8_t out[STORE_SECRET_BYTES], struct err *e);
 
 /* Projects. ERR_CONFLICT when there is one of that name, in whichever universe: names of projects
- * are unique on a server. The universe is made when it is not there. */
+ * are unique on a server. The universe is made when it is not there. Here and below, names are of 1
+ * to REPORT_NAME_MAX bytes: ERR_INPUT, ERR_LIMIT. */
 MUST_CHECK bool store_project_create(struct store *s, struct str name, struct str universe,
                                      struct err *e);
 /* All names, sorted by bytes, in the arena. */
@@ -234,16 +246,18 @@ struct stored_access {
     struct stored_user *users;
     size_t user_count;
 };
-/* Grows with each change of these rows, by whichever process; a few microseconds. */
+/* Grows with each change of these rows, by whichever process: two microseconds. */
 MUST_CHECK bool store_access_version(struct store *s, uint64_t *out, struct err *e);
-/* All of it, of one moment, in the arena. */
+/* All of it, of one moment, in the arena: names sorted by bytes, tokens by number. */
 MUST_CHECK bool store_access_read(struct store *s, struct arena *a, struct stored_access *out,
                                   struct err *e);
-/* number is given by the store. ERR_NOT_FOUND: no such project. */
+/* The number is given by the store, and never again. ERR_NOT_FOUND: no such project. ERR_CONFLICT:
+ * there is one with that hash. */
 MUST_CHECK bool store_token_add(struct store *s, const struct stored_token *t, uint32_t *number,
                                 struct err *e);
+/* ERR_NOT_FOUND, as for users. */
 MUST_CHECK bool store_token_remove(struct store *s, uint32_t number, struct err *e);
-/* ERR_CONFLICT: there is one of that name. */
+/* ERR_CONFLICT: there is one of that name, as for universes. */
 MUST_CHECK bool store_user_add(struct store *s, const struct stored_user *u, struct err *e);
 MUST_CHECK bool store_user_remove(struct store *s, struct str name, struct err *e);
 MUST_CHECK bool store_universe_add(struct store *s, struct str name, struct err *e);
