@@ -101,6 +101,9 @@ static void write_nest(struct json_writer *w, const void *arg)
     json_object_end(w);
     json_key(w, STR("n"));
     json_double(w, 0.5);
+    json_key(w, STR("raw"));
+    json_raw(w, STR("[1e400]"));
+    json_member(w, "last", STR(""));
     json_object_end(w);
 }
 
@@ -108,8 +111,9 @@ static void test_nest(void **state)
 {
     (void)state;
     char *got = written(write_nest, NULL);
-    assert_string_equal(got, "{\"a\":\"b\",\"list\":[null,true,false,-9223372036854775808,[],{},"
-                             "9223372036854775807],\"\\n\":{},\"n\":0.5}");
+    assert_string_equal(got,
+                        "{\"a\":\"b\",\"list\":[null,true,false,-9223372036854775808,[],{},"
+                        "9223372036854775807],\"\\n\":{},\"n\":0.5,\"raw\":[1e400],\"last\":\"\"}");
     free(got);
 }
 
