@@ -295,3 +295,25 @@ def shared(tmp_path_factory):
     server = Server(tmp_path_factory.mktemp("shared")).start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def small_disk(tmp_path, request):
+    """A server whose data directory is a file system of 8 MB, or as many as the parameter says."""
+    data = tmp_path / "data"
+    data.mkdir()
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a file system")
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o",
+                              f"size={getattr(request, 'param', 8)}m", "crumple-test", str(data)],
+                             capture_output=True, text=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"mount: {mounted.stderr.strip()}")
+    server = Server(tmp_path)
+    try:
+        yield server.start()
+        server.stop()
+    finally:
+        if server.is_running():
+            server.kill()
+        subprocess.run(["umount", str(data)], check=True)

@@ -229,27 +229,6 @@ def test_sigterm_finishes_what_is_in_flight(tmp_path):
     server.stop()
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A server whose data directory is a file system of 8 MB."""
-    data = tmp_path / "data"
-    data.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a file system")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "crumple-test", str(data)],
-                             capture_output=True, text=True)
-    if mounted.returncode != 0:
-        pytest.skip(f"mount: {mounted.stderr.strip()}")
-    server = Server(tmp_path)
-    try:
-        yield server.start()
-        server.stop()
-    finally:
-        if server.is_running():
-            server.kill()
-        subprocess.run(["umount", str(data)], check=True)
-
-
 def noise(rng, size):
     return "".join(rng.choice("0123456789abcdef") for _ in range(size))
 
