@@ -195,13 +195,16 @@ static void tell_waiter(const struct upload_work *w)
     u->done(u);
 }
 
-/* It stays in the inbox; the next start looks at it again. */
+/* It stays where it is; the next start looks at it again. */
 static void give_up(struct upload_work *w)
 {
     struct engine *en = w->engine;
     log_line(LOG_ERROR, "upload_unreadable", "object=%llx reason=%s",
              (unsigned long long)w->ticket.object, log_str(str_from_c(w->job.err.msg)));
-    objects_drop(&en->objects, w->ticket.object, STR(""), STR(""));
+    if (w->ticket.from_store && w->job.err.code != ERR_NOT_FOUND)
+        objects_committed(&en->objects, w->ticket.object, OBJECT_NO_REPORT);
+    else
+        objects_drop(&en->objects, w->ticket.object, STR(""), STR(""));
     if (w->ticket.waiter)
         refuse(w->ticket.waiter, &w->job.err);
     arena_free(w->job.arena);

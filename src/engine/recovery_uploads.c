@@ -29,15 +29,16 @@ static bool each_upload(void *ctx, const struct stored_upload *u, struct err *e)
 {
     struct start *s = ctx;
     struct engine *en = s->engine;
-    bool first;
-    const struct object as = { OBJECT_COMMITTED, u->report };
+    bool first, again = u->state == UPLOAD_WAITING && decode_can(u->format);
+    /* One that is processed again is on its way until then, to those who want to read it. */
+    const struct object as = { again ? OBJECT_ACCEPTED : OBJECT_COMMITTED, u->report };
     if (!objects_restore(&en->objects, u->object, u->project, u->uuid, as, e))
         return false;
     if (u->report == STORE_NONE && u->has_fingerprint &&
         !tally_fingerprint(&en->tally, u->project, u->fingerprint, &first, e))
         return false;
     const struct ticket t = { .object = u->object, .from_store = true };
-    return u->state != UPLOAD_WAITING || !decode_can(u->format) || add_ticket(s, &t, e);
+    return !again || add_ticket(s, &t, e);
 }
 
 static bool each_count(void *ctx, const struct stored_count *c, struct err *e)
