@@ -4,11 +4,13 @@
  *     http_ceiling nothing             answers 201 once the body is there
  *     http_ceiling sqlite DATABASE N   answers 201 once the raw body is durable, with at most N
  *                                      bodies in one transaction
+ *     http_ceiling log FILE N          the same, appended to a file, at most N with one fdatasync
  *
  * Any POST, of any path of up to three segments. Listens on a free port of 127.0.0.1 and says
- * which. The second one is built as Crumple is: requests are parked, one thread writes what has
+ * which. The last two are built as Crumple is: requests are parked, one thread writes what has
  * come in, then wakes them. */
 #include "base/queue.h"
+#include "bench/raw_log.h"
 #include "bench/rows.h"
 #include "http/http.h"
 
@@ -22,7 +24,9 @@
 #define WAITING_MAX 65536
 
 struct ceiling {
-    struct rows *rows; /* NULL: nothing is written */
+    /* At most one of them; neither: nothing is written. */
+    struct rows *rows;
+    struct raw_log *log;
     struct queue *waiting;
     size_t batch;
 };
@@ -45,7 +49,7 @@ static void answer_failed(struct http_exchange *x, void *ctx)
 static void post(struct http_exchange *x, void *ctx)
 {
     struct ceiling *c = ctx;
-    if (!c->rows) {
+    if (!c->rows && !c->log) {
         answer(x, NULL);
         return;
     }
@@ -54,7 +58,7 @@ static void post(struct http_exchange *x, void *ctx)
         http_wake(x, answer_failed, NULL);
 }
 
-static void *write_rows(void *arg)
+static void *write_bodies(void *arg)
 {
     struct ceiling *c = arg;
     void *taken[BATCH_MAX];
@@ -64,7 +68,8 @@ static void *write_rows(void *arg)
         struct err e = { 0 };
         for (size_t i = 0; i < n; i++)
             bodies[i] = http_body(taken[i]);
-        bool ok = rows_write(c->rows, bodies, n, &e);
+        bool ok =
+            c->rows ? rows_write(c->rows, bodies, n, &e) : raw_log_write(c->log, bodies, n, &e);
         if (!ok)
             fprintf(stderr, "http_ceiling: %s\n", e.msg);
         for (size_t i = 0; i < n; i++)
@@ -92,7 +97,8 @@ static bool serve(struct ceiling *c, struct err *e)
     sigaddset(&ends, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &ends, NULL);
     pthread_t writer;
-    if (c->rows && pthread_create(&writer, NULL, write_rows, c) != 0)
+    bool writes = c->rows || c->log;
+    if (writes && pthread_create(&writer, NULL, write_bodies, c) != 0)
         return err_set(e, ERR_NOMEM, 0, "cannot start a thread");
     bool ok = http_start(&server, &config, routes, sizeof routes / sizeof *routes, c, e);
     if (ok) {
@@ -102,7 +108,7 @@ static bool serve(struct ceiling *c, struct err *e)
         http_stop(server);
     }
     queue_close(c->waiting);
-    if (c->rows)
+    if (writes)
         pthread_join(writer, NULL);
     return ok;
 }
@@ -113,16 +119,19 @@ int main(int argc, char **argv)
     struct err e = { 0 };
     bool nothing = argc == 2 && !strcmp(argv[1], "nothing");
     bool sqlite = argc == 4 && !strcmp(argv[1], "sqlite");
-    c.batch = sqlite ? strtoul(argv[3], NULL, 10) : 1;
-    if ((!nothing && !sqlite) || c.batch < 1 || c.batch > BATCH_MAX) {
-        fputs("usage: http_ceiling nothing | sqlite DATABASE BATCH\n", stderr);
+    bool log = argc == 4 && !strcmp(argv[1], "log");
+    c.batch = nothing ? 1 : strtoul(argc == 4 ? argv[3] : "", NULL, 10);
+    if ((!nothing && !sqlite && !log) || c.batch < 1 || c.batch > BATCH_MAX) {
+        fputs("usage: http_ceiling nothing | sqlite DATABASE BATCH | log FILE BATCH\n", stderr);
         queue_free(c.waiting);
         return 2;
     }
-    bool ok = c.waiting && (nothing || rows_open(&c.rows, argv[2], &e)) && serve(&c, &e);
+    bool ok = c.waiting && (!sqlite || rows_open(&c.rows, argv[2], &e)) &&
+              (!log || raw_log_open(&c.log, argv[2], &e)) && serve(&c, &e);
     if (!ok)
         fprintf(stderr, "http_ceiling: %s\n", e.msg);
     rows_close(c.rows);
+    raw_log_close(c.log);
     queue_free(c.waiting);
     return ok ? 0 : 1;
 }
