@@ -81,7 +81,7 @@ const char *download_type(struct str given)
         "video/mp4",        "video/webm",       "text/plain",      "text/csv",
     };
     struct str s = given;
-    const char *semicolon = memchr(s.ptr, ';', s.len);
+    const char *semicolon = s.len > 0 ? memchr(s.ptr, ';', s.len) : NULL;
     if (semicolon)
         s.len = (size_t)(semicolon - s.ptr);
     while (s.len > 0 && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
@@ -98,8 +98,8 @@ static bool deflate_all(z_stream *z, struct str text, struct buf *out)
     int rc = Z_OK;
     /* zlib's lengths are of 32 bits. */
     for (size_t at = 0; rc == Z_OK && buf_ok(out);) {
-        size_t n = text.len - at < GZIP_PIECE ? text.len - at : GZIP_PIECE;
         if (z->avail_in == 0) {
+            size_t n = text.len - at < GZIP_PIECE ? text.len - at : GZIP_PIECE;
             z->next_in = (z_const Bytef *)(uintptr_t)(text.ptr + at);
             z->avail_in = (uInt)n;
             at += n;
