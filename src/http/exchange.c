@@ -267,6 +267,7 @@ static enum MHD_Result refuse_now(struct http_exchange *x)
 static enum MHD_Result settle_refusal(struct http_exchange *x)
 {
     log_refusal(x);
+    body_done(&x->body); /* before the answer: its memory may be what others wait for */
     if (x->content_length == 0 && !x->chunked)
         return MHD_YES;
     bool long_rest = !x->chunked && x->content_length - x->received > DISCARD_MAX;

@@ -16,7 +16,7 @@
 #define LEFT_MS 500 /* so long MHD has time to notice by itself */
 #define SCAN_MIN_MS 50
 #define SCAN_MAX_MS 500
-#define DRAIN_BYTES (1u << 20) /* read from one socket at a time */
+#define DRAIN_BYTES 65536 /* read from one socket at a time */
 
 int64_t watch_now_ms(void)
 {
@@ -149,7 +149,8 @@ static void scan(struct http_server *s)
 /* True when there is nothing more to wait for. */
 static bool drain(int fd)
 {
-    ssize_t n = recv(fd, NULL, DRAIN_BYTES, MSG_TRUNC | MSG_DONTWAIT); /* throws away, no copy */
+    char unwanted[DRAIN_BYTES];
+    ssize_t n = recv(fd, unwanted, sizeof unwanted, MSG_DONTWAIT);
     return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
