@@ -23,6 +23,8 @@ bool engine_accept(struct engine *en, struct engine_upload *u, struct err *e)
     u->err = (struct err){ 0 };
     u->errors = STR("");
     u->upload.received_ms = date_now_ms();
+    if (!inbox_takes(&u->upload, e))
+        return false;
     if (inbox_bytes(en->inbox) > en->config.inbox_max_bytes)
         return err_set(e, ERR_BUSY, 0, "too many uploads wait to be processed; try again later");
     if (queue_put(has_files ? en->keep : en->received, u))

@@ -2,7 +2,10 @@
  *
  * A spool is one buffer of BLOB_INLINE_MAX bytes: first it holds all there is, and once there is
  * more, it collects small pieces into writes of at least that size. Pieces of WRITE_MIN or more go
- * to the file without a copy. The hash is made as the bytes come.
+ * to the file without a copy. The hash is made as the bytes come. All buffers together have a
+ * limit: beyond it, small contents go to files, too, so that many small attachments cannot use up
+ * the memory; and a file that is complete is closed, so that many of them cannot use up the
+ * descriptors.
  *
  * Keeping a file: its bytes are written out, it gets its name, then both are synced. The order
  * matters. A name must never be durable before the bytes, or a power cut leaves a file that lies
@@ -48,6 +51,7 @@ struct fanout {
 struct blobs {
     int fd, tmp_fd; /* DIR/blobs and DIR/blobs/tmp; set by blobs_open, then never changed */
     _Atomic uint64_t next_temporary;
+    _Atomic size_t held_bytes;     /* of the buffers of all spools */
     struct fanout fanouts[FANOUT]; /* by the first byte of the hash */
 };
 
@@ -62,7 +66,8 @@ struct spool {
     char *buffer; /* all of it; with a file, what is not yet written to it */
     size_t buffered, buffer_bytes;
 
-    int fd; /* -1: all is in the buffer */
+    bool in_file; /* else all is in the buffer */
+    int fd;       /* of the file until the spool is finished; else -1 */
     char temporary[TEMPORARY_NAME_BYTES];
     uint64_t written_out; /* bytes that the disk was told to write */
     void *map;            /* of the file; NULL: not mapped */
@@ -162,15 +167,28 @@ struct spool *spool_new(struct blobs *b)
     return s;
 }
 
+static void close_file(struct spool *s)
+{
+    if (s->fd >= 0)
+        close(s->fd);
+    s->fd = -1;
+}
+
 /* A file that was not kept gives its room back. */
 static void drop_file(struct spool *s)
 {
-    if (s->fd < 0)
-        return;
-    if (!s->kept)
+    close_file(s);
+    if (s->in_file && !s->kept)
         unlinkat(s->blobs->tmp_fd, s->temporary, 0);
-    close(s->fd);
-    s->fd = -1;
+    s->in_file = false;
+}
+
+static void buffer_free(struct spool *s)
+{
+    atomic_fetch_sub_explicit(&s->blobs->held_bytes, s->buffer_bytes, memory_order_relaxed);
+    free(s->buffer);
+    s->buffer = NULL;
+    s->buffered = s->buffer_bytes = 0;
 }
 
 void spool_free(struct spool *s)
@@ -180,7 +198,7 @@ void spool_free(struct spool *s)
     drop_file(s);
     if (s->map)
         munmap(s->map, (size_t)s->size);
-    free(s->buffer);
+    buffer_free(s);
     free(s);
 }
 
@@ -203,7 +221,8 @@ static bool create_file(struct spool *s, struct err *e)
     snprintf(s->temporary, sizeof s->temporary, "%" PRIu64,
              atomic_fetch_add_explicit(&s->blobs->next_temporary, 1, memory_order_relaxed));
     s->fd = openat(s->blobs->tmp_fd, s->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    return s->fd >= 0 || spool_failed(s, e, "create a file");
+    s->in_file = s->fd >= 0;
+    return s->in_file || spool_failed(s, e, "create a file");
 }
 
 /* What is buffered, and the piece behind it. */
@@ -243,18 +262,50 @@ static void write_out(struct spool *s, uint64_t in_file)
     s->written_out = to;
 }
 
-static bool buffer_grow(struct spool *s, size_t want, struct err *e)
+/* False with *e: no memory. False without: over the limit of all, and the piece has to go to the
+ * file. */
+static bool buffer_grow(struct spool *s, size_t want, bool *over_limit, struct err *e)
 {
+    *over_limit = false;
     if (want <= s->buffer_bytes)
         return true;
+    _Atomic size_t *held = &s->blobs->held_bytes;
     size_t bytes = s->buffer_bytes ? s->buffer_bytes : SPOOL_FIRST;
     while (bytes < want)
         bytes *= 2;
-    char *p = realloc(s->buffer, bytes);
-    if (!p)
-        return err_set(e, ERR_NOMEM, 0, "no memory for an upload");
+    size_t more = bytes - s->buffer_bytes;
+    size_t before = atomic_fetch_add_explicit(held, more, memory_order_relaxed);
+    *over_limit = before + more > BLOBS_HELD_MAX;
+    char *p = *over_limit ? NULL : realloc(s->buffer, bytes);
+    if (!p) {
+        atomic_fetch_sub_explicit(held, more, memory_order_relaxed);
+        return !*over_limit && err_set(e, ERR_NOMEM, 0, "no memory for an upload");
+    }
     s->buffer = p;
     s->buffer_bytes = bytes;
+    return true;
+}
+
+static bool to_file(struct spool *s, struct bytes piece, struct err *e)
+{
+    if (!s->in_file && !create_file(s, e))
+        return false;
+    if (!write_through(s, piece, e))
+        return false;
+    write_out(s, s->size + piece.len);
+    return true;
+}
+
+/* Into the buffer when the piece belongs there and there is room. */
+static bool to_buffer_or_file(struct spool *s, struct bytes piece, struct err *e)
+{
+    bool waits = !s->in_file || piece.len < WRITE_MIN, over_limit;
+    if (!waits || piece.len > BLOB_INLINE_MAX - s->buffered)
+        return to_file(s, piece, e);
+    if (!buffer_grow(s, s->buffered + piece.len, &over_limit, e))
+        return over_limit && to_file(s, piece, e);
+    memcpy(s->buffer + s->buffered, piece.ptr, piece.len);
+    s->buffered += piece.len;
     return true;
 }
 
@@ -265,19 +316,8 @@ bool spool_add(struct spool *s, struct bytes piece, struct err *e)
         return false;
     if (piece.len == 0)
         return true;
-    bool waits = s->fd < 0 || piece.len < WRITE_MIN;
-    if (waits && piece.len <= BLOB_INLINE_MAX - s->buffered) {
-        if (!buffer_grow(s, s->buffered + piece.len, e))
-            return false;
-        memcpy(s->buffer + s->buffered, piece.ptr, piece.len);
-        s->buffered += piece.len;
-    } else {
-        if (s->fd < 0 && !create_file(s, e))
-            return false;
-        if (!write_through(s, piece, e))
-            return false;
-        write_out(s, s->size + piece.len);
-    }
+    if (!to_buffer_or_file(s, piece, e))
+        return false;
     crypto_generichash_update(&s->hash_state, piece.ptr, piece.len);
     s->size += piece.len;
     return true;
@@ -293,12 +333,16 @@ bool spool_finish(struct spool *s, struct content *out, struct err *e)
     if (!spool_usable(s, e))
         return false;
     if (!s->finished) {
-        if (s->fd >= 0 && !write_through(s, (struct bytes){ NULL, 0 }, e))
+        if (s->in_file && !write_through(s, (struct bytes){ NULL, 0 }, e))
             return false;
+        if (s->in_file) {
+            close_file(s);
+            buffer_free(s);
+        }
         crypto_generichash_final(&s->hash_state, s->hash, CONTENT_HASH_BYTES);
         s->finished = true;
     }
-    *out = (struct content){ .size = s->size, .in_file = s->fd >= 0 };
+    *out = (struct content){ .size = s->size, .in_file = s->in_file };
     if (!out->in_file)
         out->bytes = (struct str){ s->buffer ? s->buffer : "", s->buffered };
     memcpy(out->hash, s->hash, CONTENT_HASH_BYTES);
@@ -318,17 +362,32 @@ static bool map_file(int fd, uint64_t size, void **out, struct err *e)
     return true;
 }
 
+static bool open_again(struct spool *s, struct err *e)
+{
+    char name[FILE_NAME_BYTES];
+    file_name(s->hash, name);
+    s->fd = openat(s->kept ? s->blobs->fd : s->blobs->tmp_fd, s->kept ? name : s->temporary,
+                   O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    return s->fd >= 0 || blobs_failed(e, "open a file again");
+}
+
 bool spool_view(struct spool *s, struct str *out, struct err *e)
 {
     assert(s->finished);
     if (!spool_usable(s, e))
         return false;
-    if (s->fd < 0) {
+    if (!s->in_file) {
         *out = (struct str){ s->buffer ? s->buffer : "", s->buffered };
         return true;
     }
-    if (!s->map && !map_file(s->fd, s->size, &s->map, e))
-        return false;
+    if (!s->map) {
+        if (!open_again(s, e))
+            return false;
+        bool ok = map_file(s->fd, s->size, &s->map, e);
+        close_file(s);
+        if (!ok)
+            return false;
+    }
     *out = (struct str){ s->map, (size_t)s->size };
     return true;
 }
@@ -391,8 +450,10 @@ bool spool_keep(struct spool *s, struct err *e)
     assert(s->finished);
     if (!spool_usable(s, e))
         return false;
-    if (s->fd < 0 || s->kept)
+    if (!s->in_file || s->kept)
         return true;
+    if (!open_again(s, e))
+        return false;
     struct blobs *b = s->blobs;
     struct fanout *f = &b->fanouts[s->hash[0]];
     char name[FILE_NAME_BYTES], directory[] = "00";
@@ -406,6 +467,7 @@ bool spool_keep(struct spool *s, struct err *e)
     pthread_mutex_unlock(&f->mu);
     if (there)
         unlinkat(b->tmp_fd, s->temporary, 0); /* failing, it goes at the next start */
+    close_file(s);
     if (!s->kept) {
         drop_file(s);
         s->failed = true;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <sys/resource.h>
 
 #define LARGEST ((size_t)10 << 20)
 #define THREADS 4
@@ -362,6 +363,41 @@ static void without_sync_file_range(void **state)
     waits_for_disk = true;
 }
 
+/* Small contents beyond what all may hold in memory are files; complete ones hold no descriptor. */
+static void many_spools(void **state)
+{
+    struct place *p = *state;
+    enum { SPOOLS = (int)(BLOBS_HELD_MAX / BLOB_INLINE_MAX) + 100 };
+    static struct spool *spools[SPOOLS];
+    size_t files = 0;
+    struct content c;
+    struct rlimit few = { 256, 256 }, before;
+    getrlimit(RLIMIT_NOFILE, &before);
+    few.rlim_max = before.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    for (size_t i = 0; i < SPOOLS; i++) {
+        struct bytes in = noise_of(40000 + i); /* of 64 KiB */
+        struct str view;
+        spools[i] = spool_of(p, in, 7000, NULL);
+        OK(spool_finish(spools[i], &c, &e));
+        files += c.in_file;
+        OK(spool_view(spools[i], &view, &e));
+        assert_int_equal(view.len, in.len);
+        assert_memory_equal(view.ptr, in.ptr, in.len);
+    }
+    assert_int_equal(files, 100);
+    OK(spool_keep(spools[SPOOLS - 1], &e));
+    for (size_t i = 0; i < SPOOLS; i++)
+        spool_free(spools[i]);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    /* The memory is there again. */
+    struct spool *s = spool_of(p, noise_of(1000), 1000, NULL);
+    OK(spool_finish(s, &c, &e));
+    assert_false(c.in_file);
+    spool_free(s);
+    assert_int_equal(disk_count(p->dir, "blobs/tmp"), 0);
+}
+
 static void *keep_and_look(void *arg)
 {
     struct place *p = arg;
@@ -411,6 +447,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_step_goes_unseen, setup, teardown),
         cmocka_unit_test_setup_teardown(there_but_not_durable, setup, teardown),
         cmocka_unit_test_setup_teardown(without_sync_file_range, setup, teardown),
+        cmocka_unit_test_setup_teardown(many_spools, setup, teardown),
         cmocka_unit_test_setup_teardown(same_content_at_once, setup, teardown),
     };
     int failed = cmocka_run_group_tests_name("blobs", tests, NULL, NULL);
