@@ -8,12 +8,13 @@ import json
 import random
 import re
 import sqlite3
+import subprocess
 import threading
 import time
 
 import pytest
 
-from conftest import Server
+from conftest import BINARY, Server
 from errors import error
 
 KILLS = 25
@@ -336,3 +337,35 @@ def test_full_disk(small_disk):
         assert server.fetch(reader, rxid).content == body
         server.get(f"/cts/reports/{rxid}")
     assert server.request("GET", "/health").status_code == 200
+
+
+def test_killed_with_a_long_backlog(tmp_path):
+    """A burst that is acknowledged faster than it is grouped, and kills while it is being caught up."""
+    count = 3000
+    lines = tmp_path / "burst.jsonl"
+    with open(lines, "wb") as out:
+        subprocess.run([BINARY.parent / "tools" / "gen-reports", str(count), "--backtrace"],
+                       stdout=out, check=True)
+    uuids = {json.loads(line)["uuid"] for line in lines.read_text().splitlines()}
+    server = Server(tmp_path).start()
+    token = server.token("error:post")
+    done = subprocess.run([BINARY, "bench", "ingest", f"{server.url}/default/{token}/json", lines],
+                          capture_output=True, text=True, timeout=120)
+    server.kill()
+    told = json.loads(done.stdout)
+    assert (told["reports"], told["errors"]) == (count, 0), done.stderr
+    for _ in range(3):
+        server.start()
+        time.sleep(0.1)
+        server.kill()
+    server.start()
+    # While it catches up, an old report that comes again is known already.
+    again = json.loads(lines.read_text().splitlines()[-1])
+    receipts = {server.submit(token, again)["_rxid"] for _ in range(2)}
+    wait_until_processed(server)
+    receipts.add(server.submit(token, again)["_rxid"])
+    assert len(receipts) == 1
+    server.stop()
+    stored = [uuid for uuid, in rows(server, "SELECT uuid FROM uploads")]
+    assert sorted(stored) == sorted(uuids)
+    assert rows(server, "SELECT count(*), max(number) FROM reports") == [(count, count - 1)]
