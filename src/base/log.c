@@ -20,10 +20,15 @@ void log_set_level(enum log_level most)
     atomic_store_explicit(&most_level, (int)most, memory_order_relaxed);
 }
 
+bool log_is_on(enum log_level level)
+{
+    return (int)level <= atomic_load_explicit(&most_level, memory_order_relaxed);
+}
+
 void log_line(enum log_level level, const char *event, const char *fmt, ...)
 {
     static const char *const names[] = { "error", "warn", "info", "debug" };
-    if ((int)level > atomic_load_explicit(&most_level, memory_order_relaxed))
+    if (!log_is_on(level))
         return;
     struct timespec now;
     struct tm utc;
@@ -104,4 +109,28 @@ const char *log_str(struct str s)
         *p++ = *dots;
     *p = '\0';
     return out;
+}
+
+static bool is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+const char *log_url(struct str s)
+{
+    char out[LOG_STR_MAX + 1];
+    size_t len = 0, run;
+    for (size_t i = 0; i < s.len && len < sizeof out; i += run) {
+        for (run = 0; i + run < s.len && is_hex(s.ptr[i + run]); run++)
+            continue;
+        bool secret = run >= LOG_SECRET_MIN;
+        if (run == 0)
+            run = 1;
+        size_t shown = secret ? 4 : run;
+        for (size_t k = 0; k < shown && len < sizeof out; k++)
+            out[len++] = s.ptr[i + k];
+        for (const char *dots = secret ? "..." : ""; *dots && len < sizeof out; dots++)
+            out[len++] = *dots;
+    }
+    return log_str((struct str){ out, len });
 }

@@ -20,5 +20,12 @@ PRINTF_LIKE(3, 4) void log_line(enum log_level level, const char *event, const c
  * bytes and quotes escaped, cut after 200 bytes. The result lives in one of eight buffers of the
  * calling thread. */
 const char *log_str(struct str s);
+/* The same for a URL: of a word of LOG_SECRET_MIN hex digits or more only the first four are shown,
+ * since it may be a token, which a log should not give away. */
+#define LOG_SECRET_MIN 32
+const char *log_url(struct str s);
+
+/* Whether lines of this level are written: for who makes costly ones. */
+bool log_is_on(enum log_level level);
 
 #endif

@@ -16,7 +16,7 @@
 
 #include <pthread.h>
 
-#define BACKLOG_IN_WORK 64 /* tickets at the workers and the writer; urgent ones come on top */
+#define BACKLOG_IN_WORK 128 /* tickets at the workers and the writer; urgent ones come on top */
 
 struct engine_upload;
 

@@ -10,7 +10,7 @@
 
 #define DELETIONS_MAX 16 /* waiting for the writer; a further one waits for room */
 #define UPLOADS_MAX 4096 /* waiting for the receiver, or for a file to be durable */
-#define NICE 5           /* see step_back: a third of the weight of other threads */
+#define NICE 10          /* see step_back: a tenth of the weight of other threads */
 
 struct engine_config engine_defaults(void)
 {

@@ -145,7 +145,7 @@ static bool charge(struct http_exchange *x)
 /* Puts an error in the place of an answer that cannot be sent. */
 static unsigned replace(struct http_exchange *x, const struct err *e)
 {
-    log_line(LOG_WARN, "http_answer_dropped", "path=%s why=%s", log_str(x->path),
+    log_line(LOG_WARN, "http_answer_dropped", "path=%s why=%s", log_url(x->path),
              log_str(str_from_c(e->msg)));
     buf_done(&x->out);
     buf_reset(&x->out);

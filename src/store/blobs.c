@@ -2,9 +2,9 @@
  *
  * A spool is one buffer of BLOB_INLINE_MAX bytes: first it holds all there is, and once there is
  * more, it collects small pieces into writes of at least that size. Pieces of WRITE_MIN or more go
- * to the file without a copy. The hash is made as the bytes come. All buffers together have a
- * limit: beyond it, small contents go to files, too, so that many small attachments cannot use up
- * the memory; and a file that is complete is closed, so that many of them cannot use up the
+ * to the file without a copy. The hash of a file is made as the bytes come. All buffers together
+ * have a limit: beyond it, small contents go to files, too, so that many small attachments cannot
+ * use up the memory; and a file that is complete is closed, so that many of them cannot use up the
  * descriptors.
  *
  * Keeping a file: its bytes are written out, it gets its name, then both are synced. The order
@@ -163,7 +163,6 @@ struct spool *spool_new(struct blobs *b)
         return NULL;
     s->blobs = b;
     s->fd = -1;
-    crypto_generichash_init(&s->hash_state, NULL, 0, CONTENT_HASH_BYTES);
     return s;
 }
 
@@ -222,7 +221,11 @@ static bool create_file(struct spool *s, struct err *e)
              atomic_fetch_add_explicit(&s->blobs->next_temporary, 1, memory_order_relaxed));
     s->fd = openat(s->blobs->tmp_fd, s->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     s->in_file = s->fd >= 0;
-    return s->in_file || spool_failed(s, e, "create a file");
+    if (!s->in_file)
+        return spool_failed(s, e, "create a file");
+    crypto_generichash_init(&s->hash_state, NULL, 0, CONTENT_HASH_BYTES);
+    crypto_generichash_update(&s->hash_state, (const uint8_t *)s->buffer, s->buffered);
+    return true;
 }
 
 /* What is buffered, and the piece behind it. */
@@ -318,7 +321,8 @@ bool spool_add(struct spool *s, struct bytes piece, struct err *e)
         return true;
     if (!to_buffer_or_file(s, piece, e))
         return false;
-    crypto_generichash_update(&s->hash_state, piece.ptr, piece.len);
+    if (s->in_file)
+        crypto_generichash_update(&s->hash_state, piece.ptr, piece.len);
     s->size += piece.len;
     return true;
 }
@@ -338,8 +342,8 @@ bool spool_finish(struct spool *s, struct content *out, struct err *e)
         if (s->in_file) {
             close_file(s);
             buffer_free(s);
+            crypto_generichash_final(&s->hash_state, s->hash, CONTENT_HASH_BYTES);
         }
-        crypto_generichash_final(&s->hash_state, s->hash, CONTENT_HASH_BYTES);
         s->finished = true;
     }
     *out = (struct content){ .size = s->size, .in_file = s->in_file };

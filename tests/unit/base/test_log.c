@@ -58,6 +58,29 @@ static void test_str(void **state)
         assert_string_equal(log_str(cases[i].in), cases[i].want);
 }
 
+#define TOKEN "91f94ff4b001e47249a8b3cb220fc48cc8f2690d3998e3b6e1c9ae99873e23be"
+
+static void test_url(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in, *want;
+    } cases[] = {
+        { "/acme/" TOKEN "/json", "/acme/91f9.../json" },
+        { "/api/post?format=json&token=" TOKEN, "\"/api/post?format=json&token=91f9...\"" },
+        { TOKEN TOKEN "-" TOKEN, "91f9...-91f9..." },
+        { "/p/reports/0123456789abcdef0123456789abcde",
+          "/p/reports/0123456789abcdef0123456789abcde" },
+        { "/p/0123456789ABCDEF0123456789abcdef", "/p/0123..." },
+        { "", "\"\"" },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_string_equal(log_url(str_from_c(cases[i].in)), cases[i].want);
+    char in[1000];
+    memset(in, 'x', sizeof in);
+    assert_int_equal(strlen(log_url((struct str){ in, sizeof in })), 200 + strlen("\"\"..."));
+}
+
 static void test_cut(void **state)
 {
     (void)state;
@@ -85,10 +108,8 @@ static void test_long_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_line),
-        cmocka_unit_test(test_str),
-        cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_long_line),
+        cmocka_unit_test(test_line), cmocka_unit_test(test_str),       cmocka_unit_test(test_url),
+        cmocka_unit_test(test_cut),  cmocka_unit_test(test_long_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

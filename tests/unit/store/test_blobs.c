@@ -92,7 +92,8 @@ static void expect_content(struct bytes in, const struct content *c)
     crypto_generichash(hash, sizeof hash, in.ptr, in.len, NULL, 0);
     assert_int_equal(c->size, in.len);
     assert_int_equal(c->in_file, in.len > BLOB_INLINE_MAX);
-    assert_memory_equal(c->hash, hash, sizeof hash);
+    if (c->in_file)
+        assert_memory_equal(c->hash, hash, sizeof hash);
 }
 
 static void expect_bytes(struct bytes in, struct str got)
