@@ -1,28 +1,24 @@
-/* demangle.c - libiberty within bounds.
+/* demangle.c - libiberty within bounds for C++, our own for the rest.
  *
  * What is hard here: a mangled name refers back to parts of itself, so that 100 bytes can stand for
  * terabytes of text. libiberty limits the depth of its recursion (that limit stays on), but not
- * what it writes. For C++ and Rust it hands the text over in pieces: once there are too many of
- * them, we jump out of it. That is safe where it holds no memory, which is everywhere but in Rust's
- * identifiers with letters beyond ASCII; and D's text comes only when it is whole. Of those two,
- * names that refer back often are not tried at all. */
+ * what it writes. C++ comes in pieces: once there are too many of them, we jump out of it, which is
+ * safe because it holds no memory then. What it has for Rust's new names and for D can be kept busy
+ * for ever without a piece (lifetimes by the billion; types that are tried in two ways, each of
+ * whose parts is tried in two ways), so those are read by rust_v0.c and, as far as it is simple, by
+ * write_d. */
 #include "report/demangle.h"
+
+#include "report/rust_v0.h"
 
 #include <libiberty/demangle.h>
 
 #include <setjmp.h>
-#include <stdlib.h>
-
-/* So many letters that might be references back: each can repeat what was before, and 16 of them
- * make at most 3^6 copies. */
-#define REFERENCES_MAX 16
 
 typedef int (*engine)(const char *mangled, int options, demangle_callbackref piece, void *opaque);
 
 struct text {
     jmp_buf enough;
-    bool may_jump;
-    bool full;
     size_t len;
     char at[DEMANGLE_TEXT_MAX];
 };
@@ -30,11 +26,8 @@ struct text {
 static void take_piece(const char *piece, size_t len, void *opaque)
 {
     struct text *t = opaque;
-    t->full |= len > sizeof t->at - t->len;
-    if (t->full && t->may_jump)
+    if (len > sizeof t->at - t->len)
         longjmp(t->enough, 1);
-    if (t->full)
-        return;
     memcpy(t->at + t->len, piece, len);
     t->len += len;
 }
@@ -42,47 +35,67 @@ static void take_piece(const char *piece, size_t len, void *opaque)
 static bool run(engine fn, const char *mangled, struct text *t)
 {
     t->len = 0;
-    t->full = false;
     if (setjmp(t->enough))
         return false;
-    return fn(mangled, DMGL_NO_OPTS, take_piece, t) && !t->full && t->len > 0;
+    return fn(mangled, DMGL_NO_OPTS, take_piece, t) && t->len > 0;
 }
 
-static bool refers_back_often(struct str s, char letter)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < s.len; i++)
-        n += s.ptr[i] == letter;
-    return n > REFERENCES_MAX;
-}
-
-/* 'u' before a length: an identifier in Punycode. */
-static bool has_punycode(struct str s)
-{
-    for (size_t i = 0; i + 1 < s.len; i++)
-        if (s.ptr[i] == 'u' && s.ptr[i + 1] >= '0' && s.ptr[i + 1] <= '9')
-            return true;
-    return false;
-}
-
-static bool run_d(const char *mangled, struct arena *a, struct str *out)
-{
-    char *text = dlang_demangle(mangled, DMGL_NO_OPTS);
-    bool ok = !text || strlen(text) > DEMANGLE_TEXT_MAX || arena_str(a, str_from_c(text), out);
-    free(text);
-    return ok;
-}
-
+/* C++; or Rust as it was before 2020, in C++'s clothes: _ZN...17h<hash>E, without references. */
 static bool run_itanium(struct str name, struct arena *a, struct str *out)
 {
     struct text t;
-    bool old = name.ptr[1] == 'Z'; /* C++, or Rust as it was, in C++'s clothes */
-    t.may_jump = old || !has_punycode(name);
-    if (((t.may_jump || !refers_back_often(name, 'B')) &&
-         run(rust_demangle_callback, name.ptr, &t)) ||
-        (old && run(cplus_demangle_v3_callback, name.ptr, &t)))
+    if (run(rust_demangle_callback, name.ptr, &t) || run(cplus_demangle_v3_callback, name.ptr, &t))
         return arena_str(a, (struct str){ t.at, t.len }, out);
     return true;
+}
+
+static bool run_rust(struct str name, struct arena *a, struct str *out)
+{
+    char text[RUST_V0_TEXT_MAX];
+    size_t len = rust_v0_write(name, text);
+    return len == 0 || arena_str(a, (struct str){ text, len }, out);
+}
+
+/* D: "_D3std5stdio5writeFiZv" is std.stdio.write: lengths and names, then a type, which is left
+ * out. A name that is an instance of a template begins with "__T" and the template's own name.
+ * False for names that refer back, and for instances without a length, as compilers write them
+ * since 2017: they stay mangled. */
+static bool take_d_name(struct str *s, struct str *out)
+{
+    size_t n = 0, digits = 0;
+    while (digits < s->len && s->ptr[digits] >= '0' && s->ptr[digits] <= '9' && n <= s->len)
+        n = n * 10 + (size_t)(s->ptr[digits++] - '0');
+    if (digits == 0 || n == 0 || n > s->len - digits)
+        return false;
+    *out = (struct str){ s->ptr + digits, n };
+    *s = (struct str){ s->ptr + digits + n, s->len - digits - n };
+    if (!str_starts(*out, STR("__T")) && !str_starts(*out, STR("__U")))
+        return true;
+    struct str instance = { out->ptr + 3, out->len - 3 };
+    return take_d_name(&instance, out);
+}
+
+static size_t write_d(struct str name, char *text)
+{
+    struct str s = { name.ptr + 2, name.len - 2 }, part;
+    size_t len = 0;
+    while (s.len > 0 && s.ptr[0] >= '0' && s.ptr[0] <= '9') {
+        if (!take_d_name(&s, &part))
+            return 0;
+        if (len > 0)
+            text[len++] = '.';
+        memcpy(text + len, part.ptr, part.len);
+        len += part.len;
+    }
+    bool more = str_starts(s, STR("_")) || str_starts(s, STR("Q"));
+    return more ? 0 : len;
+}
+
+static bool run_d(struct str name, struct arena *a, struct str *out)
+{
+    char text[DEMANGLE_NAME_MAX]; /* no longer than the name: a dot is less than a length */
+    size_t len = write_d(name, text);
+    return len == 0 || arena_str(a, (struct str){ text, len }, out);
 }
 
 bool demangle(struct str name, struct arena *a, struct str *out)
@@ -91,13 +104,14 @@ bool demangle(struct str name, struct arena *a, struct str *out)
     *out = name;
     if (str_starts(s, STR("__Z")) || str_starts(s, STR("__R")))
         s = (struct str){ s.ptr + 1, s.len - 1 }; /* macOS puts one more before */
-    bool d = str_starts(s, STR("_D"));
-    if (s.len < 4 || s.len > DEMANGLE_NAME_MAX || memchr(s.ptr, '\0', s.len) ||
-        !(d || str_starts(s, STR("_Z")) || str_starts(s, STR("_R"))))
+    bool itanium = str_starts(s, STR("_Z")), rust = str_starts(s, STR("_R"));
+    if (s.len < 4 || s.len > DEMANGLE_NAME_MAX || memchr(s.ptr, '\0', s.len))
         return true;
-    if (!arena_str(a, s, &copy))
-        return false;
-    if (!d)
-        return run_itanium(copy, a, out);
-    return refers_back_often(copy, 'Q') || run_d(copy.ptr, a, out);
+    if (rust)
+        return run_rust(s, a, out);
+    if (str_starts(s, STR("_D")))
+        return run_d(s, a, out);
+    if (!itanium)
+        return true;
+    return arena_str(a, s, &copy) && run_itanium(copy, a, out);
 }

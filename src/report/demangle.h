@@ -1,5 +1,6 @@
 /* demangle.h - the names that linkers know, as people write them: C++ (_Z), Rust (_R, and _ZN with
- * a hash), D (_D). libiberty does the work; this bounds it.
+ * a hash), D (_D, but for references back and new templates). Takes time in proportion to the name,
+ * and to DEMANGLE_TEXT_MAX.
  *
  * Threads: pure. */
 #ifndef CRUMPLE_REPORT_DEMANGLE_H
