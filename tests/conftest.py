@@ -147,9 +147,12 @@ class Server:
         return self.start()
 
     def kill(self):
+        """SIGKILL; it must have been running until then."""
         process, self.process = self.process, None
+        assert process.poll() is None, self.log()
         process.kill()
         process.wait()
+        assert not SANITIZER.search(self.log()), self.log()
 
     def peak_memory(self):
         """The most resident memory that the server has had, in bytes."""
