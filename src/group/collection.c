@@ -17,8 +17,7 @@
 struct entry {
     uint32_t name, project, stack, top_match;
     float score;
-    _Atomic(const uint32_t *)
-        other; /* how many, then the values: one pointer, for collection_amend */
+    _Atomic(const uint32_t *) other; /* see list_values */
     int64_t date_ms;
 };
 
@@ -93,6 +92,34 @@ void collection_free(struct collection *c)
     pool_done(&c->pool);
     free(c->seen);
     free(c);
+}
+
+/* Lists of values outside the stack: how many, then the values; of an amended one then the pointer
+ * to the list that it took the place of. One pointer to it, so that it can be swapped at once. */
+
+#define LIST_AMENDED (UINT32_C(1) << 31) /* beside the number, which REPORT_TEXTS_MAX bounds */
+#define LIST_POINTER (sizeof(void *) / sizeof(uint32_t)) /* the room that a pointer takes */
+
+static struct values list_values(const uint32_t *list)
+{
+    return (struct values){ list + 1, list[0] & ~LIST_AMENDED };
+}
+
+/* NULL: it is what the report came with. */
+static const uint32_t *list_before(const uint32_t *list)
+{
+    const uint32_t *before = NULL;
+    if (list[0] & LIST_AMENDED)
+        memcpy(&before, list + 1 + list_values(list).count, sizeof before);
+    return before;
+}
+
+static uint32_t *list_alloc(struct collection *c, size_t count)
+{
+    uint32_t *list = pool_alloc(&c->pool, (count + 1) * sizeof *list, _Alignof(uint32_t));
+    if (list)
+        list[0] = (uint32_t)count;
+    return list;
 }
 
 /* Counting in how many reports a value is. */
@@ -277,20 +304,6 @@ static bool add_stack(struct collection *c, const struct collection_lookup *l, u
     return true;
 }
 
-/* Room for values behind their number. */
-static uint32_t *list_alloc(struct collection *c, size_t count)
-{
-    uint32_t *list = pool_alloc(&c->pool, (count + 1) * sizeof *list, _Alignof(uint32_t));
-    if (list)
-        list[0] = (uint32_t)count;
-    return list;
-}
-
-static struct values list_values(const uint32_t *list)
-{
-    return (struct values){ list + 1, list[0] };
-}
-
 /* All of an add that can fail; what it leaves behind then, rewind_to takes back. */
 static bool prepare(struct collection *c, const struct report *r, struct collection_lookup *l,
                     struct entry *out, struct err *e)
@@ -393,14 +406,16 @@ static void write_amended(const struct collection *c, const struct collection_lo
             list[1 + n++] = l->numbers.at[i];
     if (kept < old.count)
         list[1 + n++] = old.at[kept];
-    list[0] = n;
+    list[0] = n | LIST_AMENDED;
+    const uint32_t *before = old.at - 1;
+    memcpy(list + 1 + n, &before, sizeof before);
 }
 
 static bool amend(struct collection *c, struct entry *at, const struct collection_lookup *l,
                   struct err *e)
 {
     struct values old = list_values(at->other), stack = collection_stack(c, at->stack);
-    uint32_t *list = list_alloc(c, old.count + l->other.len);
+    uint32_t *list = list_alloc(c, old.count + l->other.len + LIST_POINTER);
     if (!list || !seen_reserve(c, stack.count + old.count + l->other.len))
         return no_memory(e);
     write_amended(c, l, old, list);
@@ -478,15 +493,34 @@ const struct lexicon *collection_lexicon(const struct collection *c)
 struct collected collection_report(const struct collection *c, uint32_t report)
 {
     const struct entry *at = seglist_at(&c->entries, report);
+    const uint32_t *other = atomic_load_explicit(&at->other, memory_order_acquire);
     return (struct collected){ .name = at->name,
                                .project = at->project,
                                .stack = at->stack,
                                .top_match = at->top_match,
                                .score = at->score,
                                .date_ms = at->date_ms,
-                               .other = list_values(
-                                   atomic_load_explicit(&at->other, memory_order_acquire)),
+                               .other = list_values(other),
+                               .amended = (other[0] & LIST_AMENDED) != 0,
                                .buckets = seglist_at(&c->buckets, report) };
+}
+
+static bool all_below(struct values v, uint32_t values)
+{
+    for (uint32_t i = 0; i < v.count; i++)
+        if (v.at[i] >= values)
+            return false;
+    return true;
+}
+
+struct values collection_other_before(const struct collection *c, uint32_t report, uint32_t values)
+{
+    const struct entry *at = seglist_at(&c->entries, report);
+    const uint32_t *list = atomic_load_explicit(&at->other, memory_order_acquire);
+    for (const uint32_t *before; !all_below(list_values(list), values); list = before)
+        if (!(before = list_before(list)))
+            break;
+    return list_values(list);
 }
 
 struct values collection_stack(const struct collection *c, uint32_t stack)

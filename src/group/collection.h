@@ -36,6 +36,7 @@ struct collected {
     float score;        /* of top_match */
     int64_t date_ms;
     struct values other;     /* values outside the stack trace, cold ones left out */
+    bool amended;            /* `other` is not what it came with: see collection_amend */
     const uint32_t *buckets; /* a name for each threshold, lowest threshold first */
 };
 
@@ -43,6 +44,9 @@ struct collected {
 uint32_t collection_count(const struct collection *c); /* reports that are there to be read */
 const struct lexicon *collection_lexicon(const struct collection *c);
 struct collected collection_report(const struct collection *c, uint32_t report);
+/* `other` as it was when all of it was below `values`: for those who have made themselves ready for
+ * that many values of the lexicon, and then for this report, whose values were among them. */
+struct values collection_other_before(const struct collection *c, uint32_t report, uint32_t values);
 struct values collection_stack(const struct collection *c, uint32_t stack);
 uint32_t collection_stack_count(const struct collection *c);
 struct str collection_name(const struct collection *c, uint32_t name);

@@ -77,7 +77,7 @@ struct plan {
     struct deadline *deadline;
     int64_t now_ms;
     /* What there was when the search began; the writer may add more, and may amend a report, which
-     * then has values that are not below `values`. */
+     * then has values that are not below `values`: see collection_other_before. */
     uint32_t reports, stacks, values, terms, tokens, fields;
 
     struct node *root;

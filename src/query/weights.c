@@ -66,25 +66,10 @@ static void add_values(struct weights *w, struct values v)
             add_marks(w, marks, v.at[i]);
 }
 
-/* Of a report that was amended after the plan was made: values that came with that mean nothing. */
-static bool is_planned(const struct plan *p, uint32_t value)
-{
-    return value < p->values;
-}
-
-/* The same for values outside the stack. */
-static void add_other(struct weights *w, struct values v)
-{
-    const struct marks *marks = &w->plan->marks;
-    for (uint32_t i = 0; i < v.count; i++)
-        if (is_planned(w->plan, v.at[i]) && marks_has(marks, v.at[i]))
-            add_marks(w, marks, v.at[i]);
-}
-
 static void add_lengths(const struct weights *w, struct values v, uint32_t *length)
 {
     for (uint32_t i = 0; i < v.count; i++) {
-        uint32_t both = is_planned(w->plan, v.at[i]) ? w->plan->length_of[v.at[i]] : 0;
+        uint32_t both = w->plan->length_of[v.at[i]];
         uint32_t which = both & ((1u << LENGTH_BITS) - 1);
         length[0] += both >> LENGTH_BITS;
         if (which)
@@ -110,12 +95,14 @@ void weights_enter_report(struct weights *w, uint32_t report)
     leave_report(w);
     w->report = report;
     w->seen = collection_report(w->plan->collection, report);
+    if (w->seen.amended) /* perhaps with values that the plan has no room for */
+        w->seen.other = collection_other_before(w->plan->collection, report, w->plan->values);
     w->payload_read = false;
     w->in_report = true;
     w->undo_touched = w->touched_count;
     w->round++;
     if (w->plan->in_other)
-        add_other(w, w->seen.other);
+        add_values(w, w->seen.other);
     if (w->plan->in_id && marks_has(&w->plan->ids, report))
         add_marks(w, &w->plan->ids, report);
     if (w->measured) {

@@ -487,6 +487,14 @@ static void test_amend(void **state)
     assert_int_equal(df_of(c, "os", "linux"), 0);
     assert_int_equal(df_of(c, "os", "plan9"), 2);
     assert_int_equal(df_of(c, "flag", "2"), 1);
+    /* One who is ready for fewer values sees the latest list that has no others. */
+    uint32_t f = lexicon_find_field(collection_lexicon(c), STR("flag"));
+    uint32_t two = lexicon_find_value(collection_lexicon(c), f, STR("2"));
+    assert_true(collection_report(c, 0).amended);
+    assert_int_equal(collection_other_before(c, 0, two + 1).count, 5);
+    assert_int_equal(collection_other_before(c, 0, two).count, 3);
+    assert_int_equal(collection_other_before(c, 1, two).count, 3); /* flag was taken away again */
+    assert_int_equal(collection_other_before(c, 0, 0).count, 3);
     /* A reader from before has what there was. */
     assert_int_equal(before.count, 3);
     assert_true(str_eq(value_text(c, before.at[0]), STR("linux")));
