@@ -38,7 +38,7 @@ struct content {
     uint64_t size;
     bool in_file;
     struct str bytes;                 /* when not in_file */
-    uint8_t hash[CONTENT_HASH_BYTES]; /* when in_file: BLAKE2b of the bytes; else zeros */
+    uint8_t hash[CONTENT_HASH_BYTES]; /* when in_file: SHA-256 of the bytes; else zeros */
 };
 
 enum upload_origin { UPLOAD_FROM_QUERY = 0, UPLOAD_FROM_FORM = 1 };

@@ -310,14 +310,15 @@ static void test_unreadable(void **state)
     given_send(p, symbols);
     assert_int_equal(state_of(p, symbols->u.object), UPLOAD_KEPT);
     assert_int_equal(report_count(p), 1);
-    place_reopen(p);
-    assert_int_equal(state_of(p, dump->u.object), UPLOAD_WAITING);
-    assert_true(engine_upload_read(p->engine, dump->u.object, STR("p"), a, &u, &e));
-    assert_true(u.body.size == 13 && memcmp(u.body.bytes.ptr, "\0\1\2 who knows", 13) == 0);
-    assert_holds(u.attributes, "\"version\":\"1.0\"");
+    uint64_t object = dump->u.object;
     given_free(bad);
     given_free(dump);
     given_free(symbols);
+    place_reopen(p);
+    assert_int_equal(state_of(p, object), UPLOAD_WAITING);
+    assert_true(engine_upload_read(p->engine, object, STR("p"), a, &u, &e));
+    assert_true(u.body.size == 13 && memcmp(u.body.bytes.ptr, "\0\1\2 who knows", 13) == 0);
+    assert_holds(u.attributes, "\"version\":\"1.0\"");
     arena_free(a);
 }
 
@@ -398,6 +399,7 @@ static void test_many_and_a_restart(void **state)
     enum { MANY = 600 };
     struct place *p = *state;
     static struct given *given[MANY];
+    static uint64_t objects[MANY];
     struct err e = { 0 };
     place_open(p);
     for (unsigned i = 0; i < MANY; i++) {
@@ -410,15 +412,15 @@ static void test_many_and_a_restart(void **state)
     for (unsigned i = 0; i < MANY; i++) {
         call_wait(&given[i]->call);
         assert_true(given[i]->u.ok);
+        objects[i] = given[i]->u.object;
+        given_free(given[i]);
     }
     place_reopen(p);
     for (unsigned i = 0; i < MANY; i++)
-        assert_int_equal(state_of(p, given[i]->u.object), UPLOAD_DECODED);
+        assert_int_equal(state_of(p, objects[i]), UPLOAD_DECODED);
     assert_int_equal(report_count(p), MANY);
     place_reopen(p);
     assert_int_equal(report_count(p), MANY);
-    for (unsigned i = 0; i < MANY; i++)
-        given_free(given[i]);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, place_setup, place_teardown)
