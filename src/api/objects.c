@@ -248,7 +248,7 @@ static bool find_named(struct lookup *l, struct str name, uint64_t *id, struct e
 static bool find_attachment(struct lookup *l, struct stored_attachment *out, struct err *e)
 {
     struct str s;
-    uint64_t id;
+    uint64_t id = 0;
     if (http_param(l->x, "attachment_id", &s)) {
         if (!parse_id(s, &id))
             return err_word(e, ERR_NOT_FOUND, "not_found", "the object has no such attachment");
