@@ -1,10 +1,15 @@
-/* backlog.c - see the header. */
+/* backlog.c - see the header.
+ *
+ * Tickets are handed out in bursts. While uploads press, each burst is followed by a rest of
+ * REST_SHARES times its length; the rest ends when none has come for PRESS_US. */
 #include "engine/backlog.h"
 
 #include "base/metrics.h"
 
 #include <time.h>
 
+#define PRESS_US 5000   /* uploads press when the latest came no longer ago */
+#define REST_SHARES 2   /* a third of the time is left for the backlog then */
 #define COMPACT_AT 4096 /* taken tickets at the front before the others move down */
 
 bool backlog_init(struct backlog *b)
@@ -44,11 +49,14 @@ bool backlog_reserve(struct backlog *b, size_t n)
 void backlog_add(struct backlog *b, const struct ticket *t, bool urgent)
 {
     pthread_mutex_lock(&b->mu);
+    bool was_empty = b->first == b->tickets.len;
     if (urgent)
         (void)!VEC_PUSH(&b->urgent, *t); /* there is room: backlog_reserve */
     else
         (void)!VEC_PUSH(&b->tickets, *t);
-    pthread_cond_signal(&b->changed);
+    b->added_us = metric_clock_us();
+    if (urgent || was_empty) /* else the feeder waits for something else */
+        pthread_cond_signal(&b->changed);
     pthread_mutex_unlock(&b->mu);
 }
 
@@ -60,8 +68,19 @@ static struct ticket take_urgent(struct backlog *b)
     return t;
 }
 
+static void count_burst(struct backlog *b, int64_t now_us)
+{
+    if (b->burst == 0)
+        b->burst_began_us = now_us;
+    if (++b->burst < BACKLOG_IN_WORK)
+        return;
+    b->burst = 0;
+    b->rest_until_us = now_us + REST_SHARES * (now_us - b->burst_began_us);
+}
+
 static struct ticket take_next(struct backlog *b)
 {
+    count_burst(b, metric_clock_us());
     struct ticket t = b->tickets.at[b->first++];
     if (b->first >= COMPACT_AT && b->first >= b->tickets.len / 2) {
         b->tickets.len -= b->first;
@@ -71,12 +90,22 @@ static struct ticket take_next(struct backlog *b)
     return t;
 }
 
-/* Whether a ticket may be taken now. One that has to be alone keeps the others waiting. */
-static bool may_take(const struct backlog *b)
+/* Whether a ticket may be taken now; if not, *until_us is when to look again, 0: when something has
+ * changed. One that has to be alone keeps the others waiting. */
+static bool may_take(const struct backlog *b, int64_t now_us, int64_t *until_us)
 {
+    *until_us = b->paused_until_us > now_us ? b->paused_until_us : 0;
+    if (*until_us > 0)
+        return false;
     if (b->urgent.len > 0)
         return !b->urgent.at[0].alone || b->in_work == 0;
-    return b->first < b->tickets.len && b->in_work < BACKLOG_IN_WORK;
+    if (b->first == b->tickets.len || b->in_work >= BACKLOG_IN_WORK)
+        return false;
+    int64_t pressed_until_us = b->added_us + PRESS_US;
+    int64_t rest_us = b->rest_until_us < pressed_until_us ? b->rest_until_us : pressed_until_us;
+    if (rest_us > now_us)
+        *until_us = rest_us;
+    return rest_us <= now_us;
 }
 
 static void wait_change(struct backlog *b, int64_t until_us)
@@ -91,14 +120,9 @@ static void wait_change(struct backlog *b, int64_t until_us)
 bool backlog_take(struct backlog *b, struct ticket *out)
 {
     pthread_mutex_lock(&b->mu);
-    while (!b->closed) {
-        int64_t pause_us = b->paused_until_us;
-        if (pause_us > 0 && metric_clock_us() >= pause_us)
-            pause_us = b->paused_until_us = 0;
-        if (pause_us == 0 && may_take(b))
-            break;
-        wait_change(b, pause_us);
-    }
+    int64_t until_us;
+    while (!b->closed && !may_take(b, metric_clock_us(), &until_us))
+        wait_change(b, until_us);
     bool ok = !b->closed;
     if (ok) {
         *out = b->urgent.len > 0 ? take_urgent(b) : take_next(b);

@@ -4,7 +4,9 @@
  * Only a ticket of each waits in memory; the upload itself is in the inbox (or, if an earlier
  * version could not read it, in the store). Few are in work at the same time, so that a burst of
  * any length costs little memory and leaves the workers to those who wait for an answer: urgent
- * tickets (synchronous submissions, objects that somebody wants to read) go first.
+ * tickets (synchronous submissions, objects that somebody wants to read) go first. And while
+ * uploads keep coming in, the others are worked on for a part of the time only: a sender has to be
+ * answered now, what was taken in can wait.
  *
  * Threads: any; one lock, held for some instructions (backlog_hurry: a look through all). */
 #ifndef CRUMPLE_ENGINE_BACKLOG_H
@@ -36,6 +38,9 @@ struct backlog {
     VEC(struct ticket) urgent, tickets; /* tickets: from `first` on; in the order of their ids */
     size_t first;
     size_t in_work;
+    int64_t added_us; /* when the latest came, by metric_clock_us */
+    size_t burst;     /* tickets of this burst, and the rest after it: see backlog.c */
+    int64_t burst_began_us, rest_until_us;
     int64_t paused_until_us; /* metric_clock_us; after a failed write */
     bool closed;
 };

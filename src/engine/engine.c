@@ -5,12 +5,10 @@
 #include "engine/measures.h"
 
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define DELETIONS_MAX 16 /* waiting for the writer; a further one waits for room */
 #define UPLOADS_MAX 4096 /* waiting for the receiver, or for a file to be durable */
-#define NICE 10          /* see step_back: a tenth of the weight of other threads */
 
 struct engine_config engine_defaults(void)
 {
@@ -83,12 +81,6 @@ bool engine_submit(struct engine *en, struct engine_job *job, struct err *e)
     return err_set(e, ERR_BUSY, 0, "%zu uploads are waiting already; try again later", before);
 }
 
-void step_back(void)
-{
-    /* On Linux this is about the thread; lowering is always allowed. */
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
-}
-
 static bool process(struct engine_job *job)
 {
     int64_t began_us = metric_clock_us();
@@ -109,7 +101,6 @@ static void *worker_run(void *arg)
 {
     struct engine *en = arg;
     void *item;
-    step_back();
     while (queue_take(en->jobs, &item, 1) > 0) {
         struct engine_job *job = item;
         /* `ready` is closed after us. */

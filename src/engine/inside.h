@@ -137,10 +137,6 @@ void *keeper_run(void *arg);
 void *receiver_run(void *arg);
 void *feeder_run(void *arg);
 
-/* engine.c: the calling thread steps back behind those that take uploads in, when there are more
- * threads than cores: what was taken in can wait, a sender cannot. */
-void step_back(void);
-
 /* writer.c: takes from en->ready until it is closed and empty. arg: struct engine. */
 void *writer_run(void *arg);
 

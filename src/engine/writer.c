@@ -390,7 +390,6 @@ void *writer_run(void *arg)
     struct engine *en = arg;
     struct engine_job *jobs[256];
     size_t count;
-    step_back();
     while ((count = queue_take(en->ready, (void **)jobs, sizeof jobs / sizeof *jobs)) > 0) {
         for (size_t at = 0; at < count;) {
             size_t n = batch_length(en, jobs + at, count - at);

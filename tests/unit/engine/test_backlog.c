@@ -4,6 +4,8 @@
 #include "base/metrics.h"
 #include "unit/cmocka_all.h"
 
+#include <unistd.h>
+
 static void add(struct backlog *b, uint64_t object, bool urgent)
 {
     const struct ticket t = { .object = object };
@@ -62,6 +64,33 @@ static void test_long(void **state)
     backlog_done(&b);
 }
 
+/* After a long burst the backlog rests while uploads press, and no longer. */
+static void test_rest(void **state)
+{
+    (void)state;
+    struct backlog b;
+    assert_true(backlog_init(&b));
+    for (uint64_t i = 1; i <= BACKLOG_IN_WORK + 2; i++)
+        add(&b, i, false);
+    for (uint64_t i = 1; i <= BACKLOG_IN_WORK; i++) {
+        if (i == BACKLOG_IN_WORK)
+            usleep(50000);
+        (void)take(&b);
+        backlog_finished(&b);
+    }
+    add(&b, 1000, false);
+    add(&b, 1001, true);
+    int64_t began_us = metric_clock_us();
+    assert_int_equal(take(&b), 1001); /* urgent ones need not wait */
+    assert_true(metric_clock_us() - began_us < 4000);
+    (void)take(&b);
+    int64_t waited_us = metric_clock_us() - began_us;
+    assert_true(waited_us >= 4000 && waited_us < 90000); /* not the 100 ms that are three shares */
+    backlog_finished(&b);
+    backlog_finished(&b);
+    backlog_done(&b);
+}
+
 static void test_comes_back(void **state)
 {
     (void)state;
@@ -102,9 +131,8 @@ static void test_closed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_long),
-        cmocka_unit_test(test_comes_back),
+        cmocka_unit_test(test_order),  cmocka_unit_test(test_long),
+        cmocka_unit_test(test_rest),   cmocka_unit_test(test_comes_back),
         cmocka_unit_test(test_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
