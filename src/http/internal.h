@@ -1,8 +1,9 @@
 /* internal.h - the structures that the files of this room share. Nobody outside includes it.
  *
- * server.c starts and stops; exchange.c takes a request from MHD and calls the handler; request.c
- * is what handlers ask about it; answer.c is what they say; watch.c ends what takes too long; tls.c
- * is all that is different on encrypted connections.
+ * server.c starts and stops; accept.c listens; conn.c lets connections in and spreads them over the
+ * loops; exchange.c takes a request from MHD and calls the handler; request.c is what handlers ask
+ * about it; answer.c is what they say; watch.c ends what takes too long; tls.c is all that is
+ * different on encrypted connections.
  *
  * Memory: one struct conn for each connection, with the exchange of its present request inside
  * (HTTP/1.1 has one at a time); it belongs to the MHD thread that runs the connection, but for the
@@ -92,7 +93,28 @@ struct http_exchange {
     void *wake_arg;
 };
 
+/* One MHD daemon with its one thread: it runs some of the connections. */
+struct loop {
+    struct http_server *server;
+    struct MHD_Daemon *daemon;
+    size_t open; /* its connections, with those that it has not taken yet; guarded by conns_mu */
+};
+
+/* The loops that are alike: those for plain connections, or those for TLS. */
+struct loops {
+    struct loop *loops; /* NULL when no listener needs them */
+    size_t count;
+    size_t turn; /* which is asked first when several have as few connections; the acceptor's */
+};
+
+struct listener {
+    int fd;
+    uint16_t port;
+    struct loops *loops; /* that its connections go to */
+};
+
 struct conn {
+    struct loop *loop;
     int fd;
     void *tls;    /* GnuTLS's session, owned by MHD; NULL on a plain connection */
     bool trusted; /* the peer is a proxy that we believe */
@@ -114,21 +136,22 @@ struct http_server {
     struct routes routes;
     struct networks proxies;
     struct tls_files tls;
-    struct MHD_Daemon **daemons; /* one for each listener */
-    uint16_t *ports;
+    struct loops plain, secure;
+    struct listener *listeners; /* as many as the configuration has */
+    size_t listener_count;      /* open ones */
     struct body_budget bodies;
 
-    _Atomic bool stopping;         /* no new connections; answers close theirs */
-    _Atomic int64_t active;        /* requests from the request line to the last byte of the answer;
-                                    * far below zero once closed: nothing may begin any more */
-    _Atomic int64_t waking;        /* threads inside http_wake */
-    _Atomic size_t connections;    /* open now */
-    _Atomic int64_t last_limit_ms; /* when the connection limit was logged last */
+    _Atomic bool stopping;      /* no new connections; answers close theirs */
+    _Atomic int64_t active;     /* requests from the request line to the last byte of the answer;
+                                 * far below zero once closed: nothing may begin any more */
+    _Atomic int64_t waking;     /* threads inside http_wake */
+    _Atomic size_t connections; /* open now, in both lists; changed under conns_mu */
 
-    /* Guarded by conns_mu: the list, the sockets to drain, closing. Held while the watch looks at a
-     * conn, so that its socket cannot be closed meanwhile. */
+    /* Guarded by conns_mu: the lists, the sockets to drain, closing. Held while the watch looks at
+     * a conn, so that its socket cannot be closed meanwhile. */
     pthread_mutex_t conns_mu;
-    struct conn *conns;
+    struct conn *handed; /* given to a loop, which has not taken them yet */
+    struct conn *conns;  /* taken: each has its thread, and the watch looks at them */
     struct lingering {
         int fd;
         int64_t until_ms;
@@ -138,7 +161,30 @@ struct http_server {
 
     pthread_t watch; /* the thread; woken by a write to watch_wakes */
     int watch_wakes; /* an eventfd */
+
+    pthread_t acceptor;        /* the thread; ends after a write to acceptor_ends */
+    int acceptor_ends;         /* an eventfd */
+    struct pollfd *accept_on;  /* the listeners', and acceptor_ends */
+    int64_t limit_logged_ms;   /* the acceptor's: when it said so last */
+    int64_t failure_logged_ms; /* the acceptor's: when it said so last */
 };
+
+/* accept.c */
+/* Opens the socket of config.listen[listener_count] and counts it. */
+MUST_CHECK bool listener_open(struct http_server *s, struct err *e);
+MUST_CHECK bool accept_start(struct http_server *s, struct err *e);
+void accept_stop(struct http_server *s); /* and closes the listening sockets; also not started */
+
+/* conn.c */
+/* Gives the socket to the loop with the fewest connections. False when there are too many, or no
+ * memory for one more: then it still belongs to the caller. Only on the acceptor. */
+MUST_CHECK bool conn_admit(struct http_server *s, struct loops *loops, int fd,
+                           const struct sockaddr *peer, socklen_t peer_len);
+/* For MHD, on the loop's thread; cls is the loop. */
+void conn_changed(void *cls, struct MHD_Connection *mhd, void **context,
+                  enum MHD_ConnectionNotificationCode what);
+/* Those that no loop has taken; all loops have ended. */
+void conn_free_handed(struct http_server *s);
 
 /* exchange.c: MHD's callbacks. */
 void *exchange_line(void *cls, const char *target, struct MHD_Connection *mhd);
@@ -165,8 +211,6 @@ MUST_CHECK bool answer_raw(const struct http_server *s, const struct answer_head
 /* watch.c */
 MUST_CHECK bool watch_start(struct http_server *s, struct err *e);
 void watch_stop(struct http_server *s); /* all connections are closed already */
-void watch_add(struct http_server *s, struct conn *c);
-void watch_remove(struct http_server *s, struct conn *c);
 /* Takes a duplicate of the socket and reads it empty before closing it: closed with unread bytes,
  * TCP would reset it, and the client might never see the answer. */
 void watch_linger(struct http_server *s, int fd);

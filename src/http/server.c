@@ -1,14 +1,13 @@
-/* server.c - listening sockets, starting and stopping, and connections as they come and go.
+/* server.c - configuration, the loops, starting and stopping.
  *
- * One MHD daemon for each listener, each with its threads (epoll). The sockets are made here, so
- * that a taken port gives a clear error and port 0 can be asked for what it became. */
+ * A loop is an MHD daemon without a listening socket, and its one thread (epoll). All listeners
+ * share them, but for those with TLS, which have loops of their own. */
 #include "http/internal.h"
 
 #include "base/log.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +20,6 @@
 #define WRITE_TIMEOUT_SPARE_S 5u /* MHD's own timeout comes after the watch's */
 #define CLOSED (INT64_MIN / 2)   /* in server->active */
 #define STOP_POLL_NS 2000000
-#define ADDRESS_MAX 256
 
 struct http_config http_defaults(void)
 {
@@ -42,142 +40,7 @@ struct http_config http_defaults(void)
     };
 }
 
-/* Connections. */
-
-static void log_connection_limit(struct http_server *s)
-{
-    int64_t now = metric_clock_us() / 1000;
-    int64_t last = atomic_load(&s->last_limit_ms);
-    if (now - last >= 1000 && atomic_compare_exchange_strong(&s->last_limit_ms, &last, now))
-        log_line(LOG_WARN, "http_connection_refused", "limit=%zu", s->config.connections_max);
-}
-
-static enum MHD_Result accept_policy(void *cls, const struct sockaddr *addr, socklen_t len)
-{
-    (void)addr, (void)len;
-    struct http_server *s = cls;
-    if (atomic_load(&s->stopping))
-        return MHD_NO;
-    if (atomic_load(&s->connections) < s->config.connections_max)
-        return MHD_YES;
-    metric_add(&http_connections_refused, 1);
-    log_connection_limit(s);
-    return MHD_NO;
-}
-
-static void connection_opened(struct http_server *s, struct MHD_Connection *mhd, void **context)
-{
-    struct conn *c = calloc(1, sizeof *c);
-    const union MHD_ConnectionInfo *fd =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-    if (!c || !fd) { /* its first request will be refused */
-        free(c);
-        return;
-    }
-    c->fd = fd->connect_fd;
-    const union MHD_ConnectionInfo *tls =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    c->tls = tls ? tls->tls_session : NULL;
-    const union MHD_ConnectionInfo *peer =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    struct sockaddr none = { .sa_family = AF_UNSPEC };
-    const struct sockaddr *address = peer && peer->client_addr ? peer->client_addr : &none;
-    c->trusted = networks_hold(&s->proxies, address);
-    address_text(address, c->peer);
-    watch_add(s, c);
-    atomic_fetch_add(&s->connections, 1);
-    *context = c;
-}
-
-static void connection_closed(struct http_server *s, void **context)
-{
-    struct conn *c = *context;
-    if (!c)
-        return;
-    *context = NULL;
-    watch_remove(s, c);
-    exchange_free(&c->x);
-    free(c);
-    atomic_fetch_sub(&s->connections, 1);
-}
-
-static void connection_changed(void *cls, struct MHD_Connection *mhd, void **context,
-                               enum MHD_ConnectionNotificationCode what)
-{
-    if (what == MHD_CONNECTION_NOTIFY_STARTED)
-        connection_opened(cls, mhd, context);
-    else
-        connection_closed(cls, context);
-}
-
-/* Listening. */
-
-/* "[::1]" without its brackets, as getaddrinfo wants it. */
-static bool bare_address(const char *address, char out[ADDRESS_MAX])
-{
-    struct str s = str_from_c(address);
-    if (s.len > 1 && s.ptr[0] == '[' && s.ptr[s.len - 1] == ']')
-        s = (struct str){ s.ptr + 1, s.len - 2 };
-    if (s.len >= ADDRESS_MAX)
-        return false;
-    memcpy(out, s.ptr, s.len);
-    out[s.len] = '\0';
-    return true;
-}
-
-static int bind_socket(const struct addrinfo *ai)
-{
-    int one = 1;
-    int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -1;
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (ai->ai_family == AF_INET6) /* so that 0.0.0.0 and [::] may have the same port */
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
-    if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0)
-        return fd;
-    int why = errno;
-    close(fd);
-    errno = why;
-    return -1;
-}
-
-static uint16_t port_of(int fd)
-{
-    struct sockaddr_storage own;
-    socklen_t len = sizeof own;
-    struct sockaddr_in in;
-    struct sockaddr_in6 in6;
-    if (getsockname(fd, (struct sockaddr *)&own, &len) != 0)
-        return 0;
-    memcpy(&in, &own, sizeof in);
-    memcpy(&in6, &own, sizeof in6);
-    return ntohs(own.ss_family == AF_INET6 ? in6.sin6_port : in.sin_port);
-}
-
-static bool open_socket(const struct http_listen *l, int *fd, struct err *e)
-{
-    char host[ADDRESS_MAX], port[8];
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
-    struct addrinfo *found;
-    if (!bare_address(l->address, host))
-        return err_set(e, ERR_INPUT, 0, "the address to listen on is too long");
-    snprintf(port, sizeof port, "%u", (unsigned)l->port);
-    int rc = getaddrinfo(host, port, &hints, &found);
-    if (rc != 0)
-        return err_set(e, ERR_INPUT, 0, "cannot listen on '%s': %s", l->address, gai_strerror(rc));
-    *fd = bind_socket(found);
-    freeaddrinfo(found);
-    if (*fd >= 0)
-        return true;
-    if (errno == EADDRINUSE)
-        return err_set(e, ERR_CONFLICT, 0, "cannot listen on %s:%u: the port is in use", l->address,
-                       (unsigned)l->port);
-    return err_set(e, ERR_IO, 0, "cannot listen on %s:%u: %s", l->address, (unsigned)l->port,
-                   strerror(errno));
-}
-
-/* Starting. */
+/* Loops. */
 
 PRINTF_LIKE(2, 0) static void log_mhd(void *cls, const char *fmt, va_list args)
 {
@@ -205,69 +68,86 @@ static unsigned thread_count(const struct http_config *c)
     return c->threads ? (unsigned)c->threads : cores > 0 ? (unsigned)cores : 1;
 }
 
-static bool start_daemon(struct http_server *s, int fd, bool tls, struct MHD_Daemon **out,
-                         struct err *e)
+static bool start_loop(struct http_server *s, bool tls, struct loop *l, struct err *e)
 {
     const struct http_config *c = &s->config;
-    unsigned threads = thread_count(c);
     unsigned timeout_s =
         WRITE_TIMEOUT_SPARE_S +
         (c->idle_timeout_s > c->request_timeout_s ? c->idle_timeout_s : c->request_timeout_s);
-    /* MHD shares its limit out among the threads and stops accepting at it. Ours is accept_policy;
-     * MHD's is only so high that it never comes first. */
-    unsigned limit = ((unsigned)c->connections_max + 64) * threads;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
-                     (tls ? MHD_USE_TLS : 0);
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET |
+                     MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0);
     struct MHD_OptionItem end = { MHD_OPTION_END, 0, NULL };
-    struct MHD_OptionItem pool[] = { { MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)threads, NULL },
-                                     end };
     struct MHD_OptionItem secure[] = { { MHD_OPTION_HTTPS_MEM_CERT, 0, s->tls.cert },
                                        { MHD_OPTION_HTTPS_MEM_KEY, 0, s->tls.key },
                                        { MHD_OPTION_HTTPS_PRIORITIES, 0,
                                          (char *)(uintptr_t)tls_priorities },
                                        end };
-    *out = MHD_start_daemon(
-        flags, 0, accept_policy, s, exchange_step, s, MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, limit,
+    l->server = s;
+    l->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, exchange_step, s, MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL,
+        MHD_OPTION_CONNECTION_LIMIT, UINT_MAX /* conn_admit has ours */,
         MHD_OPTION_CONNECTION_TIMEOUT, timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         c->header_max_bytes + POOL_SPARE, MHD_OPTION_NOTIFY_COMPLETED, exchange_ended, s,
-        MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s, MHD_OPTION_URI_LOG_CALLBACK,
-        exchange_line, s, MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL, MHD_OPTION_ARRAY,
-        threads > 1 ? pool : &end, MHD_OPTION_ARRAY, tls ? secure : &end, MHD_OPTION_END);
-    return *out || err_set(e, ERR_IO, 0, "cannot start the HTTP library: %s", strerror(errno));
+        MHD_OPTION_NOTIFY_CONNECTION, conn_changed, l, MHD_OPTION_URI_LOG_CALLBACK, exchange_line,
+        s, MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL, MHD_OPTION_ARRAY, tls ? secure : &end,
+        MHD_OPTION_END);
+    return l->daemon || err_set(e, ERR_IO, 0, "cannot start the HTTP library: %s", strerror(errno));
 }
 
-static bool start_listener(struct http_server *s, size_t i, struct err *e)
+static bool start_loops(struct http_server *s, bool tls, struct err *e)
 {
-    int fd;
-    if (!open_socket(&s->config.listen[i], &fd, e))
-        return false;
-    s->ports[i] = port_of(fd);
-    return start_daemon(s, fd, s->config.listen[i].tls, &s->daemons[i],
-                        e); /* MHD closes fd, also when it fails */
+    struct loops *l = tls ? &s->secure : &s->plain;
+    unsigned threads = thread_count(&s->config);
+    l->loops = calloc(threads, sizeof *l->loops);
+    if (!l->loops)
+        return err_set(e, ERR_NOMEM, 0, "no memory to start");
+    for (; l->count < threads; l->count++)
+        if (!start_loop(s, tls, &l->loops[l->count], e))
+            return false;
+    return true;
 }
+
+static void stop_loops(struct loops *l)
+{
+    for (size_t i = 0; i < l->count; i++)
+        MHD_stop_daemon(l->loops[i].daemon);
+}
+
+/* Starting. */
 
 static void server_free(struct http_server *s)
 {
-    for (size_t i = 0; i < s->config.listen_count && s->daemons; i++)
-        if (s->daemons[i])
-            MHD_stop_daemon(s->daemons[i]);
+    accept_stop(s);
+    stop_loops(&s->plain);
+    stop_loops(&s->secure);
+    conn_free_handed(s);
     watch_stop(s);
     pthread_mutex_destroy(&s->conns_mu);
     routes_done(&s->routes);
     tls_unload(&s->tls);
-    free(s->daemons);
-    free(s->ports);
+    free(s->plain.loops);
+    free(s->secure.loops);
+    free(s->listeners);
     free(s);
 }
 
-static bool load_tls(struct http_server *s, struct err *e)
+static bool has_listener(const struct http_config *c, bool tls)
+{
+    for (size_t i = 0; i < c->listen_count; i++)
+        if (c->listen[i].tls == tls)
+            return true;
+    return false;
+}
+
+/* The port is taken first, and nothing is accepted before all is there. */
+static bool start_serving(struct http_server *s, struct err *e)
 {
     const struct http_config *c = &s->config;
-    for (size_t i = 0; i < c->listen_count; i++)
-        if (c->listen[i].tls)
-            return tls_load(&s->tls, c->tls_cert, c->tls_key, e);
-    return true;
+    while (s->listener_count < c->listen_count)
+        if (!listener_open(s, e))
+            return false;
+    return (!has_listener(c, false) || start_loops(s, false, e)) &&
+           (!has_listener(c, true) || start_loops(s, true, e)) && accept_start(s, e);
 }
 
 static bool server_fill(struct http_server *s, const struct http_route *routes, size_t route_count,
@@ -277,17 +157,13 @@ static bool server_fill(struct http_server *s, const struct http_route *routes, 
     if (c->cors_origin && c->cors_origin[0] == '\0')
         c->cors_origin = NULL;
     s->bodies.limit_bytes = c->bodies_max_bytes;
-    s->daemons = calloc(c->listen_count + 1, sizeof *s->daemons);
-    s->ports = calloc(c->listen_count + 1, sizeof *s->ports);
-    if (!s->daemons || !s->ports)
+    s->listeners = calloc(c->listen_count + 1, sizeof *s->listeners);
+    if (!s->listeners)
         return err_set(e, ERR_NOMEM, 0, "no memory to start");
-    if (!networks_parse(&s->proxies, str_from_c(c->trusted_proxies), e) ||
-        !routes_init(&s->routes, routes, route_count, e) || !load_tls(s, e) || !watch_start(s, e))
-        return false;
-    for (size_t i = 0; i < c->listen_count; i++)
-        if (!start_listener(s, i, e))
-            return false;
-    return true;
+    return networks_parse(&s->proxies, str_from_c(c->trusted_proxies), e) &&
+           routes_init(&s->routes, routes, route_count, e) &&
+           (!has_listener(c, true) || tls_load(&s->tls, c->tls_cert, c->tls_key, e)) &&
+           watch_start(s, e) && start_serving(s, e);
 }
 
 bool http_start(struct http_server **out, const struct http_config *config,
@@ -299,17 +175,17 @@ bool http_start(struct http_server **out, const struct http_config *config,
     s->config = *config;
     s->ctx = ctx;
     s->watch_wakes = -1;
+    s->acceptor_ends = -1;
     pthread_mutex_init(&s->conns_mu, NULL);
     if (!server_fill(s, routes, route_count, e)) {
-        http_stop(s); /* an earlier listener may have requests already */
+        server_free(s);
         return false;
     }
     *out = s;
     return true;
 }
 
-/* Stopping. MHD could stop listening without stopping (MHD_quiesce_daemon), but in 0.9.75 that
- * races with its own threads and aborts; refusing in accept_policy does the same. */
+/* Stopping. */
 
 static void pause_shortly(void)
 {
@@ -334,5 +210,5 @@ void http_stop(struct http_server *s)
 
 uint16_t http_port(const struct http_server *s, size_t listen_index)
 {
-    return s->ports[listen_index];
+    return s->listeners[listen_index].port;
 }

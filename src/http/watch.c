@@ -42,27 +42,6 @@ bool conn_phase_busy(struct conn *c)
                                                    memory_order_relaxed, memory_order_relaxed);
 }
 
-void watch_add(struct http_server *s, struct conn *c)
-{
-    conn_phase_set(c, PHASE_IDLE, watch_now_ms());
-    pthread_mutex_lock(&s->conns_mu);
-    c->prev = NULL;
-    c->next = s->conns;
-    if (s->conns)
-        s->conns->prev = c;
-    s->conns = c;
-    pthread_mutex_unlock(&s->conns_mu);
-}
-
-void watch_remove(struct http_server *s, struct conn *c)
-{
-    pthread_mutex_lock(&s->conns_mu);
-    if (c->next)
-        c->next->prev = c->prev;
-    *(c->prev ? &c->prev->next : &s->conns) = c->next;
-    pthread_mutex_unlock(&s->conns_mu);
-}
-
 static void wake_watch(struct http_server *s)
 {
     uint64_t one = 1;
