@@ -6,11 +6,12 @@
  * comes in over the limit.
  *
  * What is hard here: a loop may lose a connection that it was handed, when memory is short on its
- * thread; MHD closes the socket then, and nobody is told. See forget_lost. */
+ * thread; MHD closes the socket then, and nobody is told. conn_forget_lost finds out. */
 #include "http/internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 /* All of these under conns_mu. */
 
@@ -30,6 +31,7 @@ static void list_take(struct conn **list, struct conn *c)
     *(c->prev ? &c->prev->next : list) = c->next;
 }
 
+/* The newest with that descriptor: an older one would be a lost one. */
 static struct conn *find_handed(struct http_server *s, int fd)
 {
     struct conn *c = s->handed;
@@ -51,13 +53,20 @@ static void forget(struct http_server *s, struct conn *c)
     free(c);
 }
 
-/* A handed socket is open until it is taken. When accept gives the same descriptor again, the
- * connection that had it was lost. */
-static void forget_lost(struct http_server *s, int fd)
+/* A socket that was handed over is open until the loop takes it. */
+static bool is_lost(const struct conn *c)
 {
-    struct conn *lost = find_handed(s, fd);
-    if (lost)
-        forget(s, lost);
+    struct stat now;
+    return fstat(c->fd, &now) != 0 || now.st_dev != c->device || now.st_ino != c->inode;
+}
+
+void conn_forget_lost(struct http_server *s)
+{
+    for (struct conn *c = s->handed, *next; c; c = next) {
+        next = c->next;
+        if (is_lost(c))
+            forget(s, c);
+    }
 }
 
 static struct loop *choose_loop(struct loops *l)
@@ -74,31 +83,37 @@ static struct loop *choose_loop(struct loops *l)
 
 /* The acceptor's side. */
 
+static struct conn *conn_new(int fd)
+{
+    struct stat socket;
+    struct conn *c = fstat(fd, &socket) == 0 ? calloc(1, sizeof *c) : NULL;
+    if (!c)
+        return NULL;
+    c->fd = fd;
+    c->device = socket.st_dev;
+    c->inode = socket.st_ino;
+    return c;
+}
+
 bool conn_admit(struct http_server *s, struct loops *loops, int fd, const struct sockaddr *peer,
                 socklen_t peer_len)
 {
-    struct conn *c = calloc(1, sizeof *c);
+    struct conn *c = conn_new(fd);
+    struct loop *loop = NULL;
     pthread_mutex_lock(&s->conns_mu);
-    forget_lost(s, fd);
-    bool room = c && atomic_load(&s->connections) < s->config.connections_max;
-    if (room) {
-        c->fd = fd;
-        c->loop = choose_loop(loops);
-        c->loop->open++;
+    if (c && atomic_load(&s->connections) < s->config.connections_max) {
+        loop = c->loop = choose_loop(loops);
+        loop->open++;
         atomic_fetch_add(&s->connections, 1);
         list_put(&s->handed, c);
     }
     pthread_mutex_unlock(&s->conns_mu);
-    if (!room) {
+    if (!loop) {
         free(c);
         return false;
     }
-    struct loop *loop = c->loop;
-    if (MHD_add_connection(loop->daemon, fd, peer, peer_len) == MHD_YES)
-        return true; /* c is the loop's, and may be gone already */
-    pthread_mutex_lock(&s->conns_mu);
-    forget(s, c); /* MHD has closed the socket */
-    pthread_mutex_unlock(&s->conns_mu);
+    /* When this fails, MHD has closed the socket, and the connection is lost like others. */
+    (void)MHD_add_connection(loop->daemon, fd, peer, peer_len);
     return true;
 }
 

@@ -116,6 +116,8 @@ struct listener {
 struct conn {
     struct loop *loop;
     int fd;
+    dev_t device; /* which socket fd was when it was handed to the loop */
+    ino_t inode;
     void *tls;    /* GnuTLS's session, owned by MHD; NULL on a plain connection */
     bool trusted; /* the peer is a proxy that we believe */
     char peer[PROXY_ADDRESS_MAX];
@@ -183,6 +185,8 @@ MUST_CHECK bool conn_admit(struct http_server *s, struct loops *loops, int fd,
 /* For MHD, on the loop's thread; cls is the loop. */
 void conn_changed(void *cls, struct MHD_Connection *mhd, void **context,
                   enum MHD_ConnectionNotificationCode what);
+/* Those whose socket was closed before a loop had taken them. Under conns_mu. */
+void conn_forget_lost(struct http_server *s);
 /* Those that no loop has taken; all loops have ended. */
 void conn_free_handed(struct http_server *s);
 

@@ -1,6 +1,6 @@
 /* watch.c - one thread for what MHD does not do: deadlines for whole requests (MHD's timeouts start
- * again with every byte), clients that have left without MHD noticing, and reading refused
- * connections empty before they are closed. */
+ * again with every byte), clients that have left without MHD noticing, connections that it has
+ * lost, and reading refused connections empty before they are closed. */
 #include "http/internal.h"
 
 #include "base/log.h"
@@ -118,6 +118,7 @@ static void scan(struct http_server *s)
     pthread_mutex_lock(&s->conns_mu);
     for (struct conn *c = s->conns; c; c = c->next)
         too_slow += expire(s, c, now);
+    conn_forget_lost(s);
     pthread_mutex_unlock(&s->conns_mu);
     for (unsigned i = 0; i < too_slow; i++) {
         metric_add(&http_timeouts, 1);
