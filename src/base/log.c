@@ -12,6 +12,7 @@
 #define LOG_LINE_MAX 4096
 #define LOG_STR_MAX 200
 #define LOG_STR_BUFFERS 8
+#define SECRET_SHOWN 4 /* digits */
 
 static _Atomic int most_level = LOG_INFO;
 
@@ -116,21 +117,40 @@ static bool is_hex(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-const char *log_url(struct str s)
+/* The bytes of the hex digit that the text begins with: 1, 3 when it is percent-encoded, 0 for
+ * anything else. In ASCII 30 to 39 are digits, 41 to 46 and 61 to 66 the letters. */
+static size_t hex_digit_len(struct str s)
+{
+    if (s.len == 0 || is_hex(s.ptr[0]))
+        return s.len > 0;
+    if (s.len < 3 || s.ptr[0] != '%')
+        return 0;
+    char high = s.ptr[1], low = s.ptr[2];
+    bool digit = high == '3' && low >= '0' && low <= '9';
+    bool letter = (high == '4' || high == '6') && low >= '1' && low <= '6';
+    return digit || letter ? 3 : 0;
+}
+
+const char *log_masked(struct str s)
 {
     char out[LOG_STR_MAX + 1];
-    size_t len = 0, run;
-    for (size_t i = 0; i < s.len && len < sizeof out; i += run) {
-        for (run = 0; i + run < s.len && is_hex(s.ptr[i + run]); run++)
-            continue;
-        bool secret = run >= LOG_SECRET_MIN;
+    size_t len = 0;
+    while (s.len > 0 && len < sizeof out) {
+        size_t digits = 0, run = 0, head = 0, n;
+        while ((n = hex_digit_len((struct str){ s.ptr + run, s.len - run })) > 0) {
+            run += n;
+            if (++digits <= SECRET_SHOWN)
+                head = run;
+        }
+        bool secret = digits >= LOG_SECRET_MIN;
         if (run == 0)
             run = 1;
-        size_t shown = secret ? 4 : run;
+        size_t shown = secret ? head : run;
         for (size_t k = 0; k < shown && len < sizeof out; k++)
-            out[len++] = s.ptr[i + k];
+            out[len++] = s.ptr[k];
         for (const char *dots = secret ? "..." : ""; *dots && len < sizeof out; dots++)
             out[len++] = *dots;
+        s = (struct str){ s.ptr + run, s.len - run };
     }
     return log_str((struct str){ out, len });
 }

@@ -20,10 +20,11 @@ PRINTF_LIKE(3, 4) void log_line(enum log_level level, const char *event, const c
  * bytes and quotes escaped, cut after 200 bytes. The result lives in one of eight buffers of the
  * calling thread. */
 const char *log_str(struct str s);
-/* The same for a URL: of a word of LOG_SECRET_MIN hex digits or more only the first four are shown,
- * since it may be a token, which a log should not give away. */
-#define LOG_SECRET_MIN 32
-const char *log_url(struct str s);
+/* The same for what may hold a token, which a log should not give away: of LOG_SECRET_MIN hex
+ * digits or more in a row, plain or percent-encoded, only the first four are shown. A token has 64;
+ * a piece of one, where a message was cut, fewer. */
+#define LOG_SECRET_MIN 16
+const char *log_masked(struct str s);
 
 /* Whether lines of this level are written: for who makes costly ones. */
 bool log_is_on(enum log_level level);

@@ -87,7 +87,7 @@ static void add(struct MHD_Response *r, const char *name, const char *value)
 {
     if (MHD_add_response_header(r, name, value) != MHD_YES)
         log_line(LOG_WARN, "http_header_dropped", "name=%s value=%s", name,
-                 log_str(str_from_c(value)));
+                 log_masked(str_from_c(value)));
 }
 
 static void add_headers(struct http_exchange *x, struct MHD_Response *r, bool has_body)
@@ -145,8 +145,8 @@ static bool charge(struct http_exchange *x)
 /* Puts an error in the place of an answer that cannot be sent. */
 static unsigned replace(struct http_exchange *x, const struct err *e)
 {
-    log_line(LOG_WARN, "http_answer_dropped", "path=%s why=%s", log_url(x->path),
-             log_str(str_from_c(e->msg)));
+    log_line(LOG_WARN, "http_answer_dropped", "path=%s why=%s", log_masked(x->path),
+             log_masked(str_from_c(e->msg)));
     buf_done(&x->out);
     buf_reset(&x->out);
     x->type = NULL;

@@ -231,7 +231,8 @@ static void log_refusal(const struct http_exchange *x)
     bool by_limit = status == 408 || status == 413 || status == 431 || status == 500 ||
                     status == 503 || status == 507;
     log_line(by_limit ? LOG_WARN : LOG_DEBUG, "http_refused", "status=%u method=%s path=%s why=%s",
-             status, log_str(x->method), log_url(x->path), log_str(str_from_c(x->refused.err.msg)));
+             status, log_masked(x->method), log_masked(x->path),
+             log_masked(str_from_c(x->refused.err.msg)));
 }
 
 /* The socket's buffer is empty: earlier answers have gone. If it is not, the client has not read
@@ -436,8 +437,8 @@ static void log_exchange(const struct http_exchange *x)
     if (!log_is_on(LOG_DEBUG)) /* its texts would be made for nothing */
         return;
     log_line(LOG_DEBUG, "http_request", "method=%s target=%s status=%u bytes=%" PRIu64 " us=%lld%s",
-             log_str(x->method), log_url(x->target), x->status, x->answer_bytes, (long long)us,
-             x->dead ? " client=gone" : "");
+             log_masked(x->method), log_masked(x->target), x->status, x->answer_bytes,
+             (long long)us, x->dead ? " client=gone" : "");
 }
 
 void exchange_ended(void *cls, struct MHD_Connection *mhd, void **context,

@@ -52,7 +52,7 @@ PRINTF_LIKE(2, 0) static void log_mhd(void *cls, const char *fmt, va_list args)
     struct str s = str_from_c(line);
     while (s.len > 0 && s.ptr[s.len - 1] == '\n')
         s.len--;
-    log_line(LOG_DEBUG, "http_library", "says=%s", log_str(s));
+    log_line(LOG_DEBUG, "http_library", "says=%s", log_masked(s));
 }
 
 /* Requests are decoded by url.c, which refuses what is malformed; MHD would let it pass. */

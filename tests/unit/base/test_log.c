@@ -60,7 +60,7 @@ static void test_str(void **state)
 
 #define TOKEN "91f94ff4b001e47249a8b3cb220fc48cc8f2690d3998e3b6e1c9ae99873e23be"
 
-static void test_url(void **state)
+static void test_masked(void **state)
 {
     (void)state;
     static const struct {
@@ -69,16 +69,22 @@ static void test_url(void **state)
         { "/acme/" TOKEN "/json", "/acme/91f9.../json" },
         { "/api/post?format=json&token=" TOKEN, "\"/api/post?format=json&token=91f9...\"" },
         { TOKEN TOKEN "-" TOKEN, "91f9...-91f9..." },
-        { "/p/reports/0123456789abcdef0123456789abcde",
-          "/p/reports/0123456789abcdef0123456789abcde" },
+        { "/p/reports/0123456789abcde", "/p/reports/0123456789abcde" },
+        { "/p/reports/0123456789abcdef", "/p/reports/0123..." },
+        { "01234567-89ab-cdef-0123-456789abcdef", "01234567-89ab-cdef-0123-456789abcdef" },
+        { "no such universe '" TOKEN "'", "\"no such universe '91f9...'\"" },
+        { "/%39%31f94ff4b001e4724%39%61/json", "\"/%39%31f9.../json\"" },
+        { "/91f94ff4b001e4%37249a8b3c%zzb220fc48cc", "\"/91f9...%zzb220fc48cc\"" },
+        { "/91f94ff4b001e4%2f7249a8b3c%", "\"/91f94ff4b001e4%2f7249a8b3c%\"" },
+        { "%3", "\"%3\"" },
         { "/p/0123456789ABCDEF0123456789abcdef", "/p/0123..." },
         { "", "\"\"" },
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
-        assert_string_equal(log_url(str_from_c(cases[i].in)), cases[i].want);
+        assert_string_equal(log_masked(str_from_c(cases[i].in)), cases[i].want);
     char in[1000];
     memset(in, 'x', sizeof in);
-    assert_int_equal(strlen(log_url((struct str){ in, sizeof in })), 200 + strlen("\"\"..."));
+    assert_int_equal(strlen(log_masked((struct str){ in, sizeof in })), 200 + strlen("\"\"..."));
 }
 
 static void test_cut(void **state)
@@ -108,8 +114,9 @@ static void test_long_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_line), cmocka_unit_test(test_str),       cmocka_unit_test(test_url),
-        cmocka_unit_test(test_cut),  cmocka_unit_test(test_long_line),
+        cmocka_unit_test(test_line),      cmocka_unit_test(test_str),
+        cmocka_unit_test(test_masked),    cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_long_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
