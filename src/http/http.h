@@ -35,7 +35,7 @@ struct http_config {
     const struct http_listen *listen;
     size_t listen_count;
     const char *tls_cert, *tls_key; /* PEM files, read by http_start; for listeners with tls */
-    size_t threads;                 /* 0: one a core */
+    size_t threads;                 /* 0: one a core; as many again for TLS, where there is */
     size_t connections_max;         /* a further one is closed at once */
     size_t body_max_bytes;          /* after decoding; over it 413; see http_set_body_max */
     size_t bodies_max_bytes; /* of all bodies and large answers in memory together; over it 503 */

@@ -35,14 +35,19 @@ static void which_thread(struct http_exchange *x, void *ctx)
     http_answer(x, 200);
 }
 
-static void start(struct wire *w, size_t threads, size_t connections_max)
+static void start_config(struct wire *w, const struct http_config *c)
 {
     static const struct http_route routes[] = { HTTP_ROUTE("GET", "", which_thread) };
+    adding = ADD;
+    wire_start_routes(w, c, routes, COUNT_OF(routes));
+}
+
+static void start(struct wire *w, size_t threads, size_t connections_max)
+{
     struct http_config c = wire_config();
     c.threads = threads;
     c.connections_max = connections_max;
-    adding = ADD;
-    wire_start_routes(w, &c, routes, COUNT_OF(routes));
+    start_config(w, &c);
 }
 
 /* The number of the thread that runs the connection; 0: the server has closed it. */
@@ -110,6 +115,32 @@ static void test_spread(void **state)
             close(fds[i]);
         wire_stop(&w);
     }
+}
+
+/* Listeners share the threads, and the counting. */
+static void test_two_listeners(void **state)
+{
+    (void)state;
+    static const struct http_listen listen[] = { { .address = "127.0.0.1" },
+                                                 { .address = "127.0.0.1" } };
+    struct wire w;
+    struct tally t = { 0 };
+    int fds[6 * THREADS];
+    struct http_config c = wire_config();
+    c.threads = THREADS;
+    c.listen = listen;
+    c.listen_count = COUNT_OF(listen);
+    start_config(&w, &c);
+    for (size_t i = 0; i < COUNT_OF(fds); i++) {
+        w.port = http_port(w.server, i % 3 == 0);
+        fds[i] = wire_connect(&w);
+        tally_add(&t, thread_of(fds[i]));
+    }
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(t.connections[i], 6);
+    for (size_t i = 0; i < COUNT_OF(fds); i++)
+        close(fds[i]);
+    wire_stop(&w);
 }
 
 /* When one thread has lost all of its connections, it gets the next ones. */
@@ -270,10 +301,10 @@ static void test_stop_with_lost(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_spread),         cmocka_unit_test(test_fewest),
-        cmocka_unit_test(test_turns),          cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_lost),           cmocka_unit_test(test_no_descriptors),
-        cmocka_unit_test(test_stop_with_lost),
+        cmocka_unit_test(test_spread),         cmocka_unit_test(test_two_listeners),
+        cmocka_unit_test(test_fewest),         cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_limit),          cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_no_descriptors), cmocka_unit_test(test_stop_with_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
