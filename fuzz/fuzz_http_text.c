@@ -27,14 +27,14 @@ static void check_encoding(struct str segment, struct arena *a)
     buf_init(&b, 3 * segment.len + 1);
     http_encode_segment(&b, segment);
     assert(buf_ok(&b));
-    assert(url_decode(buf_view(&b), false, a, &back, &e) && str_eq(back, segment));
+    assert(url_decode(buf_view(&b), URL_PLAIN, a, &back, &e) && str_eq(back, segment));
     buf_done(&b);
 }
 
 static void check_target(struct str text, struct arena *a)
 {
     struct str authority, path, query, segments[URL_SEGMENTS_MAX];
-    const struct http_pair *params;
+    const struct url_param *params;
     size_t count;
     struct err e = { 0 };
     if (!url_target(text, &authority, &path, &query, &e) ||
@@ -46,7 +46,7 @@ static void check_target(struct str text, struct arena *a)
         check_decoded(segments[i]);
         check_encoding(segments[i], a);
     }
-    if (!url_params(query, URL_PARAMS_MAX, a, &params, &count, &e))
+    if (!url_params(query, a, &params, &count, &e))
         return;
     for (size_t i = 0; i < count; i++) {
         check_decoded(params[i].name);

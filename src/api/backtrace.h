@@ -34,7 +34,7 @@ extern const struct http_sink submission_sink;
 void api_submission(struct http_exchange *x, void *ctx);
 #define SUBMISSION_ROUTE(pattern_)                                                                 \
     {                                                                                              \
-        .methods = "POST", .pattern = (pattern_), .handler = api_submission,                       \
+        .methods = "POST", .pattern = (pattern_), .handler = api_submission, .loose = true,        \
         .sink = &submission_sink, .error_writer = backtrace_error                                  \
     }
 
@@ -46,7 +46,7 @@ void api_unique_events(struct http_exchange *x, void *ctx);
 void api_summed_events(struct http_exchange *x, void *ctx);
 #define BACKTRACE_ROUTE(methods_, pattern_, handler_)                                              \
     {                                                                                              \
-        .methods = (methods_), .pattern = (pattern_), .handler = (handler_),                       \
+        .methods = (methods_), .pattern = (pattern_), .handler = (handler_), .loose = true,        \
         .error_writer = backtrace_error                                                            \
     }
 

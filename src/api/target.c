@@ -30,7 +30,7 @@ static bool split_path(struct str path, struct arena *a, struct elements *out, s
         struct str element = cut(&path, '/', '/');
         if (element.len == 0 || out->count == ELEMENTS_MAX)
             continue;
-        if (!url_decode(element, false, a, &out->at[out->count++], e))
+        if (!url_decode(element, URL_PLAIN, a, &out->at[out->count++], e))
             return false;
     }
     return true;
@@ -154,7 +154,12 @@ static bool read_query(struct str query, struct arena *a, struct target *t, stru
         struct str value = cut(&query, '&', '?');
         bool bare = value.len > 0 && !memchr(value.ptr, '=', value.len);
         struct str name = cut(&value, '=', '=');
-        if (!url_decode(name, true, a, &name, e) || !url_decode(value, true, a, &value, e))
+        if (!url_decode(name, URL_PLUS, a, &name, e))
+            return false;
+        /* SDKs write the names of files as they are. */
+        unsigned how =
+            str_eq(name, STR("attachment_name")) ? URL_PLUS | URL_BARE_PERCENT : URL_PLUS;
+        if (!url_decode(value, how, a, &value, e))
             return false;
         if (!take_word(t, q, name, value, bare) && !add_field(t, name, value, e))
             return false;

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define CORS_HEADERS "Authorization, Content-Encoding, Content-Type, X-Submission-Bucket"
+#define CORS_HEADERS                                                                               \
+    "Authorization, Content-Encoding, Content-Type, X-Coroner-Token, X-Submission-Bucket"
 #define CORS_EXPOSED "Content-Disposition, Link, Location, Retry-After"
 #define CORS_MAX_AGE "86400"
 #define ANSWER_UNCOUNTED 65536 /* the memory of a smaller answer is not counted */

@@ -165,6 +165,19 @@ static bool find_allowed(struct http_exchange *x, struct str *allow)
                         x->arena, allow);
 }
 
+/* On a loose route those behind an '&' in the path come first. */
+static bool read_params(struct http_exchange *x, struct err *e)
+{
+    struct str query = x->query;
+    const char *more = x->route->is->loose ? memchr(x->path.ptr, '&', x->path.len) : NULL;
+    if (more) {
+        struct str in_path = { more, (size_t)(x->path.ptr + x->path.len - more) };
+        if (!arena_printf(x->arena, &query, "%.*s&%.*s", STR_ARG(in_path), STR_ARG(x->query)))
+            return err_set(e, ERR_NOMEM, 0, "no memory for the URL");
+    }
+    return url_params(query, x->arena, &x->params, &x->param_count, e);
+}
+
 static bool find_route(struct http_exchange *x)
 {
     struct err e;
@@ -179,11 +192,8 @@ static bool find_route(struct http_exchange *x)
         return refuse(x, 400, "bad_host", "the URL holds no host name");
     if (x->options && (path_known || x->server->routes.has_any_path))
         return true;
-    if (x->route) {
-        size_t max = x->route->is->sink ? URL_PARAMS_UPLOAD_MAX : URL_PARAMS_MAX;
-        return url_params(x->query, max, x->arena, &x->params, &x->param_count, &e) ||
-               refuse_err(x, &e);
-    }
+    if (x->route)
+        return x->route->is->sink || read_params(x, &e) || refuse_err(x, &e);
     if (!path_known)
         return refuse(x, 404, "not_found", "there is nothing at %.*s", STR_ARG(x->path));
     if (find_allowed(x, &allow))

@@ -78,15 +78,19 @@ typedef void (*http_error_writer)(struct buf *out, unsigned status, const struct
  * headers), and any other method on a path that some route has gets 405 with Allow. The pattern
  * "**" takes every path that no other route has, for its methods and OPTIONS alone (other methods
  * there: 404), even one that is no good URL path in our eyes ("//a", "/%zz"); its handler looks at
- * http_path. */
+ * http_path.
+ *
+ * A route that is `loose`, of a pattern without names, takes its path also with slashes doubled
+ * anywhere, and with '&' in the place of '?': "//api/get&token=t". Of "**" it says nothing. */
 struct http_route {
     const char *methods;
     const char *pattern;
     http_handler handler;
+    bool loose;
     const struct http_sink *sink;   /* NULL: the body is in memory, http_body */
     http_error_writer error_writer; /* NULL: {"error": word, "message": sentence} */
 };
-/* A route without the last two. */
+/* A route with these alone. */
 #define HTTP_ROUTE(methods_, pattern_, handler_)                                                   \
     {                                                                                              \
         .methods = (methods_), .pattern = (pattern_), .handler = (handler_)                        \
@@ -107,21 +111,12 @@ uint16_t http_port(const struct http_server *s, size_t listen);
 struct arena *http_arena(struct http_exchange *x);
 /* A named segment of the route, percent-decoded; valid UTF-8 (else 400 before the handler). */
 struct str http_segment(const struct http_exchange *x, const char *name);
-/* A query parameter, percent-decoded, '+' a space; false when it is not given. */
+/* A query parameter, percent-decoded, '+' a space; false when it is not given. At most 64 are
+ * taken, and invalid UTF-8 is 400 before the handler. Not on routes with a sink: there nobody has
+ * read the query, see http_query. */
 bool http_param(const struct http_exchange *x, const char *name, struct str *out);
 /* The path as it came, still percent-encoded, with its slashes. */
 struct str http_path(const struct http_exchange *x);
-/* All query parameters in their order, decoded (invalid UTF-8 is 400 before the handler). Only '&'
- * is between two of them: a further '?' is part of a value. At most 1024 on routes with a sink, 64
- * on others. */
-struct http_pair {
-    struct str name, value;
-};
-const struct http_pair *http_params(const struct http_exchange *x, size_t *count);
-/* The same of a query string that the caller has put together, from a part of the path or with '&'
- * in the place of a further '?'. Up to 1024; the pairs live in the arena or point into `query`. */
-MUST_CHECK bool http_parse_params(struct http_exchange *x, struct str query,
-                                  const struct http_pair **out, size_t *count, struct err *e);
 /* What the sink's begin made; NULL on routes without. */
 void *http_sink_of(const struct http_exchange *x);
 /* In begin: another limit on the decoded body than the configuration's. */

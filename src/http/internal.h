@@ -57,7 +57,7 @@ struct http_exchange {
     size_t segment_count;
     bool segmented; /* false: the path cannot be cut, only "**" takes it */
     const struct route *route;
-    const struct http_pair *params;
+    const struct url_param *params;
     size_t param_count;
     struct str base; /* empty until asked for */
     bool has_length, chunked, expects_continue;

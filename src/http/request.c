@@ -29,18 +29,6 @@ void http_set_body_max(struct http_exchange *x, uint64_t bytes)
     x->body_max = bytes;
 }
 
-const struct http_pair *http_params(const struct http_exchange *x, size_t *count)
-{
-    *count = x->param_count;
-    return x->params;
-}
-
-bool http_parse_params(struct http_exchange *x, struct str query, const struct http_pair **out,
-                       size_t *count, struct err *e)
-{
-    return url_params(query, URL_PARAMS_UPLOAD_MAX, x->arena, out, count, e);
-}
-
 struct str http_body(const struct http_exchange *x)
 {
     return buf_view(&x->body.bytes);

@@ -21,6 +21,7 @@ static void cut_pattern(struct route *r)
         r->last_resort &= *p == ':';
         p += n + (p[n] == '/');
     }
+    assert(!r->is->loose || (r->count > 0 && !strchr(r->is->pattern, ':')));
 }
 
 bool routes_init(struct routes *r, const struct http_route *table, size_t count, struct err *e)
@@ -42,9 +43,28 @@ void routes_done(struct routes *r)
     *r = (struct routes){ 0 };
 }
 
+/* As if there were no empty segments, and nothing from '&' on. */
+static bool matches_loosely(const struct route *r, const struct str *segments, size_t count)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < count && i < URL_SEGMENTS_MAX; i++) {
+        const char *end = segments[i].len ? memchr(segments[i].ptr, '&', segments[i].len) : NULL;
+        struct str s = { segments[i].ptr, end ? (size_t)(end - segments[i].ptr) : segments[i].len };
+        if (s.len > 0 && (at == r->count || !str_eq(r->segments[at++], s)))
+            return false;
+        if (end)
+            return at == r->count;
+    }
+    return at == r->count && count <= URL_SEGMENTS_MAX;
+}
+
 static bool matches(const struct route *r, const struct str *segments, size_t count)
 {
-    if (r->any_path || r->count != count)
+    if (r->any_path)
+        return false;
+    if (r->is->loose)
+        return matches_loosely(r, segments, count);
+    if (r->count != count)
         return false;
     for (size_t i = 0; i < count; i++) {
         bool named = r->segments[i].ptr[0] == ':';

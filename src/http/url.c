@@ -19,25 +19,27 @@ static bool refuse(struct err *e, const char *what)
     return err_word(e, ERR_INPUT, "bad_url", "%s", what);
 }
 
-static bool needs_decoding(struct str s, bool plus_is_space)
+static bool needs_decoding(struct str s, unsigned how)
 {
-    return memchr(s.ptr, '%', s.len) || (plus_is_space && memchr(s.ptr, '+', s.len));
+    return memchr(s.ptr, '%', s.len) || ((how & URL_PLUS) && memchr(s.ptr, '+', s.len));
 }
 
-static bool decode_into(char *to, struct str s, bool plus_is_space, size_t *len, struct err *e)
+static bool decode_into(char *to, struct str s, unsigned how, size_t *len, struct err *e)
 {
     size_t n = 0;
     for (size_t i = 0; i < s.len; i++) {
         char c = s.ptr[i];
-        if (c == '+' && plus_is_space) {
+        if (c == '+' && (how & URL_PLUS)) {
             c = ' ';
         } else if (c == '%') {
             int high = s.len - i > 2 ? hex_digit(s.ptr[i + 1]) : -1;
             int low = high >= 0 ? hex_digit(s.ptr[i + 2]) : -1;
-            if (low < 0)
+            if (low < 0 && !(how & URL_BARE_PERCENT))
                 return refuse(e, "a % in the URL is not followed by two hexadecimal digits");
-            c = (char)(high * 16 + low);
-            i += 2;
+            if (low >= 0) {
+                c = (char)(high * 16 + low);
+                i += 2;
+            }
         }
         to[n++] = c;
     }
@@ -45,18 +47,18 @@ static bool decode_into(char *to, struct str s, bool plus_is_space, size_t *len,
     return true;
 }
 
-bool url_decode(struct str s, bool plus_is_space, struct arena *a, struct str *out, struct err *e)
+bool url_decode(struct str s, unsigned how, struct arena *a, struct str *out, struct err *e)
 {
     if (s.len == 0) {
         *out = STR("");
         return true;
     }
     struct str decoded = s;
-    if (needs_decoding(s, plus_is_space)) {
+    if (needs_decoding(s, how)) {
         char *p = arena_alloc(a, s.len);
         if (!p)
             return err_set(e, ERR_NOMEM, 0, "no memory for the URL");
-        if (!decode_into(p, s, plus_is_space, &decoded.len, e))
+        if (!decode_into(p, s, how, &decoded.len, e))
             return false;
         decoded.ptr = p;
     }
@@ -87,7 +89,7 @@ bool url_path(struct str path, struct arena *a, struct str segments[URL_SEGMENTS
         rest = (struct str){ rest.ptr + 1, rest.len - 1 };
     while (rest.len > 0) {
         struct str decoded, segment = cut(&rest, '/');
-        if (!url_decode(segment, false, a, &decoded, e))
+        if (!url_decode(segment, URL_PLAIN, a, &decoded, e))
             return false;
         if (*count < URL_SEGMENTS_MAX)
             segments[*count] = decoded;
@@ -97,17 +99,17 @@ bool url_path(struct str path, struct arena *a, struct str segments[URL_SEGMENTS
     return true;
 }
 
-bool url_params(struct str query, size_t max, struct arena *a, const struct http_pair **out,
-                size_t *count, struct err *e)
+bool url_params(struct str query, struct arena *a, const struct url_param **out, size_t *count,
+                struct err *e)
 {
     size_t n = 0, room = 0;
     struct str rest = query;
     while (rest.len > 0)
         room += cut(&rest, '&').len > 0;
-    if (room > max)
-        return err_word(e, ERR_INPUT, "bad_url",
-                        "the URL has %zu parameters, at most %zu are taken", room, max);
-    struct http_pair *params = room ? arena_array(a, room, sizeof *params) : NULL;
+    if (room > URL_PARAMS_MAX)
+        return err_word(e, ERR_INPUT, "bad_url", "the URL has %zu parameters, at most %d are taken",
+                        room, URL_PARAMS_MAX);
+    struct url_param *params = room ? arena_array(a, room, sizeof *params) : NULL;
     if (room > 0 && !params)
         return err_set(e, ERR_NOMEM, 0, "no memory for the URL");
     rest = query;
@@ -116,8 +118,8 @@ bool url_params(struct str query, size_t max, struct arena *a, const struct http
         if (value.len == 0)
             continue;
         struct str name = cut(&value, '=');
-        if (!url_decode(name, true, a, &params[n].name, e) ||
-            !url_decode(value, true, a, &params[n].value, e))
+        if (!url_decode(name, URL_PLUS, a, &params[n].name, e) ||
+            !url_decode(value, URL_PLUS, a, &params[n].value, e))
             return false;
         n++;
     }

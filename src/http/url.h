@@ -10,10 +10,14 @@
 
 #define URL_SEGMENTS_MAX 8 /* a longer path is no route's */
 #define URL_PARAMS_MAX 64
-#define URL_PARAMS_UPLOAD_MAX 1024 /* of requests whose body goes to a sink */
 
-/* Decodes %XX, and '+' to a space where that is asked for. */
-MUST_CHECK bool url_decode(struct str s, bool plus_is_space, struct arena *a, struct str *out,
+/* Decodes %XX. */
+enum url_decoding {
+    URL_PLAIN = 0,
+    URL_PLUS = 1,        /* '+' is a space */
+    URL_BARE_PERCENT = 2 /* a '%' without two digits behind it is one, and no error */
+};
+MUST_CHECK bool url_decode(struct str s, unsigned how, struct arena *a, struct str *out,
                            struct err *e);
 
 /* "/a/b%20c/" to "a", "b c". One slash at the end is ignored, so "/" has no segments; empty
@@ -21,10 +25,13 @@ MUST_CHECK bool url_decode(struct str s, bool plus_is_space, struct arena *a, st
 MUST_CHECK bool url_path(struct str path, struct arena *a, struct str segments[URL_SEGMENTS_MAX],
                          size_t *count, struct err *e);
 
-/* "a=1&b=x+y&c"; a parameter without '=' has the empty value; '+' is a space. More than `max` are
- * refused. */
-MUST_CHECK bool url_params(struct str query, size_t max, struct arena *a,
-                           const struct http_pair **out, size_t *count, struct err *e);
+struct url_param {
+    struct str name, value;
+};
+/* "a=1&b=x+y&c"; a parameter without '=' has the empty value; '+' is a space. More than
+ * URL_PARAMS_MAX are refused. */
+MUST_CHECK bool url_params(struct str query, struct arena *a, const struct url_param **out,
+                           size_t *count, struct err *e);
 
 /* Cuts a request target ("/path?query", or "http://host/path?query" as it is sent to proxies) into
  * path and query, raw; *authority is empty when the target names none. Refuses other targets,

@@ -88,6 +88,9 @@ FORMS = {
     "console, universe and project": "/api/post?universe=default&project=cts&format=json&token={t}",
     "listener": "/post?format=json&token={t}",
     "listener, doubled slash": "//post?format=json&token={t}",
+    "listener, no question mark": "/post&format=json&token={t}&colour=red",
+    "console, no question mark": "/api/post&format=json&token={t}",
+    "console, doubled slashes": "//api//post?format=json&token={t}",
     "second question mark": "/api/post?token={t}&colour=red?format=json",
 }
 
@@ -106,6 +109,25 @@ def test_forms_of_urls(site, form):
     assert site.fetch(answer["_rxid"]).content == body
     report = site.report(answer["_rxid"])
     assert report.get("colour") == ("red" if "colour" in FORMS[form] else None)
+
+
+@pytest.mark.parametrize("method, path", [
+    ("POST", "/api//unique-events/submit?token={t}"),
+    ("POST", "/api/unique-events/submit&token={t}"),
+    ("POST", "//api/summed-events//submit/&token={t}&universe=default"),
+    ("GET", "//api/get?token={r}&project=cts&object={o}"),
+    ("GET", "/api//get&token={r}&project=cts?object={o}"),
+    ("GET", "/api//list?token={r}&project=cts"),
+    ("GET", "/api/list&token={r}&project=cts"),
+])
+def test_loose_paths(site, method, path):
+    rxid = site.submit(error())["_rxid"]
+    site.fetch(rxid)
+    with site.server.connect() as c:
+        c.send(f"{method} {path.format(t=site.post, r=site.reader, o=rxid)} HTTP/1.1\r\nHost: h\r\n"
+               f"Content-Length: 2\r\n\r\n{{}}")
+        status, _, answer = c.answer(method)
+    assert status == 200, answer
 
 
 @pytest.mark.parametrize("where", ["X-Coroner-Token", "Authorization"])

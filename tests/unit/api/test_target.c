@@ -91,6 +91,9 @@ static const struct {
     { "bad percent code in a name", "/u/t/json", "%4=1", "!!" },
     { "bad percent code in a value", "/u/t/json", "a=%", "!!" },
     { "no UTF-8", "/u/t/json", "a=%ff", "!!" },
+    { "a file's name with percents", "/u/t/json", "object=1&attachment_name=100%+5%2%20%41.txt",
+      "u/t/json object=1 name=100% 5%2 A.txt" },
+    { "a file's name that is no UTF-8", "/u/t/json", "object=1&attachment_name=%%ff", "!!" },
     { "a NUL", "/u/t/json", "a=%00", "!!" },
 };
 

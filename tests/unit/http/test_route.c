@@ -88,6 +88,57 @@ static void test_segments_by_name(void **state)
     routes_done(&r);
 }
 
+static const struct http_route with_loose[] = {
+    HTTP_ROUTE("GET", ":project", handler),
+    { .methods = "POST", .pattern = "post", .handler = handler, .loose = true },
+    { .methods = "GET", .pattern = "api/get", .handler = handler, .loose = true },
+    HTTP_ROUTE("POST", "**", handler),
+};
+
+static void test_loose(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *path;
+        int want;
+    } rows[] = {
+        { "GET", "/api/get", 2 },
+        { "GET", "//api///get//", 2 },
+        { "GET", "/api/get&token=t/u//v", 2 },
+        { "GET", "/api/get/&token=t", 2 },
+        { "GET", "/api/get&/1/2/3/4/5/6/7/8/9", 2 },
+        { "GET", "/api//get/////&", 2 },
+        { "GET", "/api///////////get", NO_PATH },
+        { "GET", "/api/get/x", NO_PATH },
+        { "GET", "/api&/get", NO_PATH },
+        { "GET", "/api/getx&", NO_PATH },
+        { "GET", "/get", 0 },
+        { "GET", "/post", NO_METHOD },
+        { "POST", "/post&format=json", 1 },
+        { "POST", "//post/", 1 },
+        { "POST", "/pos&t", NO_METHOD },
+        { "POST", "/post/x", 3 },
+        { "POST", "/&post", NO_METHOD },
+        { "POST", "/", 3 },
+    };
+    struct routes r;
+    struct err e;
+    assert_true(routes_init(&r, with_loose, COUNT_OF(with_loose), &e));
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        CLEANUP(arena_free_p) struct arena *a = arena_new(65536);
+        struct str segments[URL_SEGMENTS_MAX];
+        size_t count;
+        bool path_known;
+        assert_true(url_path(str_from_c(rows[i].path), a, segments, &count, &e));
+        const struct route *found =
+            routes_find(&r, segments, count, str_from_c(rows[i].method), &path_known);
+        int got = found ? (int)(found->is - with_loose) : path_known ? NO_METHOD : NO_PATH;
+        if (got != rows[i].want)
+            fail_msg("%s %s: %d, not %d", rows[i].method, rows[i].path, got, rows[i].want);
+    }
+    routes_done(&r);
+}
+
 static const struct http_route with_any[] = {
     HTTP_ROUTE("POST PUT", "**", handler), /* its place in the table does not matter */
     HTTP_ROUTE("GET", "reports", handler),
@@ -142,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_find),
         cmocka_unit_test(test_any_path),
+        cmocka_unit_test(test_loose),
         cmocka_unit_test(test_segments_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,6 +53,7 @@ static const struct {
       "Access-Control-Allow-Methods: POST, PUT, OPTIONS" },
     { "OPTIONS /echo HTTP/1.1\r\n" HOST "\r\n", 200, "",
       "Access-Control-Allow-Headers: Authorization, Content-Encoding, Content-Type, "
+      "X-Coroner-Token, "
       "X-Submission-Bucket" },
     { "OPTIONS /echo HTTP/1.1\r\n" HOST "\r\n", 200, "", "Access-Control-Max-Age: 86400" },
     { "OPTIONS /echo HTTP/1.1\r\n" HOST "\r\n", 200, "", "Access-Control-Allow-Origin: *" },

@@ -13,29 +13,32 @@
 static const struct {
     const char *name;
     struct str in;
-    bool plus;
+    unsigned how;
     const char *want; /* NULL: refused */
 } decodings[] = {
-    { "nothing to decode", S("abc"), false, "abc" },
-    { "empty", S(""), false, "" },
-    { "space", S("a%20b"), false, "a b" },
-    { "both cases of digits", S("%2f%2F"), false, "//" },
-    { "a plus in a path", S("a+b"), false, "a+b" },
-    { "a plus in a query", S("a+b%2B"), true, "a b+" },
-    { "two-byte character", S("%C3%A9"), false, "\xc3\xa9" },
-    { "raw two-byte character", S("\xc3\xa9"), false, "\xc3\xa9" },
-    { "percent of percent", S("%2541"), false, "%41" },
-    { "cut after the percent", S("a%"), false, NULL },
-    { "cut after one digit", S("a%4"), false, NULL },
-    { "no digits", S("%zz"), false, NULL },
-    { "second no digit", S("%4g"), false, NULL },
-    { "sign is no digit", S("%+4"), true, NULL },
-    { "NUL", S("a%00b"), false, NULL },
-    { "raw NUL", S("a\0b"), false, NULL },
-    { "not UTF-8", S("%ff"), false, NULL },
-    { "overlong slash", S("%c0%af"), false, NULL },
-    { "surrogate", S("%ed%a0%80"), false, NULL },
-    { "half a character", S("%c3"), false, NULL },
+    { "nothing to decode", S("abc"), URL_PLAIN, "abc" },
+    { "empty", S(""), URL_PLAIN, "" },
+    { "space", S("a%20b"), URL_PLAIN, "a b" },
+    { "both cases of digits", S("%2f%2F"), URL_PLAIN, "//" },
+    { "a plus in a path", S("a+b"), URL_PLAIN, "a+b" },
+    { "a plus in a query", S("a+b%2B"), URL_PLUS, "a b+" },
+    { "two-byte character", S("%C3%A9"), URL_PLAIN, "\xc3\xa9" },
+    { "raw two-byte character", S("\xc3\xa9"), URL_PLAIN, "\xc3\xa9" },
+    { "percent of percent", S("%2541"), URL_PLAIN, "%41" },
+    { "cut after the percent", S("a%"), URL_PLAIN, NULL },
+    { "cut after one digit", S("a%4"), URL_PLAIN, NULL },
+    { "no digits", S("%zz"), URL_PLAIN, NULL },
+    { "second no digit", S("%4g"), URL_PLAIN, NULL },
+    { "sign is no digit", S("%+4"), URL_PLUS, NULL },
+    { "NUL", S("a%00b"), URL_PLAIN, NULL },
+    { "raw NUL", S("a\0b"), URL_PLAIN, NULL },
+    { "not UTF-8", S("%ff"), URL_PLAIN, NULL },
+    { "overlong slash", S("%c0%af"), URL_PLAIN, NULL },
+    { "surrogate", S("%ed%a0%80"), URL_PLAIN, NULL },
+    { "half a character", S("%c3"), URL_PLAIN, NULL },
+    { "bare percents", S("100%, 5%2 %zz%20%"), URL_BARE_PERCENT, "100%, 5%2 %zz %" },
+    { "NUL beside a bare percent", S("%%00"), URL_BARE_PERCENT, NULL },
+    { "not UTF-8 beside a bare percent", S("%%ff"), URL_BARE_PERCENT | URL_PLUS, NULL },
 };
 
 static void test_decode(void **state)
@@ -45,7 +48,7 @@ static void test_decode(void **state)
         CLEANUP(arena_free_p) struct arena *a = arena_new(65536);
         struct str out = STR("");
         struct err e = { 0 };
-        bool ok = url_decode(decodings[i].in, decodings[i].plus, a, &out, &e);
+        bool ok = url_decode(decodings[i].in, decodings[i].how, a, &out, &e);
         const char *want = decodings[i].want;
         if (ok != (want != NULL) || (want && !str_eq(out, str_from_c(want))))
             fail_msg("%s: %s '%.*s'", decodings[i].name, ok ? "taken" : e.msg, STR_ARG(out));
@@ -123,11 +126,11 @@ static void test_params(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(queries); i++) {
         CLEANUP(arena_free_p) struct arena *a = arena_new(65536);
-        const struct http_pair *params;
+        const struct url_param *params;
         size_t count;
         struct err e;
         char got[256] = "";
-        bool ok = url_params(str_from_c(queries[i].query), URL_PARAMS_MAX, a, &params, &count, &e);
+        bool ok = url_params(str_from_c(queries[i].query), a, &params, &count, &e);
         assert_true(ok == (queries[i].want != NULL));
         for (size_t k = 0, n = 0; ok && k < count; k++)
             n += (size_t)snprintf(got + n, sizeof got - n, "<%.*s=%.*s>", STR_ARG(params[k].name),
@@ -142,16 +145,14 @@ static void test_too_many_params(void **state)
     (void)state;
     CLEANUP(arena_free_p) struct arena *a = arena_new(65536);
     char query[2 * (URL_PARAMS_MAX + 1)];
-    const struct http_pair *params;
+    const struct url_param *params;
     size_t count;
     struct err e;
     for (size_t i = 0; i < sizeof query; i += 2)
         memcpy(query + i, "a&", 2);
-    assert_true(url_params((struct str){ query, sizeof query - 2 }, URL_PARAMS_MAX, a, &params,
-                           &count, &e));
+    assert_true(url_params((struct str){ query, sizeof query - 2 }, a, &params, &count, &e));
     assert_int_equal(count, URL_PARAMS_MAX);
-    assert_false(
-        url_params((struct str){ query, sizeof query }, URL_PARAMS_MAX, a, &params, &count, &e));
+    assert_false(url_params((struct str){ query, sizeof query }, a, &params, &count, &e));
     assert_string_equal(e.word, "bad_url");
 }
 
@@ -204,7 +205,7 @@ static void test_encode_segment(void **state)
     buf_init(&b, 4096);
     http_encode_segment(&b, STR("a:b@c~d-e.f_g/h?i#j%k l+m\xc3\xa9"));
     assert_true(str_eq(buf_view(&b), STR("a:b@c~d-e.f_g%2Fh%3Fi%23j%25k%20l%2Bm%C3%A9")));
-    assert_true(url_decode(buf_view(&b), false, a, &back, &e));
+    assert_true(url_decode(buf_view(&b), URL_PLAIN, a, &back, &e));
     assert_true(str_eq(back, STR("a:b@c~d-e.f_g/h?i#j%k l+m\xc3\xa9")));
     buf_reset(&b);
     http_encode_segment(&b, (struct str){ "\0", 1 });
