@@ -123,6 +123,18 @@ static bool read_set(struct upload_bucket *b, const struct json *j, struct arena
     return true;
 }
 
+/* What is set may not change what is counted: else the combination that a use counts would depend
+ * on whether it was looked at before or after. */
+static bool check_set(const struct upload_bucket *b, struct err *e)
+{
+    for (size_t i = 0; i < b->set_count; i++)
+        for (size_t k = 0; k < b->attribute_count; k++)
+            if (str_eq(b->set[i].attribute, b->attributes[k]))
+                return err_set(e, ERR_INPUT, 0, "\"set\" changes \"%.*s\", which is counted",
+                               SHOW_ARG(b->attributes[k]));
+    return true;
+}
+
 static bool read_bucket(struct token *out, const struct json *j, struct arena *a, struct err *e)
 {
     uint64_t ttl_s = TTL_DEFAULT_S;
@@ -150,7 +162,7 @@ static bool read_bucket(struct token *out, const struct json *j, struct arena *a
     if (out->bucket.attribute_count == 0)
         return err_set(e, ERR_INPUT, 0, "\"attributes\" is missing: what to count combinations of");
     out->bucket_ttl_ms = (int64_t)ttl_s * 1000;
-    return true;
+    return check_set(&out->bucket, e);
 }
 
 static bool read_buckets(struct token *out, const struct json *j, uint32_t scopes, struct arena *a,

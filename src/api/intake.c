@@ -197,7 +197,18 @@ static bool part_add(void *ctx, struct bytes piece, struct err *e)
 static bool part_end(void *ctx, struct err *e)
 {
     struct intake *in = ctx;
-    return in->part == INTAKE_FIELD ? field_end(in, e) : true;
+    struct content ignored; /* asked for again when all is there; the file is closed now */
+    switch (in->part) {
+    case INTAKE_FILE:
+        return spool_finish(in->file, &ignored, e);
+    case INTAKE_ATTACHMENT:
+        return spool_finish(in->files.at[in->files.len - 1].spool, &ignored, e);
+    case INTAKE_FIELD:
+        return field_end(in, e);
+    case INTAKE_IGNORED:
+        break;
+    }
+    return true;
 }
 
 /* The body. */

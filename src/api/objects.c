@@ -73,8 +73,10 @@ static void settled(struct http_exchange *x, void *arg)
     struct lookup *l = arg;
     if (l->err.code != ERR_NONE)
         backtrace_refuse_err(x, &l->err);
-    else if (!l->wait.ok)
+    else if (!l->wait.ok && l->wait.err.code == ERR_NOT_FOUND)
         refuse_no_object(x);
+    else if (!l->wait.ok)
+        backtrace_refuse_err(x, &l->wait.err);
     else
         l->answer(l);
 }

@@ -103,11 +103,9 @@ static void write_outcome(struct json_writer *w, const struct submission *s)
 {
     const struct engine_upload *u = &s->upload;
     write_object(w, u->object);
-    if (!u->settled)
-        return;
-    if (u->has_fingerprint)
+    if (u->settled && u->has_fingerprint)
         write_fingerprint(w, u);
-    if (u->upload.bucket.name.len > 0 && !u->duplicate)
+    if (u->settled && u->upload.bucket.name.len > 0 && !u->duplicate)
         write_buckets(w, s);
     if (u->errors.len > 0)
         write_errors(w, u->errors);

@@ -229,7 +229,7 @@ static const struct key keys[] = {
     { "limits", "attachment_bytes", set_size, AT(upload.attachment_bytes), 1024, 1024 * GB },
     { "limits", "upload_parts", set_size, AT(upload.parts), 1, UPLOAD_FIELDS_MAX },
     { "limits", "inbox_bytes", set_size, AT(engine.inbox_max_bytes), MB, 1024 * GB },
-    { "limits", "processing_bytes", set_size, AT(engine.work_max_bytes), MB, 1024 * GB },
+    { "limits", "processing_bytes", set_size, AT(engine.work_max_bytes), 256 * MB, 1024 * GB },
     { "limits", "failed_tokens_burst", set_unsigned, AT(failed_tokens_burst), 1, 1000000 },
     { "limits", "failed_tokens_per_minute", set_unsigned, AT(failed_tokens_per_minute), 1,
       1000000 },

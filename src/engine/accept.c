@@ -64,8 +64,7 @@ static void describe_duplicate(struct engine *en, struct engine_upload *u)
 {
     struct stored_upload first;
     struct err e;
-    u->ok = true;
-    if (!u->sync || !store_upload_read(en->store, u->object, u->arena, &first, &e))
+    if (!store_upload_head(en->store, u->object, u->arena, &first, &e))
         return;
     u->settled = true;
     u->has_fingerprint = first.has_fingerprint;
@@ -73,6 +72,41 @@ static void describe_duplicate(struct engine *en, struct engine_upload *u)
     u->unique = false;
     u->bucket_count = 0;
     u->errors = first.error;
+}
+
+struct duplicate {
+    struct engine *engine;
+    struct engine_upload *upload;
+    struct engine_wait wait;
+};
+
+static void duplicate_settled(struct engine_wait *w)
+{
+    struct duplicate *d = w->owner;
+    if (w->ok)
+        describe_duplicate(d->engine, d->upload);
+    d->upload->done(d->upload);
+}
+
+/* Answers for a report that is there already; a synchronous sender when that can be read. */
+static void answer_duplicate(struct engine *en, struct engine_upload *u)
+{
+    struct duplicate *d = u->sync ? arena_zalloc(u->arena, sizeof *d) : NULL;
+    struct err e = { 0 };
+    metric_add(&measures.duplicates, 1);
+    u->ok = true;
+    if (d) {
+        *d = (struct duplicate){ en,
+                                 u,
+                                 { .arena = u->arena,
+                                   .object = u->object,
+                                   .project = u->upload.project,
+                                   .done = duplicate_settled,
+                                   .owner = d } };
+        if (engine_settle(en, &d->wait, &e))
+            return;
+    }
+    u->done(u);
 }
 
 /* What came in together. */
@@ -117,6 +151,8 @@ static bool append(struct engine *en, const struct arrivals *a, struct inbox_pla
 
 static void pass_on(struct engine *en, const struct arrivals *a, const struct inbox_place *places)
 {
+    if (a->fresh_count > 0)
+        failing_over(&en->inbox_failing, "inbox_returns");
     metric_add(&measures.uploads, (int64_t)a->fresh_count);
     for (size_t i = 0; i < a->fresh_count; i++) {
         struct engine_upload *u = a->fresh[i];
@@ -132,8 +168,7 @@ static void pass_on(struct engine *en, const struct arrivals *a, const struct in
 
 static void refuse_all(struct engine *en, const struct arrivals *a, const struct err *e)
 {
-    log_line(LOG_ERROR, "inbox_failed", "uploads=%zu reason=%s", a->fresh_count,
-             log_str(str_from_c(e->msg)));
+    failing_note(&en->inbox_failing, "inbox_failed", e);
     for (size_t i = 0; i < a->fresh_count; i++) {
         struct engine_upload *u = a->fresh[i];
         objects_drop(&en->objects, u->object, u->upload.project, u->upload.uuid);
@@ -161,9 +196,7 @@ static void receive(struct engine *en, struct engine_upload **uploads, size_t co
         } else if (u->object >= failed_from) { /* like one that could not be stored */
             refuse(u, &e);
         } else {
-            metric_add(&measures.duplicates, 1);
-            describe_duplicate(en, u);
-            u->done(u);
+            answer_duplicate(en, u);
         }
     }
 }
@@ -197,6 +230,13 @@ static void tell_waiter(const struct upload_work *w)
     u->done(u);
 }
 
+static void end_work(struct upload_work *w)
+{
+    struct engine *en = w->engine;
+    arena_free(w->job.arena); /* and w with it */
+    backlog_finished(&en->backlog);
+}
+
 /* It stays where it is; the next start looks at it again. */
 static void give_up(struct upload_work *w)
 {
@@ -209,43 +249,68 @@ static void give_up(struct upload_work *w)
         objects_drop(&en->objects, w->ticket.object, STR(""), STR(""));
     if (w->ticket.waiter)
         refuse(w->ticket.waiter, &w->job.err);
-    arena_free(w->job.arena);
-    backlog_finished(&en->backlog);
+    poke_writer(en);
+    end_work(w);
 }
 
-/* A ticket whose upload could not be stored now comes again, without the sender, who is told. */
+/* The sender of an upload that cannot be processed now, but is kept, and will be. */
+static void tell_later(struct engine_upload *u, const struct err *why)
+{
+    u->ok = true;
+    if (!arena_printf(u->arena, &u->errors, "it is kept, and will be processed later: %s",
+                      why->msg))
+        u->errors = STR("");
+    u->done(u);
+}
+
+/* A ticket whose upload could not be processed or stored now comes again: want of memory is met by
+ * working on it alone, then by not looking inside. When nothing of that is left to try, it comes
+ * again after a while, and its sender is told. */
 static void try_again(struct upload_work *w)
 {
     struct engine *en = w->engine;
     struct ticket t = w->ticket;
-    bool short_of_memory = w->job.err.code == ERR_NOMEM;
-    if (!short_of_memory && t.waiter) {
-        refuse(t.waiter, &w->job.err);
+    bool short_of_memory = w->job.err.code == ERR_NOMEM, at_once = short_of_memory && !t.undecoded;
+    if (!at_once && t.waiter) {
+        tell_later(t.waiter, &w->job.err);
         t.waiter = NULL;
     }
+    if (short_of_memory && !at_once)
+        log_line(LOG_ERROR, "upload_delayed", "object=%llx reason=%s", (unsigned long long)t.object,
+                 log_str(str_from_c(w->job.err.msg)));
     t.undecoded = short_of_memory && t.alone;
     t.alone = short_of_memory;
     arena_free(w->job.arena); /* and w with it */
-    backlog_return(&en->backlog, &t, short_of_memory ? 0 : RETRY_US);
+    backlog_return(&en->backlog, &t, at_once ? 0 : RETRY_US);
+}
+
+/* All was deleted while it was on its way. */
+static void end_discarded(struct upload_work *w)
+{
+    struct err e = { 0 };
+    (void)err_set(&e, ERR_BUSY, 0, "all reports were deleted meanwhile");
+    if (w->ticket.waiter)
+        refuse(w->ticket.waiter, &e);
 }
 
 static void upload_done(struct engine_job *job)
 {
     struct upload_work *w = job->owner;
-    struct engine *en = w->engine;
+    if (!job->ok && !w->unreadable) {
+        try_again(w);
+        return;
+    }
     if (!job->ok) {
-        if (w->unreadable)
-            give_up(w);
-        else
-            try_again(w);
+        give_up(w);
         return;
     }
     if (!w->ticket.from_store)
-        inbox_done(en->inbox, w->ticket.place);
-    if (w->ticket.waiter)
+        inbox_done(w->engine->inbox, w->ticket.place);
+    if (w->discarded)
+        end_discarded(w);
+    else if (w->ticket.waiter)
         tell_waiter(w);
-    arena_free(job->arena);
-    backlog_finished(&en->backlog);
+    end_work(w);
 }
 
 static struct upload_work *work_new(struct engine *en, const struct ticket *t)
@@ -280,4 +345,13 @@ void *feeder_run(void *arg)
         backlog_finished(&en->backlog);
     }
     return NULL;
+}
+
+void accept_close(struct engine *en)
+{
+    struct engine_upload *u;
+    struct err e = { 0 };
+    (void)err_set(&e, ERR_BUSY, 0, "the server is closing");
+    while ((u = backlog_next_waiter(&en->backlog)))
+        refuse(u, &e);
 }

@@ -12,7 +12,7 @@
 #define REST_SHARES 2   /* a third of the time is left for the backlog then */
 #define COMPACT_AT 4096 /* taken tickets at the front before the others move down */
 
-bool backlog_init(struct backlog *b)
+void backlog_init(struct backlog *b)
 {
     pthread_condattr_t monotonic;
     *b = (struct backlog){ 0 };
@@ -21,7 +21,6 @@ bool backlog_init(struct backlog *b)
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&b->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    return true;
 }
 
 void backlog_done(struct backlog *b)
@@ -32,16 +31,12 @@ void backlog_done(struct backlog *b)
     pthread_mutex_destroy(&b->mu);
 }
 
-/* Room for those in work as well, now and later: they may all come back. */
-static bool reserve_urgent(struct backlog *b, size_t n)
-{
-    return VEC_RESERVE(&b->urgent, n + b->in_work + BACKLOG_IN_WORK);
-}
-
+/* Every ticket there is may become urgent, or come back as such: there is always room for that. */
 bool backlog_reserve(struct backlog *b, size_t n)
 {
     pthread_mutex_lock(&b->mu);
-    bool ok = VEC_RESERVE(&b->tickets, n) && reserve_urgent(b, n);
+    bool ok = VEC_RESERVE(&b->tickets, n) &&
+              VEC_RESERVE(&b->urgent, n + b->tickets.len - b->first + b->in_work);
     pthread_mutex_unlock(&b->mu);
     return ok;
 }
@@ -90,12 +85,10 @@ static struct ticket take_next(struct backlog *b)
     return t;
 }
 
-/* Whether a ticket may be taken now; if not, *until_us is when to look again, 0: when something has
- * changed. One that has to be alone keeps the others waiting. */
-static bool may_take(const struct backlog *b, int64_t now_us, int64_t *until_us)
+bool backlog_may_take(const struct backlog *b, int64_t now_us, int64_t *until_us)
 {
     *until_us = b->paused_until_us > now_us ? b->paused_until_us : 0;
-    if (*until_us > 0)
+    if (*until_us > 0 || b->alone_in_work)
         return false;
     if (b->urgent.len > 0)
         return !b->urgent.at[0].alone || b->in_work == 0;
@@ -121,12 +114,13 @@ bool backlog_take(struct backlog *b, struct ticket *out)
 {
     pthread_mutex_lock(&b->mu);
     int64_t until_us;
-    while (!b->closed && !may_take(b, metric_clock_us(), &until_us))
+    while (!b->closed && !backlog_may_take(b, metric_clock_us(), &until_us))
         wait_change(b, until_us);
     bool ok = !b->closed;
     if (ok) {
         *out = b->urgent.len > 0 ? take_urgent(b) : take_next(b);
         b->in_work++;
+        b->alone_in_work = out->alone;
     }
     pthread_mutex_unlock(&b->mu);
     return ok;
@@ -136,6 +130,7 @@ void backlog_finished(struct backlog *b)
 {
     pthread_mutex_lock(&b->mu);
     b->in_work--;
+    b->alone_in_work = false;
     pthread_cond_signal(&b->changed);
     pthread_mutex_unlock(&b->mu);
 }
@@ -143,8 +138,9 @@ void backlog_finished(struct backlog *b)
 void backlog_return(struct backlog *b, const struct ticket *t, int64_t pause_us)
 {
     pthread_mutex_lock(&b->mu);
-    (void)!VEC_PUSH(&b->urgent, *t); /* there is room: reserve_urgent counted it */
+    (void)!VEC_PUSH(&b->urgent, *t); /* there is room: backlog_reserve */
     b->in_work--;
+    b->alone_in_work = false;
     if (pause_us > 0)
         b->paused_until_us = metric_clock_us() + pause_us;
     pthread_cond_signal(&b->changed);
@@ -158,11 +154,10 @@ void backlog_hurry(struct backlog *b, uint64_t object)
         if (b->tickets.at[i].object != object)
             continue;
         struct ticket t = b->tickets.at[i];
-        if (reserve_urgent(b, 1) && VEC_PUSH(&b->urgent, t)) {
-            b->tickets.len--;
-            memmove(b->tickets.at + i, b->tickets.at + i + 1, (b->tickets.len - i) * sizeof t);
-            pthread_cond_signal(&b->changed);
-        }
+        b->tickets.len--;
+        memmove(b->tickets.at + i, b->tickets.at + i + 1, (b->tickets.len - i) * sizeof t);
+        (void)!VEC_PUSH(&b->urgent, t); /* there is room: backlog_reserve */
+        pthread_cond_signal(&b->changed);
         break;
     }
     pthread_mutex_unlock(&b->mu);
@@ -174,6 +169,18 @@ void backlog_close(struct backlog *b)
     b->closed = true;
     pthread_cond_broadcast(&b->changed);
     pthread_mutex_unlock(&b->mu);
+}
+
+struct engine_upload *backlog_next_waiter(struct backlog *b)
+{
+    struct engine_upload *waiter = NULL;
+    pthread_mutex_lock(&b->mu);
+    while (!waiter && b->urgent.len > 0)
+        waiter = b->urgent.at[--b->urgent.len].waiter;
+    while (!waiter && b->tickets.len > b->first)
+        waiter = b->tickets.at[--b->tickets.len].waiter;
+    pthread_mutex_unlock(&b->mu);
+    return waiter;
 }
 
 size_t backlog_count(struct backlog *b)

@@ -38,18 +38,22 @@ struct backlog {
     VEC(struct ticket) urgent, tickets; /* tickets: from `first` on; in the order of their ids */
     size_t first;
     size_t in_work;
-    int64_t added_us; /* when the latest came, by metric_clock_us */
-    size_t burst;     /* tickets of this burst, and the rest after it: see backlog.c */
+    bool alone_in_work; /* the one in work is to be alone */
+    int64_t added_us;   /* when the latest came, by metric_clock_us */
+    size_t burst;       /* tickets of this burst, and the rest after it: see backlog.c */
     int64_t burst_began_us, rest_until_us;
     int64_t paused_until_us; /* metric_clock_us; after a failed write */
     bool closed;
 };
 
-MUST_CHECK bool backlog_init(struct backlog *b);
+void backlog_init(struct backlog *b);
 void backlog_done(struct backlog *b);
 
 MUST_CHECK bool backlog_reserve(struct backlog *b, size_t n); /* that many adds cannot fail */
 void backlog_add(struct backlog *b, const struct ticket *t, bool urgent);
+/* Whether a ticket may be taken now; if not, *until_us is when to look again, 0: when something has
+ * changed. One that has to be alone keeps the others waiting. The caller holds mu. */
+bool backlog_may_take(const struct backlog *b, int64_t now_us, int64_t *until_us);
 /* Waits for a ticket that may be worked on and counts it as in work. False: closed. */
 MUST_CHECK bool backlog_take(struct backlog *b, struct ticket *out);
 /* The work on one ticket has ended. */
@@ -59,6 +63,8 @@ void backlog_return(struct backlog *b, const struct ticket *t, int64_t pause_us)
 /* Makes the ticket of an object urgent, when it still waits. */
 void backlog_hurry(struct backlog *b, uint64_t object);
 void backlog_close(struct backlog *b); /* what waits stays in the inbox for the next start */
+/* After backlog_close: those who would wait for ever, one after the other; then NULL. */
+struct engine_upload *backlog_next_waiter(struct backlog *b);
 size_t backlog_count(struct backlog *b);
 
 #endif

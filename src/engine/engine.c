@@ -152,12 +152,17 @@ bool engine_delete_all(struct engine *en, struct err *e)
     return d.job.ok;
 }
 
+static bool has_failed(const struct failing *f)
+{
+    int64_t failed_us = atomic_load_explicit(&f->failed_us, memory_order_relaxed);
+    return failed_us != 0 && metric_clock_us() - failed_us <= ENGINE_FAILED_MS * 1000;
+}
+
 bool engine_ready(struct engine *en)
 {
-    int64_t failed_us = atomic_load_explicit(&en->failed_us, memory_order_relaxed);
     size_t taken = atomic_load_explicit(&en->taken, memory_order_relaxed);
-    return taken < en->config.queue_limit &&
-           (failed_us == 0 || metric_clock_us() - failed_us > ENGINE_FAILED_MS * 1000);
+    return taken < en->config.queue_limit && !has_failed(&en->store_failing) &&
+           !has_failed(&en->inbox_failing);
 }
 
 /* Opening and closing. */
@@ -169,27 +174,56 @@ static bool start_thread(pthread_t *t, bool *started, void *(*run)(void *), stru
     return *started || err_set(e, ERR_NOMEM, 0, "cannot start a thread of the engine");
 }
 
-static bool start_threads(struct engine *en, struct err *e)
+static bool start_workers(struct engine *en, struct err *e)
 {
-    bool keeper = true;
-    if (!start_thread(&en->writer, &en->writer_started, writer_run, en, e) ||
-        !start_thread(&en->receiver, &en->receiver_started, receiver_run, en, e) ||
-        !start_thread(&en->feeder, &en->feeder_started, feeder_run, en, e))
-        return false;
-    while (keeper && en->keepers_started < ENGINE_KEEPERS) {
-        if (!start_thread(&en->keepers[en->keepers_started], &keeper, keeper_run, en, e))
-            return false;
-        en->keepers_started++;
-    }
+    bool started = true;
     en->workers = calloc(en->config.workers, sizeof *en->workers);
     if (!en->workers)
         return err_set(e, ERR_NOMEM, 0, "workers");
-    while (en->workers_started < en->config.workers) {
-        if (pthread_create(&en->workers[en->workers_started], NULL, worker_run, en) != 0)
-            return err_set(e, ERR_NOMEM, 0, "cannot start a worker's thread");
+    while (started && en->workers_started < en->config.workers) {
+        if (!start_thread(&en->workers[en->workers_started], &started, worker_run, en, e))
+            return false;
         en->workers_started++;
     }
     return true;
+}
+
+static bool start_keepers(struct engine *en, struct err *e)
+{
+    bool started = true;
+    while (started && en->keepers_started < ENGINE_KEEPERS) {
+        if (!start_thread(&en->keepers[en->keepers_started], &started, keeper_run, en, e))
+            return false;
+        en->keepers_started++;
+    }
+    return true;
+}
+
+/* From back to front: whoever puts something into a queue finds somebody behind it. */
+static bool start_threads(struct engine *en, struct err *e)
+{
+    return start_thread(&en->writer, &en->writer_started, writer_run, en, e) &&
+           start_workers(en, e) &&
+           start_thread(&en->receiver, &en->receiver_started, receiver_run, en, e) &&
+           start_keepers(en, e) &&
+           start_thread(&en->feeder, &en->feeder_started, feeder_run, en, e);
+}
+
+static void poke_done(struct engine_job *job)
+{
+    (void)job;
+}
+
+static void make_poke(struct engine *en)
+{
+    en->poke_wait = (struct engine_wait){ .object = OBJECT_NONE, .project = STR("") };
+    en->poke_work = (struct engine_work){ .kind = JOB_WAIT, .wait = &en->poke_wait };
+    en->poke = (struct engine_job){ .done = poke_done, .work = &en->poke_work };
+}
+
+void poke_writer(struct engine *en)
+{
+    (void)!queue_put(en->ready, &en->poke); /* a full queue keeps the writer awake as well */
 }
 
 static bool open_parts(struct engine *en, struct err *e)
@@ -202,7 +236,7 @@ static bool open_parts(struct engine *en, struct err *e)
     en->ready = queue_new(c->queue_limit + BACKLOG_IN_WORK + DELETIONS_MAX);
     if (!en->keep || !en->received || !en->jobs || !en->ready)
         return err_set(e, ERR_NOMEM, 0, "queues");
-    if (!objects_init(&en->objects) || !tally_init(&en->tally) || !backlog_init(&en->backlog))
+    if (!objects_init(&en->objects) || !tally_init(&en->tally))
         return err_set(e, ERR_NOMEM, 0, "tables of objects");
     en->work_memory.limit_bytes = c->work_max_bytes;
     en->current = view_new(&c->grouping, e); /* first: it checks the configuration */
@@ -225,6 +259,8 @@ bool engine_open(struct engine **out, const struct engine_config *config, struct
     en->config = *config;
     en->lock = -1;
     pthread_mutex_init(&en->view_mu, NULL);
+    backlog_init(&en->backlog);
+    make_poke(en);
     if (en->config.workers == 0) {
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
         en->config.workers = cores > 0 ? (size_t)cores : 1;
@@ -255,6 +291,7 @@ void engine_close(struct engine *en)
     backlog_close(&en->backlog);
     if (en->feeder_started)
         pthread_join(en->feeder, NULL);
+    accept_close(en);
     end_queue(en->jobs, en->workers, en->workers_started);
     end_queue(en->ready, &en->writer, en->writer_started);
     if (en->current)

@@ -53,10 +53,11 @@ struct engine_upload {
 
     /* The outcome. */
     bool ok;
-    struct err err; /* when not ok: nothing was taken (but see ERR_FULL of a synchronous one) */
+    struct err err; /* when not ok: nothing was taken */
     uint64_t object;
     bool duplicate; /* a report with this uuid is there: `object` is that one, nothing was stored */
-    bool settled;   /* what follows is known: it is committed */
+    bool settled;   /* it is committed: what follows is known. A synchronous one that cannot be
+                     * stored now, but is kept, is not; `errors` says why */
     bool has_fingerprint;
     uint8_t fingerprint[32];
     bool unique;           /* the first of its fingerprint in the project */
@@ -81,13 +82,12 @@ struct engine_attachment {
     bool ok;
     struct err err; /* ERR_NOT_FOUND: no such object in the project */
     uint64_t id;
-    struct engine_job *job; /* the engine's own */
 };
 MUST_CHECK bool engine_attach(struct engine *en, struct engine_attachment *t, struct err *e);
 
-/* Has done() called as soon as an object that was accepted is committed (at once when it is; other
- * uploads wait for it, so that this does not take long): then it can be read. ERR_NOT_FOUND at once
- * when the project has no such object. */
+/* Has done() called as soon as an object that was accepted can be read: before this returns, when
+ * it is committed; else by a thread of the engine, soon, for other uploads wait for it.
+ * ERR_NOT_FOUND at once when the project has no such object. */
 struct engine_wait {
     struct arena *arena;
     uint64_t object;
@@ -95,8 +95,7 @@ struct engine_wait {
     void (*done)(struct engine_wait *w);
     void *owner;
     bool ok;
-    struct err err;         /* when not ok */
-    struct engine_job *job; /* the engine's own */
+    struct err err; /* when not ok */
 };
 MUST_CHECK bool engine_settle(struct engine *en, struct engine_wait *w, struct err *e);
 

@@ -68,11 +68,24 @@ struct upload_work {
     struct combination combination; /* when upload.bucket.name is not empty */
     struct str hex;                 /* the fingerprint, then */
     bool unreadable;                /* it does not come back from where it is kept */
+    bool discarded;                 /* all was deleted while it was on its way */
     /* Made by the writer. */
     bool forgone;   /* it cannot be placed; it is tried once more without a report */
     uint64_t count; /* of the combination, before this one */
     bool unique;
 };
+
+/* Writes that fail, so that a full disk does not fill the log. Owned by the thread that writes, but
+ * for failed_us. */
+struct failing {
+    _Atomic int64_t failed_us; /* when one failed; 0: the last one was good */
+    int64_t logged_us;
+    size_t times; /* since the last good one */
+};
+/* failing.c: one line in the log when it begins, now and then while it lasts, and when it is over.
+ */
+void failing_note(struct failing *f, const char *event, const struct err *e);
+void failing_over(struct failing *f, const char *event);
 
 #define ENGINE_KEEPERS 4 /* threads that wait for the disk with large files */
 
@@ -103,11 +116,13 @@ struct engine {
     struct objects objects;
     struct arena_budget work_memory; /* of all uploads that are processed */
 
-    _Atomic size_t taken;      /* jobs taken and not yet done */
-    _Atomic int64_t failed_us; /* when a write failed; 0: the last one was good */
-    /* The writer's alone: so that a full disk does not fill the log. */
-    int64_t failure_logged_us;
-    size_t failures; /* batches since the last good one */
+    _Atomic size_t taken;         /* jobs taken and not yet done */
+    struct failing store_failing; /* the writer's commits */
+    struct failing inbox_failing; /* the receiver's appends */
+    /* Makes the writer look at those who wait; never changes. */
+    struct engine_job poke;
+    struct engine_work poke_work;
+    struct engine_wait poke_wait;
     struct shorthand shorthand;
     struct tally tally;
     uint64_t last_attachment;
@@ -126,16 +141,26 @@ MUST_CHECK bool process_job(struct engine_job *job);
 MUST_CHECK bool process_parse(struct report *out, struct str payload, struct arena *a,
                               struct err *e);
 
-/* process_upload.c: the same for an upload. ERR_NOMEM: it may go well when others are done; ERR_IO:
- * it cannot be read back now. Whatever else is wrong with it is kept with it. */
+/* process_upload.c: the same for an upload. ERR_NOMEM, ERR_BUSY: it may go well
+ * later; w->unreadable: it does not come back from where it is kept. Whatever else is wrong with it
+ * is kept with it. */
 MUST_CHECK bool process_upload(struct upload_work *w);
 /* It cannot become a report after all: it is kept without one, and says why. ERR_NOMEM. */
 MUST_CHECK bool upload_without_report(struct upload_work *w, const struct err *why);
+
+/* What is in a buffer, into the arena; the buffer is done with. False: memory is short, or the
+ * buffer was too small. */
+MUST_CHECK bool take_text(struct buf *b, struct arena *a, struct str *out);
+
+/* Has the writer look at those who wait for an object, when it changed without a commit. */
+void poke_writer(struct engine *en);
 
 /* accept.c: the threads between engine_accept and the workers; their arg: struct engine. */
 void *keeper_run(void *arg);
 void *receiver_run(void *arg);
 void *feeder_run(void *arg);
+/* Tells the senders who wait for tickets that nobody takes any more. */
+void accept_close(struct engine *en);
 
 /* writer.c: takes from en->ready until it is closed and empty. arg: struct engine. */
 void *writer_run(void *arg);

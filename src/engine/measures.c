@@ -42,7 +42,7 @@ struct measures measures = {
     .jobs = GAUGE("uploads_in_flight", NULL, "Uploads taken and not yet answered."),
     .inbox = GAUGE("queue_depth", "queue=\"process\"", "Uploads that wait for a step."),
     .ready = GAUGE("queue_depth", "queue=\"commit\"", "Uploads that wait for a step."),
-    .write_failing = GAUGE("write_failing", NULL, "1 when the last batch could not be stored."),
+    .write_failing = GAUGE("write_failing", NULL, "1 when the last write to the store or the inbox failed."),
     .uploads = COUNTER("uploads_accepted_total", NULL,
                        "Uploads of the Backtrace API that were made durable and given an id."),
     .duplicates = COUNTER("uploads_duplicate_total", NULL,
@@ -122,7 +122,8 @@ struct metric *const *engine_metrics(struct engine *en, size_t *count)
     metric_set(&measures.jobs, (int64_t)atomic_load(&en->taken));
     metric_set(&measures.inbox, (int64_t)queue_count(en->jobs));
     metric_set(&measures.ready, (int64_t)queue_count(en->ready));
-    metric_set(&measures.write_failing, atomic_load(&en->failed_us) != 0);
+    metric_set(&measures.write_failing, atomic_load(&en->store_failing.failed_us) != 0 ||
+                                            atomic_load(&en->inbox_failing.failed_us) != 0);
     metric_set(&measures.backlog, (int64_t)backlog_count(&en->backlog));
     metric_set(&measures.inbox_bytes, (int64_t)inbox_bytes(en->inbox));
     *count = sizeof all / sizeof *all;

@@ -272,14 +272,11 @@ struct object objects_find(struct objects *o, uint64_t object, struct str projec
     return found;
 }
 
-void objects_clear(struct objects *o)
+void objects_clear(struct objects *o, uint64_t below)
 {
     pthread_mutex_lock(&o->mu);
-    for (uint64_t id = 1; id < o->entries.len; id++) {
-        struct entry *entry = entry_at(o, id);
-        if (entry->state == OBJECT_COMMITTED)
-            entry->state = OBJECT_UNKNOWN;
-    }
+    for (uint64_t id = 1; id < below && id < o->entries.len; id++)
+        entry_at(o, id)->state = OBJECT_UNKNOWN;
     for (uint32_t at = (uint32_t)o->uuids.len; at-- > 0;)
         if (entry_at(o, o->uuids.at[at].object)->state == OBJECT_UNKNOWN)
             uuid_remove_at(o, at);

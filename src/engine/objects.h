@@ -18,8 +18,10 @@
 #define OBJECT_NO_REPORT UINT32_MAX
 
 enum object_state {
-    OBJECT_UNKNOWN,   /* never given, or what had it was not stored */
-    OBJECT_ACCEPTED,  /* in the inbox, or on its way to be committed */
+    OBJECT_UNKNOWN,  /* never given; not stored; deleted */
+    OBJECT_ACCEPTED, /* on its way: what it will be cannot be read yet. It is in the inbox; or it is
+                      * a report that is being committed; or an upload in the store that had to wait
+                      * for a decoder, and is now processed again */
     OBJECT_COMMITTED, /* in the store */
 };
 
@@ -56,8 +58,8 @@ MUST_CHECK bool objects_restore(struct objects *o, uint64_t object, struct str p
                                 struct str uuid, struct object as, struct err *e);
 /* OBJECT_UNKNOWN also for an object of another project. An empty project: whichever it is. */
 struct object objects_find(struct objects *o, uint64_t object, struct str project);
-/* Forgets all that is committed; ids go on. */
-void objects_clear(struct objects *o);
+/* Forgets all objects with ids below this, and their uuids; ids go on. */
+void objects_clear(struct objects *o, uint64_t below);
 uint64_t objects_last(struct objects *o); /* the latest id that was given */
 
 #endif

@@ -71,6 +71,10 @@ static bool place_counts(struct batch *b, struct upload_work *w)
 bool batch_place_upload(struct batch *b, struct engine_job *job)
 {
     struct upload_work *w = job->work->upload;
+    w->discarded =
+        objects_find(&b->engine->objects, w->upload.object, STR("")).state != OBJECT_ACCEPTED;
+    if (w->discarded)
+        return true;
     if (!place_or_forgo(b, w) || !place_counts(b, w))
         return false;
     for (size_t i = 0; i < w->upload.attachment_count; i++) {
@@ -132,9 +136,7 @@ static bool write_json(const struct attributes *attributes, struct arena *a, str
     buf_init(&buf, JSON_MAX);
     json_writer_init(&j, &buf);
     attributes_write(&j, attributes);
-    bool ok = buf_ok(&buf) && arena_str(a, buf_view(&buf), out);
-    buf_done(&buf);
-    return ok || err_set(e, ERR_NOMEM, 0, "attributes");
+    return take_text(&buf, a, out) || err_set(e, ERR_NOMEM, 0, "attributes");
 }
 
 static bool set_all(struct attributes *attributes, const struct upload_bucket *bucket,
@@ -181,16 +183,29 @@ static bool amend(struct batch *b, const struct upload_bucket *bucket,
     return VEC_PUSH(&b->amendments, m) || err_set(e, ERR_NOMEM, 0, "attributes");
 }
 
-/* Counts the use for the object's combination, and sets what the bucket says. An object that came
- * over the PartyCrasher API has no attributes in this sense: it is counted as one that lacks them.
- */
-static bool use_bucket(struct batch *b, struct engine_attachment *t)
+/* What a bucket sees of an object that came over the PartyCrasher API: its fingerprint. */
+static bool read_report(struct batch *b, uint32_t report, struct engine_attachment *t,
+                        struct stored_upload *u)
+{
+    struct stored_report r;
+    u->report = STORE_NONE;
+    if (report == OBJECT_NO_REPORT)
+        return true;
+    if (!store_read(b->engine->store, report, t->arena, &r, &t->err))
+        return false;
+    u->has_fingerprint = true;
+    memcpy(u->fingerprint, r.fingerprint, sizeof u->fingerprint);
+    return true;
+}
+
+/* Counts the use for the object's combination, and sets what the bucket says. */
+static bool use_bucket(struct batch *b, struct engine_attachment *t, uint32_t report)
 {
     struct stored_upload u = { .object = t->object, .attributes = STR("{}") };
     struct subject s;
     struct combination c;
-    bool is_upload = store_upload_read(b->engine->store, t->object, t->arena, &u, &t->err);
-    if (!is_upload && t->err.code != ERR_NOT_FOUND)
+    bool is_upload = store_upload_head(b->engine->store, t->object, t->arena, &u, &t->err);
+    if (!is_upload && (t->err.code != ERR_NOT_FOUND || !read_report(b, report, t, &u)))
         return false;
     if (!read_subject(b, &u, t->arena, &s, &t->err) ||
         !combination_make(&c, &t->bucket, subject_value, &s, t->arena, &t->err) ||
@@ -215,7 +230,7 @@ bool batch_place_attachment(struct batch *b, struct engine_job *job)
         .content = t->attachment.content,
     };
     t->id = row.id;
-    if (t->bucket.use && !use_bucket(b, t)) {
+    if (t->bucket.use && !use_bucket(b, t, object.report)) {
         job->err = t->err;
         return false;
     }

@@ -45,9 +45,7 @@ static bool write_fields(const struct upload *u, struct arena *a, struct str *ou
     for (size_t i = 0; u->bucket.use && i < u->bucket.set_count; i++)
         write_field(&j, u->bucket.set[i].attribute, u->bucket.set[i].value, UPLOAD_FROM_FORM);
     json_list_end(&j);
-    bool ok = buf_ok(&buf) && arena_str(a, buf_view(&buf), out);
-    buf_done(&buf);
-    return ok;
+    return take_text(&buf, a, out);
 }
 
 static bool read_field(const struct json *j, struct upload_field *out)
@@ -127,7 +125,8 @@ static bool load(struct upload_work *w)
     bool ok = w->ticket.from_store
                   ? load_stored(w)
                   : inbox_read(w->engine->inbox, w->ticket.place, w->job.arena, &w->upload, e);
-    w->unreadable = !ok && e->code != ERR_NOMEM;
+    /* Want of memory or of descriptors passes. */
+    w->unreadable = !ok && e->code != ERR_NOMEM && e->code != ERR_BUSY;
     return ok;
 }
 
@@ -152,8 +151,10 @@ static bool decode(struct upload_work *w, struct crash *crash, struct str *failu
     else if (blobs_view(w->engine->blobs, &u->body, a, &bytes, &e) &&
              decode_upload(u->format, bytes, crash, a, &e))
         return true;
-    if (e.code == ERR_NOMEM)
-        return no_memory(w);
+    if (e.code == ERR_NOMEM || e.code == ERR_BUSY) {
+        w->job.err = e;
+        return false;
+    }
     decode_nothing(crash, a);
     w->row.state = UPLOAD_FAILED;
     return arena_str(a, str_from_c(e.msg), failure) || no_memory(w);
@@ -172,9 +173,7 @@ static bool write_callstack(const struct callstack *stack, struct arena *a, stru
         json_str(&j, stack->names[i]);
     json_list_end(&j);
     json_object_end(&j);
-    bool ok = buf_ok(&buf) && arena_str(a, buf_view(&buf), out);
-    buf_done(&buf);
-    return ok;
+    return take_text(&buf, a, out);
 }
 
 static bool fingerprint(struct upload_work *w, const struct crash *crash, struct callstack *stack)
@@ -262,9 +261,7 @@ static bool write_attributes(struct upload_work *w)
     buf_init(&buf, JSON_MAX);
     json_writer_init(&j, &buf);
     attributes_write(&j, &w->attributes);
-    bool ok = buf_ok(&buf) && arena_str(w->job.arena, buf_view(&buf), &w->row.attributes);
-    buf_done(&buf);
-    return ok || no_memory(w);
+    return take_text(&buf, w->job.arena, &w->row.attributes) || no_memory(w);
 }
 
 static bool make_attachments(struct upload_work *w)

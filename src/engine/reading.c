@@ -102,11 +102,11 @@ static void attachment_done(struct engine_job *job)
 bool engine_attach(struct engine *en, struct engine_attachment *t, struct err *e)
 {
     struct object o;
-    t->job = job_new(t->arena, JOB_ATTACHMENT, t, attachment_done, e);
-    if (!t->job || !find(en, t->object, t->project, &o, e))
+    struct engine_job *job = job_new(t->arena, JOB_ATTACHMENT, t, attachment_done, e);
+    if (!job || !find(en, t->object, t->project, &o, e))
         return false;
-    t->job->work->attachment = t;
-    return submit(en->jobs, t->job, e);
+    job->work->attachment = t;
+    return submit(en->jobs, job, e);
 }
 
 static void wait_done(struct engine_job *job)
@@ -120,9 +120,16 @@ static void wait_done(struct engine_job *job)
 bool engine_settle(struct engine *en, struct engine_wait *w, struct err *e)
 {
     struct object o;
-    w->job = job_new(w->arena, JOB_WAIT, w, wait_done, e);
-    if (!w->job || !find(en, w->object, w->project, &o, e))
+    if (!find(en, w->object, w->project, &o, e))
         return false;
-    w->job->work->wait = w;
-    return submit(en->ready, w->job, e);
+    if (o.state == OBJECT_COMMITTED) { /* as for most: it has nothing to wait for */
+        w->ok = true;
+        w->done(w);
+        return true;
+    }
+    struct engine_job *job = job_new(w->arena, JOB_WAIT, w, wait_done, e);
+    if (!job)
+        return false;
+    job->work->wait = w;
+    return submit(en->ready, job, e);
 }

@@ -1,6 +1,7 @@
 /* recovery_uploads.c - at start: which objects there are, what submission buckets have counted, and
- * what is in the inbox. What was committed is not processed again; all else in the inbox is, as is
- * what waits in the store for a decoder that this version has. */
+ * what is in the inbox. The inbox's files keep records that are long done, until all in a file is:
+ * so what the store has, or has deleted, is only crossed off; all else is processed, as is what
+ * waits in the store for a decoder that this version has. */
 #include "engine/inside.h"
 
 #include "base/log.h"
@@ -12,6 +13,7 @@
 struct start {
     struct engine *engine;
     VEC(struct inbox_place) done; /* in the inbox, and in the store */
+    uint64_t gone_below;          /* objects that a deletion of all reports took away */
     size_t waiting;
     struct arena *arena;
 };
@@ -47,10 +49,8 @@ static bool each_count(void *ctx, const struct stored_count *c, struct err *e)
     return tally_restore(&s->engine->tally, c->key, c->count, e);
 }
 
-/* What buckets have set since a report came can be searched for again. */
-static bool each_change(void *ctx, const struct stored_change *c, struct err *e)
+static bool amend(struct start *s, const struct stored_change *c, struct err *e)
 {
-    struct start *s = ctx;
     struct engine *en = s->engine;
     struct stored_report stored;
     struct attributes amended;
@@ -59,19 +59,36 @@ static bool each_change(void *ctx, const struct stored_change *c, struct err *e)
     size_t count;
     arena_reset(s->arena);
     attributes_init(&amended, s->arena);
-    return c->report == STORE_NONE ||
-           (attributes_read(&amended, c->amended, e) &&
-            store_read(en->store, c->report, s->arena, &stored, e) &&
-            crash_report_amend(stored.payload, amended.at, amended.count, s->arena, &json, &texts,
-                               &count, e) &&
-            bucket_index_amend(en->current->index, c->report, texts, count, e));
+    return attributes_read(&amended, c->amended, e) &&
+           store_read(en->store, c->report, s->arena, &stored, e) &&
+           crash_report_amend(stored.payload, amended.at, amended.count, s->arena, &json, &texts,
+                              &count, e) &&
+           bucket_index_amend(en->current->index, c->report, texts, count, e);
+}
+
+/* What buckets have set since a report came can be searched for again; where it is damaged, not. */
+static bool each_change(void *ctx, const struct stored_change *c, struct err *e)
+{
+    struct start *s = ctx;
+    struct err why = { 0 };
+    if (c->report == STORE_NONE || amend(s, c, &why))
+        return true;
+    if (why.code == ERR_NOMEM) {
+        *e = why;
+        return false;
+    }
+    log_line(LOG_ERROR, "set_not_searchable", "object=%llx reason=%s",
+             (unsigned long long)c->object, log_str(str_from_c(why.msg)));
+    return true;
 }
 
 static bool each_in_inbox(void *ctx, struct inbox_place at, const struct upload *u, struct err *e)
 {
     struct start *s = ctx;
     struct objects *objects = &s->engine->objects;
-    if (objects_find(objects, u->object, STR("")).state == OBJECT_COMMITTED)
+    /* In the store, committed or to be processed again from there; or deleted with all others. */
+    if (objects_find(objects, u->object, STR("")).state != OBJECT_UNKNOWN ||
+        u->object < s->gone_below)
         return VEC_PUSH(&s->done, at) || err_set(e, ERR_NOMEM, 0, "reading the inbox");
     const struct object as = { OBJECT_ACCEPTED, OBJECT_NO_REPORT };
     const struct ticket t = { .object = u->object, .place = at };
@@ -85,7 +102,11 @@ static bool read_all(struct start *s, struct err *e)
     size_t damaged = 0;
     if (!store_last_ids(en->store, &object, &en->last_attachment, e))
         return false;
+    if (!store_gone_below(en->store, &s->gone_below, e))
+        return false;
+    /* Ids that are gone must not come again, though some of them never got into the store. */
     objects_begin_after(&en->objects, object);
+    objects_begin_after(&en->objects, s->gone_below > 0 ? s->gone_below - 1 : 0);
     if (!store_scan_uploads(en->store, each_upload, s, e) ||
         !store_scan_counts(en->store, each_count, s, e) ||
         !store_scan_changes(en->store, each_change, s, e) ||

@@ -5,7 +5,8 @@
 
 #include <sodium.h>
 
-#define COMBINATION_JSON_MAX ((size_t)8 << 20)
+#define COMBINATION_JSON_MAX ((size_t)1 << 20)
+#define SHOWN_MAX 256 /* bytes of a value that people are shown; all of it is in the key */
 
 bool tally_init(struct tally *t)
 {
@@ -24,8 +25,13 @@ void tally_done(struct tally *t)
 
 bool tally_clear(struct tally *t)
 {
-    tally_done(t);
-    return tally_init(t);
+    struct tally empty;
+    bool ok = tally_init(&empty);
+    struct tally old = ok ? *t : empty;
+    if (ok)
+        *t = empty;
+    tally_done(&old);
+    return ok;
 }
 
 static uint64_t hash_key(const uint8_t *key, size_t len)
@@ -107,6 +113,12 @@ static void hash_text(crypto_generichash_state *state, struct str s)
     crypto_generichash_update(state, (const uint8_t *)s.ptr, s.len);
 }
 
+/* The beginning of a long value. A character that is cut becomes U+FFFD. */
+static struct str shown(struct str text)
+{
+    return (struct str){ text.ptr, text.len < SHOWN_MAX ? text.len : SHOWN_MAX };
+}
+
 bool combination_make(struct combination *c, const struct upload_bucket *b,
                       bool (*value)(const void *ctx, struct str attribute, struct str *out),
                       const void *ctx, struct arena *a, struct err *e)
@@ -130,7 +142,7 @@ bool combination_make(struct combination *c, const struct upload_bucket *b,
         json_key(&w, b->attributes[i]);
         if (is_set) {
             hash_text(&state, text);
-            json_str(&w, text);
+            json_str(&w, shown(text));
         } else {
             json_null(&w);
         }

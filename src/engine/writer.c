@@ -20,8 +20,14 @@
 static_assert(STORE_CONTENT_HASH_BYTES == REPORT_CONTENT_HASH_BYTES, "it is copied as it is");
 static_assert(STORE_THRESHOLDS_MAX >= COLLECTION_THRESHOLDS_MAX, "all thresholds are stored");
 
-#define FAILURE_LOG_US 10000000
 #define SHORTHAND_MAX ((size_t)1 << 30) /* as long as a payload can be */
+
+static bool wait_is_over(struct engine *en, struct engine_job *job)
+{
+    const struct engine_wait *w = job->work->wait;
+    return objects_find(&en->objects, w->object, w->project).state == OBJECT_COMMITTED ||
+           err_set(&job->err, ERR_NOT_FOUND, 0, "there is no such object");
+}
 
 /* On failure the job's err is set; *spoilt: something of it may have been added to the index. */
 static bool prepare_job(struct batch *b, struct engine_job *job, bool *spoilt)
@@ -33,6 +39,8 @@ static bool prepare_job(struct batch *b, struct engine_job *job, bool *spoilt)
     case JOB_ATTACHMENT:
         return batch_place_attachment(b, job);
     case JOB_WAIT:
+        *spoilt = false;
+        return wait_is_over(b->engine, job);
     case JOB_DELETE_ALL:
         return true;
     case JOB_REPORTS:
@@ -191,32 +199,9 @@ static bool batch_store(struct batch *b, struct err *e)
     return ok;
 }
 
-/* Writes are good again. */
-static void failure_over(struct engine *en)
-{
-    if (en->failures > 0)
-        log_line(LOG_WARN, "writes_return", "batches_failed=%zu", en->failures);
-    en->failures = 0;
-    en->failure_logged_us = 0;
-    atomic_store_explicit(&en->failed_us, 0, memory_order_relaxed);
-}
-
-/* One line when it begins, and then now and then while it lasts. */
-static void failure_note(struct engine *en, const struct err *e)
-{
-    int64_t now_us = metric_clock_us();
-    en->failures++;
-    atomic_store_explicit(&en->failed_us, now_us, memory_order_relaxed);
-    if (en->failure_logged_us && now_us - en->failure_logged_us < FAILURE_LOG_US)
-        return;
-    en->failure_logged_us = now_us;
-    log_line(LOG_ERROR, "batch_failed", "batches=%zu reason=%s", en->failures,
-             log_str(str_from_c(e->msg)));
-}
-
 static void batch_stored(struct batch *b)
 {
-    failure_over(b->engine);
+    failing_over(&b->engine->store_failing, "writes_return");
     metric_add(&measures.stored, (int64_t)b->added.len);
     for (size_t i = 0; i < b->added.len; i++) {
         const struct report *r = &b->added.at[i]->report;
@@ -230,9 +215,11 @@ static void batch_stored(struct batch *b)
 static void batch_failed(struct engine *en, struct engine_job **jobs, size_t count,
                          const struct err *e)
 {
-    failure_note(en, e);
+    failing_note(&en->store_failing, "batch_failed", e);
     for (size_t i = 0; i < count; i++) {
         if (jobs[i]->work->dropped) /* has an error of its own */
+            continue;
+        if (jobs[i]->work->kind == JOB_WAIT) /* its object is there, or not, all the same */
             continue;
         jobs[i]->ok = false;
         jobs[i]->err = *e;
@@ -273,6 +260,8 @@ static bool commit(struct engine *en, struct engine_job **jobs, size_t count)
         batch_done(&b);
     } else {
         batch_failed(en, jobs, count, &e);
+        for (size_t i = 0; i < count; i++)
+            jobs[i]->err = e; /* of those that wait, too */
     }
     for (size_t i = 0; i < count; i++)
         job_finish(en, jobs[i]);
@@ -342,14 +331,16 @@ static void resume_waiting(struct engine *en)
     } while (count == sizeof ready / sizeof *ready);
 }
 
+/* Of uploads, what is on its way is gone, too: see batch_place_upload. */
 static void delete_all(struct engine *en, struct engine_job *job)
 {
     struct view *next = view_new(bucket_index_config(en->current->index), &job->err);
-    job->ok = next && store_delete_all(en->store, &job->err);
+    uint64_t gone_below = objects_last(&en->objects) + 1;
+    job->ok = next && store_delete_all(en->store, gone_below, &job->err);
     if (job->ok) {
         view_replace(en, next);
         shorthand_reset(&en->shorthand);
-        objects_clear(&en->objects);
+        objects_clear(&en->objects, gone_below);
         if (!tally_clear(&en->tally))
             log_line(LOG_ERROR, "no_memory", "doing=\"forgetting counts\"");
         log_line(LOG_WARN, "all_reports_deleted", "by=api");
@@ -379,7 +370,8 @@ static void commit_all(struct engine *en, struct engine_job **jobs, size_t count
 {
     size_t left = put_aside(en, jobs, count);
     if (left > 0 && !commit(en, jobs, left)) {
-        const struct err e = { .code = ERR_BUSY, .msg = "storing failed; try again later" };
+        struct err e = { 0 };
+        (void)err_set(&e, ERR_BUSY, 0, "the object cannot be stored now; try again later");
         fail_waiting(en, &e);
     }
     resume_waiting(en);

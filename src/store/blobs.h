@@ -13,9 +13,10 @@
 
 #include "report/upload.h"
 
-#define BLOB_INLINE_MAX 65536             /* larger contents become files */
-#define BLOBS_HELD_MAX ((size_t)64 << 20) /* memory of all spools; beyond it small ones are files  \
-                                           */
+#define BLOB_INLINE_MAX 65536 /* larger contents become files */
+#define BLOBS_HELD_MAX                                                                             \
+    ((size_t)64 << 20) /* memory of all spools; beyond it small ones are files                     \
+                        */
 
 struct blobs;
 MUST_CHECK bool blobs_open(struct blobs **out, const char *dir, struct err *e);

@@ -21,6 +21,7 @@
 /* Rows of `marks`: numbers that only grow. */
 #define MARK_OBJECT "object"         /* the highest id ever stored */
 #define MARK_ATTACHMENT "attachment" /* the same */
+#define MARK_GONE "gone_below"       /* objects that a deletion of all took away */
 #define MARK_ACCESS "access"         /* see store_access_version */
 
 /* Every statement there is, by its place in the table of sqlite.c. */

@@ -81,7 +81,8 @@ static const char *const steps[] = {
     " number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, role TEXT NOT NULL,"
     " password TEXT NOT NULL, created_ms INTEGER NOT NULL) STRICT;"
     "CREATE TABLE marks(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
-    "INSERT INTO marks VALUES ('" MARK_OBJECT "', 0), ('" MARK_ATTACHMENT "', 0),"
+    "INSERT INTO marks VALUES ('" MARK_OBJECT "', 0), ('" MARK_ATTACHMENT "', 0), ('" MARK_GONE
+    "', 0),"
     " ('" MARK_ACCESS "', 1);",
 };
 #define SCHEMA_VERSION (int64_t)(sizeof steps / sizeof *steps)

@@ -183,7 +183,7 @@ static bool upload_keep(struct stored_upload *u, struct arena *a, struct err *e)
     return true;
 }
 
-static bool upload_read(struct connection *c, uint64_t object, struct arena *a,
+static bool upload_read(struct connection *c, uint64_t object, bool with_body, struct arena *a,
                         struct stored_upload *out, struct err *e)
 {
     sqlite3_stmt *st = connection_statement(c, SQL_UPLOAD_READ, e);
@@ -198,28 +198,40 @@ static bool upload_read(struct connection *c, uint64_t object, struct arena *a,
     if (!upload_row(st, out, e))
         return false;
     out->attributes = column_str(st, UPLOAD_ATTRIBUTES);
-    out->fields = column_str(st, UPLOAD_FIELDS);
+    out->fields = with_body ? column_str(st, UPLOAD_FIELDS) : STR("");
     out->amended = column_str(st, UPLOAD_AMENDED);
     struct str packed = column_str(st, UPLOAD_BODY);
     if (!upload_keep(out, a, e))
         return false;
-    if (out->body.in_file)
+    if (out->body.in_file || !with_body)
         return true;
     return store_unpack(packed, a, &out->body.bytes, e) &&
            (out->body.bytes.len == out->body.size ||
             row_damaged(e, "upload", (sqlite3_int64)object, "body"));
 }
 
-bool store_upload_read(struct store *s, uint64_t object, struct arena *a, struct stored_upload *out,
-                       struct err *e)
+static bool read_one(struct store *s, uint64_t object, bool with_body, struct arena *a,
+                     struct stored_upload *out, struct err *e)
 {
     struct connection *c = store_reader_take(s, e);
     if (!c)
         return false;
-    bool ok = upload_read(c, object, a, out, e);
+    bool ok = upload_read(c, object, with_body, a, out, e);
     connection_end(c, SQL_UPLOAD_READ);
     store_reader_give(s, c);
     return ok;
+}
+
+bool store_upload_read(struct store *s, uint64_t object, struct arena *a, struct stored_upload *out,
+                       struct err *e)
+{
+    return read_one(s, object, true, a, out, e);
+}
+
+bool store_upload_head(struct store *s, uint64_t object, struct arena *a, struct stored_upload *out,
+                       struct err *e)
+{
+    return read_one(s, object, false, a, out, e);
 }
 
 static bool uploads_scan(struct connection *c,

@@ -62,15 +62,15 @@ bool store_write(struct store *s, const struct store_batch *batch, struct err *e
     return ok;
 }
 
-bool store_delete_all(struct store *s, struct err *e)
+bool store_delete_all(struct store *s, uint64_t gone_below, struct err *e)
 {
     struct connection *c = &s->writer;
     pthread_mutex_lock(&s->write_mu);
-    bool ok = connection_run(c, SQL_BEGIN, e) && connection_run(c, SQL_REPORTS_DELETE, e) &&
-              connection_run(c, SQL_UPLOADS_DELETE, e) &&
-              connection_run(c, SQL_ATTACHMENTS_DELETE, e) &&
-              connection_run(c, SQL_COUNTS_DELETE, e) &&
-              connection_run(c, SQL_AMENDMENTS_DELETE, e) && connection_run(c, SQL_COMMIT, e);
+    bool ok =
+        connection_run(c, SQL_BEGIN, e) && connection_run(c, SQL_REPORTS_DELETE, e) &&
+        connection_run(c, SQL_UPLOADS_DELETE, e) && connection_run(c, SQL_ATTACHMENTS_DELETE, e) &&
+        connection_run(c, SQL_COUNTS_DELETE, e) && connection_run(c, SQL_AMENDMENTS_DELETE, e) &&
+        mark_raise(c, MARK_GONE, gone_below, e) && connection_run(c, SQL_COMMIT, e);
     if (!ok)
         connection_rollback(c);
     pthread_mutex_unlock(&s->write_mu);
@@ -84,6 +84,16 @@ bool store_last_ids(struct store *s, uint64_t *object, uint64_t *attachment, str
         return false;
     bool ok = connection_mark(c, MARK_OBJECT, object, e) &&
               connection_mark(c, MARK_ATTACHMENT, attachment, e);
+    store_reader_give(s, c);
+    return ok;
+}
+
+bool store_gone_below(struct store *s, uint64_t *out, struct err *e)
+{
+    struct connection *c = store_reader_take(s, e);
+    if (!c)
+        return false;
+    bool ok = connection_mark(c, MARK_GONE, out, e);
     store_reader_give(s, c);
     return ok;
 }

@@ -142,8 +142,11 @@ MUST_CHECK bool store_pack(struct str payload, struct arena *a, struct str *pack
 /* All or nothing, durable on return. Numbers of reports go on from what is stored. Projects that
  * are new are added, to the universe "default": a change of access. */
 MUST_CHECK bool store_write(struct store *s, const struct store_batch *batch, struct err *e);
-/* All reports, uploads, attachments and counts; projects and tokens stay. Files stay, too. */
-MUST_CHECK bool store_delete_all(struct store *s, struct err *e);
+/* All reports, uploads, attachments and counts; projects and tokens stay. Files stay, too. Durable
+ * with it: that all objects with ids below this are gone, also those that are not in the store. */
+MUST_CHECK bool store_delete_all(struct store *s, uint64_t gone_below, struct err *e);
+/* The highest gone_below that a deletion was made with; 0: there was none. */
+MUST_CHECK bool store_gone_below(struct store *s, uint64_t *out, struct err *e);
 
 /* One report by its number, all of it in the arena, packed left empty; ERR_NOT_FOUND. */
 MUST_CHECK bool store_read(struct store *s, uint32_t number, struct arena *a,
@@ -178,6 +181,9 @@ MUST_CHECK bool store_scan_changes(struct store *s,
                                    void *ctx, struct err *e);
 /* One with everything, in the arena; ERR_NOT_FOUND. */
 MUST_CHECK bool store_upload_read(struct store *s, uint64_t object, struct arena *a,
+                                  struct stored_upload *out, struct err *e);
+/* The same without the bytes of the body, and without the fields. */
+MUST_CHECK bool store_upload_head(struct store *s, uint64_t object, struct arena *a,
                                   struct stored_upload *out, struct err *e);
 /* Which uploads: those of one project, newest first. */
 struct upload_filter {

@@ -69,7 +69,7 @@ static void projects(void **state)
     OK(write_reports(p->store, make_reports(p, 0, 30, 0), 30, &e)); /* project 0 ... project 6 */
     FAILS(store_project_create(admin, STR("project 3"), STR("default"), &e), ERR_CONFLICT);
     store_close(admin);
-    OK(store_delete_all(p->store, &e)); /* keeps them */
+    OK(store_delete_all(p->store, 1, &e)); /* keeps them */
     OK(store_projects(p->store, p->arena, &names, &n, &e));
     assert_int_equal(n, 9);
     assert_str(names[0], STR("Zebra"));
@@ -169,7 +169,7 @@ static void tokens(void **state)
     struct stored_token again = make_token(49, "one");
     OK(store_token_add(p->store, &again, &next, &e));
     assert_true(next > numbers[49]); /* what is bound to a number stays bound to that token */
-    OK(store_delete_all(p->store, &e));
+    OK(store_delete_all(p->store, 1, &e));
     assert_int_equal(read_access(p).token_count, 50);
 }
 
@@ -239,7 +239,7 @@ static void versions(void **state)
     STAYS(write_reports(p->store, make_reports(p, 4, 3, 1), 3, &e)); /* is refused: a gap */
     GROWS(write_reports(p->store, make_reports(p, 3, 4, 1), 4, &e));
     STAYS(write_reports(p->store, make_reports(p, 7, 7, 1), 7, &e)); /* no new projects */
-    STAYS(store_delete_all(p->store, &e));
+    STAYS(store_delete_all(p->store, 1, &e));
     store_close(admin);
     place_reopen(p);
     assert_int_equal(version(p), v);
@@ -252,7 +252,7 @@ static void secret(void **state)
     static const uint8_t none[STORE_SECRET_BYTES];
     OK(store_secret(p->store, first, &e));
     assert_memory_not_equal(first, none, sizeof first);
-    OK(store_delete_all(p->store, &e));
+    OK(store_delete_all(p->store, 1, &e));
     place_reopen(p);
     OK(store_secret(p->store, again, &e));
     assert_memory_equal(again, first, sizeof first);

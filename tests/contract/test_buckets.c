@@ -68,7 +68,7 @@ static void counts(void **state)
     struct counted got = { .rows = 0 };
     OK(store_scan_counts(p->store, take_count, &got, &e));
     assert_true(got.counts[0] == INT64_MAX);
-    OK(store_delete_all(p->store, &e));
+    OK(store_delete_all(p->store, 1, &e));
     got.rows = 0;
     OK(store_scan_counts(p->store, take_count, &got, &e));
     assert_int_equal(got.rows, 0);
@@ -167,7 +167,7 @@ static void changes(void **state)
     c[1].amended = STR("{\"y\":\"3\"}"); /* once more */
     OK(write_changes(p, &c[1], 1, &e));
     assert_str(read_changes(p).at[0].amended, c[1].amended);
-    OK(store_delete_all(p->store, &e));
+    OK(store_delete_all(p->store, 1, &e));
     assert_int_equal(read_changes(p).count, 0);
 }
 

@@ -91,9 +91,9 @@ static void delete_all(void **state)
 {
     struct place *p = *state;
     struct stored_report got;
-    OK(store_delete_all(p->store, &e));
+    OK(store_delete_all(p->store, 1, &e));
     OK(write_reports(p->store, make_reports(p, 0, 300, 5000), 300, &e));
-    OK(store_delete_all(p->store, &e));
+    OK(store_delete_all(p->store, 1, &e));
     expect_reports(p, 0, 0);
     FAILS(store_read(p->store, 0, p->arena, &got, &e), ERR_NOT_FOUND);
     OK(write_reports(p->store, make_reports(p, 0, 2, 1), 2, &e));

@@ -224,7 +224,15 @@ static void ids_never_go_down(void **state)
     struct store_batch batch = { .attachments = &t, .attachment_count = 1 };
     OK(store_write(p->store, &batch, &e));
     expect_last(p, 52, 9);
-    OK(store_delete_all(p->store, &e));
+    uint64_t gone;
+    OK(store_gone_below(p->store, &gone, &e));
+    assert_int_equal(gone, 0);
+    OK(store_delete_all(p->store, 77, &e));
+    OK(store_gone_below(p->store, &gone, &e));
+    assert_int_equal(gone, 77);
+    OK(store_delete_all(p->store, 5, &e)); /* it never goes down */
+    OK(store_gone_below(p->store, &gone, &e));
+    assert_int_equal(gone, 77);
     expect_last(p, 52, 9);
     place_reopen(p);
     expect_last(p, 52, 9);

@@ -369,3 +369,54 @@ def test_killed_with_a_long_backlog(tmp_path):
     stored = [uuid for uuid, in rows(server, "SELECT uuid FROM uploads")]
     assert sorted(stored) == sorted(uuids)
     assert rows(server, "SELECT count(*), max(number) FROM reports") == [(count, count - 1)]
+
+
+def all_reports(server):
+    return server.get("/cts/search", params={"since": "2000-01-01", "size": "100"}).json()
+
+
+def test_deleted_reports_stay_deleted(make_server):
+    """The inbox still holds them, for its file goes only when all in it is done."""
+    server = make_server("--allow-delete-all")
+    token, reader = server.token("error:post", "sync:post"), server.token("object:get")
+    gone = [server.submit(token, error([f"gone{i}"]), params={"_mod_sync": "1"})["_rxid"]
+            for i in range(5)]
+    assert server.request("DELETE", "/reports").status_code in (200, 204)
+    assert all_reports(server) == []
+    kept = server.submit(token, error(["kept"]), params={"_mod_sync": "1"})["_rxid"]
+    server.kill()
+    server.start()
+    wait_until_processed(server)
+    assert [report["database_id"] for report in all_reports(server)] == [kept]
+    for rxid in gone:
+        assert server.request("GET", "/api/get", params={"object": rxid, "token": reader}).status_code == 404
+    # A uuid that was deleted may come again.
+    again = error(["again"])
+    first = server.submit(token, again)["_rxid"]
+    wait_until_processed(server)
+    server.request("DELETE", "/reports")
+    assert server.submit(token, again)["_rxid"] != first
+
+
+def test_waiting_uploads_are_processed_once(make_server):
+    """Killed, with the upload in the inbox as well as, waiting for its decoder, in the store."""
+    server = make_server()
+    token, reader = server.token("error:post", "sync:post", metadata=METADATA), server.token("object:get")
+    told = server.submit(token, error(["patience"]), params={"_mod_sync": "1"})
+    kind, body = multipart([("upload_file", "r.json", json.dumps(error(["patience"])).encode()),
+                            ("attachment_a.txt", "a.txt", b"once")])
+    rxid = server.request("POST", f"/default/{token}/json", data=body, headers={
+        "Content-Type": kind, "X-Submission-Bucket": told["buckets"]["cts"]["token"]}).json()["_rxid"]
+    wait_until_processed(server)
+    server.kill()
+    database = sqlite3.connect(server.data / "crumple.db")
+    database.execute("DELETE FROM reports")
+    database.execute("UPDATE uploads SET state = 1, report = NULL")
+    database.commit()
+    database.close()
+    server.start()
+    wait_until_processed(server)
+    assert len(all_reports(server)) == 2
+    assert [a["name"] for a in server.attachments(reader, rxid)] == ["a.txt"]
+    told = server.submit(token, error(["patience"]), params={"_mod_sync": "1"})
+    assert told["buckets"]["cts"]["count"] == 1

@@ -350,3 +350,22 @@ def test_set_is_searchable(server):
     assert counting.report(first["_rxid"])["more"] == "words here"
     server.restart()
     assert found() == {first["_rxid"], second["_rxid"]}
+
+
+def test_many_long_values(server):
+    """Combinations have no size that would stop an upload."""
+    names = [f"a{i}" for i in range(32)]
+    token = server.token("error:post", "sync:post",
+                         metadata={"buckets": {"long": {"attributes": names}}})
+    report = error(["long"])
+    report["attributes"] = {name: "\x01" * 65536 for name in names}
+    told = server.submit(token, report, params={"_mod_sync": "1"})
+    assert told["buckets"]["long"]["count"] == 0 and "errors" not in told
+    used = {"X-Submission-Bucket": told["buckets"]["long"]["token"]}
+    del report["uuid"]
+    assert server.submit(token, report, params={"_mod_sync": "1"}, headers=used)["buckets"]["long"]["count"] == 0
+    report["attributes"]["a31"] += "\x02"  # cut off at the limit of an attribute
+    report["attributes"]["a30"] = "\x01" * 65535 + "\x02"
+    assert server.submit(token, report, params={"_mod_sync": "1"})["buckets"]["long"]["count"] == 0
+    report["attributes"]["a30"] = "\x01" * 65536
+    assert server.submit(token, report, params={"_mod_sync": "1"})["buckets"]["long"]["count"] == 1

@@ -151,6 +151,8 @@ static void test_metadata_refused(void **state)
         { BUCKET("\"attributes\":[\"a\\u0000\"]"), BOTH, "control character" },
         { BUCKET("\"attributes\":[\"a\",\"b\",\"a\"]"), BOTH, "has \"a\" twice" },
         { BUCKET("\"attribute\":[\"a\"]"), BOTH, "there is no \"attribute\" in a bucket" },
+        { BUCKET("\"attributes\":[\"a\",\"b\"],\"set\":{\"c\":1,\"b\":1}"), BOTH,
+          "\"set\" changes \"b\", which is counted" },
         { BUCKET("\"attributes\":[\"a\"],\"set\":[]"), BOTH, "\"set\" must be an object" },
         { BUCKET("\"attributes\":[\"a\"],\"set\":{\"x\":null}"), BOTH, "\"x\" must be a string" },
         { BUCKET("\"attributes\":[\"a\"],\"set\":{\"x\":{}}"), BOTH, "\"x\" must be a string" },

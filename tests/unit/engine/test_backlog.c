@@ -24,7 +24,7 @@ static void test_order(void **state)
 {
     (void)state;
     struct backlog b;
-    assert_true(backlog_init(&b));
+    backlog_init(&b);
     for (uint64_t i = 1; i <= 20; i++)
         add(&b, i, false);
     add(&b, 100, true);
@@ -50,7 +50,7 @@ static void test_long(void **state)
     (void)state;
     struct backlog b;
     uint64_t next = 1, taken = 1;
-    assert_true(backlog_init(&b));
+    backlog_init(&b);
     for (unsigned round = 0; round < 300; round++) {
         for (unsigned i = 0; i < 100; i++)
             add(&b, next++, false);
@@ -69,7 +69,7 @@ static void test_rest(void **state)
 {
     (void)state;
     struct backlog b;
-    assert_true(backlog_init(&b));
+    backlog_init(&b);
     for (uint64_t i = 1; i <= BACKLOG_IN_WORK + 2; i++)
         add(&b, i, false);
     for (uint64_t i = 1; i <= BACKLOG_IN_WORK; i++) {
@@ -96,7 +96,7 @@ static void test_comes_back(void **state)
     (void)state;
     struct backlog b;
     struct ticket t[BACKLOG_IN_WORK];
-    assert_true(backlog_init(&b));
+    backlog_init(&b);
     for (uint64_t i = 1; i <= 2 * BACKLOG_IN_WORK; i++)
         add(&b, i, false);
     for (size_t i = 0; i < BACKLOG_IN_WORK; i++)
@@ -116,24 +116,53 @@ static void test_comes_back(void **state)
     backlog_done(&b);
 }
 
+/* One that is to be alone waits for the others, and the others for it, urgent or not. */
+static void test_alone(void **state)
+{
+    (void)state;
+    struct backlog b;
+    struct ticket t, u;
+    int64_t until_us;
+    backlog_init(&b);
+    for (uint64_t i = 1; i <= 3; i++)
+        add(&b, i, false);
+    assert_true(backlog_take(&b, &t) && backlog_take(&b, &u));
+    t.alone = true;
+    backlog_return(&b, &t, 0);
+    add(&b, 50, true);
+    assert_false(backlog_may_take(&b, metric_clock_us(), &until_us));
+    backlog_finished(&b); /* u */
+    assert_int_equal(take(&b), 1);
+    assert_false(backlog_may_take(&b, metric_clock_us(), &until_us));
+    backlog_finished(&b);
+    assert_int_equal(take(&b), 50);
+    assert_int_equal(take(&b), 3);
+    backlog_done(&b);
+}
+
 static void test_closed(void **state)
 {
     (void)state;
     struct backlog b;
     struct ticket t;
-    assert_true(backlog_init(&b));
+    backlog_init(&b);
     add(&b, 1, false);
+    t = (struct ticket){ .object = 2, .waiter = (struct engine_upload *)&b };
+    assert_true(backlog_reserve(&b, 1));
+    backlog_add(&b, &t, true);
     backlog_close(&b);
     assert_false(backlog_take(&b, &t)); /* it stays for the next start */
+    assert_ptr_equal(backlog_next_waiter(&b), &b);
+    assert_null(backlog_next_waiter(&b));
     backlog_done(&b);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),  cmocka_unit_test(test_long),
-        cmocka_unit_test(test_rest),   cmocka_unit_test(test_comes_back),
-        cmocka_unit_test(test_closed),
+        cmocka_unit_test(test_order), cmocka_unit_test(test_long),
+        cmocka_unit_test(test_rest),  cmocka_unit_test(test_comes_back),
+        cmocka_unit_test(test_alone), cmocka_unit_test(test_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
