@@ -163,6 +163,7 @@ static void queue(struct http_exchange *x, unsigned status, struct MHD_Response 
         return;
     }
     add_headers(x, r, x->answer_bytes > 0);
+    conn_phase_set(x->conn, PHASE_SENDING, watch_now_ms());
     x->failed = MHD_queue_response(x->mhd, status, r) != MHD_YES;
     MHD_destroy_response(r);
 }

@@ -84,8 +84,7 @@ void *exchange_line(void *cls, const char *target, struct MHD_Connection *mhd)
     x->started_us = metric_clock_us();
     buf_init(&x->out, s->config.answer_max_bytes);
     body_init(&x->body, BODY_PLAIN, s->config.body_max_bytes, &s->bodies);
-    x->piece_ms = watch_now_ms();
-    conn_phase_set(c, PHASE_READING, x->piece_ms);
+    conn_phase_set(c, PHASE_READING, watch_now_ms());
     x->open = gate_enter(s);
     return x;
 }
@@ -332,8 +331,8 @@ static enum MHD_Result refuse_slow_upload(struct http_exchange *x)
     return refuse_now(x);
 }
 
-/* While the sink works, the watch leaves the connection alone; then the client has its time again,
- * unless the server wants to stop. */
+/* While the sink works, the watch leaves the connection alone; then the client has its time again.
+ */
 static enum MHD_Result stream_piece(struct http_exchange *x, struct bytes piece)
 {
     struct err e = { 0 };
@@ -341,9 +340,7 @@ static enum MHD_Result stream_piece(struct http_exchange *x, struct bytes piece)
         return MHD_NO;
     bool ok = body_add(&x->body, piece, &e) || refuse_err(x, &e);
     int64_t now_us = metric_clock_us();
-    if (!atomic_load_explicit(&x->server->stopping, memory_order_relaxed))
-        x->piece_ms = now_us / 1000;
-    conn_phase_set(x->conn, PHASE_READING, x->piece_ms);
+    conn_phase_set(x->conn, PHASE_READING, now_us / 1000);
     if (!ok)
         return settle_refusal(x);
     return is_slow_upload(x, now_us) ? refuse_slow_upload(x) : MHD_YES;

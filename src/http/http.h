@@ -100,8 +100,9 @@ struct http_route {
 MUST_CHECK bool http_start(struct http_server **out, const struct http_config *config,
                            const struct http_route *routes, size_t route_count, void *ctx,
                            struct err *e);
-/* Takes no new connections, waits until every request that has begun is answered, closes. NULL is
- * fine. Not from a handler. */
+/* Takes no new connections, cuts requests that are not there whole (nothing of them has been
+ * acknowledged), waits until all others are answered, and at most 5 s for each answer to be sent;
+ * closes. NULL is fine. Not from a handler. */
 void http_stop(struct http_server *s);
 /* Requests by status class, connections, bytes of bodies in memory, latency. */
 struct metric *const *http_metrics(struct http_server *s, size_t *count);

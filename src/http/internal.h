@@ -28,9 +28,13 @@
 enum phase {
     PHASE_IDLE,    /* no request line yet */
     PHASE_READING, /* headers and body; since the request line, or since the sink's last piece */
-    PHASE_BUSY,    /* the request is there: handled, parked, answered; or the sink takes a piece */
+    PHASE_BUSY,    /* the request is there: handled, parked; or the sink takes a piece */
+    PHASE_SENDING, /* the answer goes out */
     PHASE_EXPIRED  /* the watch has ended it */
 };
+
+#define PHASE_BITS 3
+#define PHASE_MASK (((uint64_t)1 << PHASE_BITS) - 1)
 
 struct refusal {
     unsigned status; /* 0: not refused */
@@ -65,8 +69,7 @@ struct http_exchange {
     uint64_t discarded;                /* of these, after the refusal */
     uint64_t body_max;                 /* decoded */
     struct body body;
-    void *sink;       /* of the route's begin */
-    int64_t piece_ms; /* when the sink's last piece was taken; before it, the request line */
+    void *sink; /* of the route's begin */
     struct refusal refused;
 
     /* The answer. */
@@ -121,7 +124,7 @@ struct conn {
     void *tls;    /* GnuTLS's session, owned by MHD; NULL on a plain connection */
     bool trusted; /* the peer is a proxy that we believe */
     char peer[PROXY_ADDRESS_MAX];
-    _Atomic uint64_t phase; /* time in ms << 2 | enum phase; also read by the watch */
+    _Atomic uint64_t phase; /* time in ms << PHASE_BITS | enum phase; also read by the watch */
     _Atomic(http_error_writer) error_writer; /* of the request's route; also read by the watch */
     struct http_exchange x;
     struct conn *prev, *next; /* guarded by server->conns_mu */
@@ -144,6 +147,7 @@ struct http_server {
     struct body_budget bodies;
 
     _Atomic bool stopping;      /* no new connections; answers close theirs */
+    _Atomic int64_t stop_ms;    /* since when; set before stopping */
     _Atomic int64_t active;     /* requests from the request line to the last byte of the answer;
                                  * far below zero once closed: nothing may begin any more */
     _Atomic int64_t waking;     /* threads inside http_wake */

@@ -198,6 +198,7 @@ void http_stop(struct http_server *s)
     int64_t none = 0;
     if (!s)
         return;
+    atomic_store(&s->stop_ms, watch_now_ms());
     atomic_store(&s->stopping, true);
     while (!atomic_compare_exchange_strong(&s->active, &none, CLOSED)) {
         none = 0;

@@ -13,7 +13,8 @@
 
 #define LINGER_MS 10000
 #define LATE_ANSWER_MAX 4096
-#define LEFT_MS 500 /* so long MHD has time to notice by itself */
+#define STOP_SENDING_MS 5000 /* so long an answer may take to send once the server stops */
+#define LEFT_MS 500          /* so long MHD has time to notice by itself */
 #define SCAN_MIN_MS 50
 #define SCAN_MAX_MS 500
 #define DRAIN_BYTES 65536 /* read from one socket at a time */
@@ -25,7 +26,7 @@ int64_t watch_now_ms(void)
 
 static uint64_t phase_word(enum phase p, int64_t since_ms)
 {
-    return (uint64_t)since_ms << 2 | p;
+    return (uint64_t)since_ms << PHASE_BITS | p;
 }
 
 void conn_phase_set(struct conn *c, enum phase p, int64_t since_ms)
@@ -36,7 +37,7 @@ void conn_phase_set(struct conn *c, enum phase p, int64_t since_ms)
 bool conn_phase_busy(struct conn *c)
 {
     uint64_t old = atomic_load_explicit(&c->phase, memory_order_relaxed);
-    return (old & 3) != PHASE_EXPIRED &&
+    return (old & PHASE_MASK) != PHASE_EXPIRED &&
            atomic_compare_exchange_strong_explicit(&c->phase, &old,
                                                    phase_word(PHASE_BUSY, watch_now_ms()),
                                                    memory_order_relaxed, memory_order_relaxed);
@@ -89,19 +90,31 @@ static void send_late(struct http_server *s, struct conn *c)
     buf_done(&out);
 }
 
+/* The server stops: what has not come is not waited for, since none of it was acknowledged; what
+ * goes out has a moment. */
+static bool must_end(const struct http_server *s, enum phase p, int64_t since_ms, int64_t now)
+{
+    if (!atomic_load(&s->stopping))
+        return false;
+    int64_t stop_ms = atomic_load(&s->stop_ms);
+    int64_t sending_ms = now - (since_ms > stop_ms ? since_ms : stop_ms);
+    return p == PHASE_READING || (p == PHASE_SENDING && sending_ms > STOP_SENDING_MS);
+}
+
 /* Ends a connection from outside. MHD sees the socket shut down and closes it. True when its
  * request was too slow. */
 static bool expire(struct http_server *s, struct conn *c, int64_t now)
 {
     uint64_t word = atomic_load_explicit(&c->phase, memory_order_relaxed);
-    enum phase p = (enum phase)(word & 3);
-    int64_t age_ms = now - (int64_t)(word >> 2);
+    enum phase p = (enum phase)(word & PHASE_MASK);
+    int64_t since_ms = (int64_t)(word >> PHASE_BITS), age_ms = now - since_ms;
+    bool stops = must_end(s, p, since_ms, now);
     bool slow = p == PHASE_READING && age_ms > (int64_t)s->config.request_timeout_s * 1000;
     bool idle = p == PHASE_IDLE && age_ms > (int64_t)s->config.idle_timeout_s * 1000;
     bool may_have_left = (p == PHASE_READING || p == PHASE_IDLE) && age_ms > LEFT_MS;
-    if (!slow && !idle && !(may_have_left && has_left(c->fd)))
+    if (!stops && !slow && !idle && !(may_have_left && has_left(c->fd)))
         return false;
-    uint64_t expired = (word & ~(uint64_t)3) | PHASE_EXPIRED;
+    uint64_t expired = (word & ~PHASE_MASK) | PHASE_EXPIRED;
     if (!atomic_compare_exchange_strong_explicit(&c->phase, &word, expired, memory_order_relaxed,
                                                  memory_order_relaxed))
         return false;
@@ -163,6 +176,8 @@ static int scan_interval_ms(const struct http_server *s)
                            ? s->config.idle_timeout_s
                            : s->config.request_timeout_s;
     int64_t ms = (int64_t)shorter * 1000 / 8;
+    if (atomic_load(&s->stopping))
+        return SCAN_MIN_MS;
     return ms < SCAN_MIN_MS ? SCAN_MIN_MS : ms > SCAN_MAX_MS ? SCAN_MAX_MS : (int)ms;
 }
 

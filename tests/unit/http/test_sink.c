@@ -425,11 +425,11 @@ static void test_stop_does_not_wait_for_ever(void **state)
     assert_true(wire_chunk(fd, kilobytes, sizeof kilobytes));
     assert_int_equal(pthread_create(&t, NULL, stop, &w), 0);
     int steps = 0;
-    while (steps < 100 && wire_chunk(fd, kilobytes, sizeof kilobytes)) {
+    while (steps < 40 && wire_chunk(fd, kilobytes, sizeof kilobytes)) {
         sleep_ms(50);
         steps++;
     }
-    assert_true(steps < 100);
+    assert_true(steps < 40);
     pthread_join(t, NULL);
     close(fd);
     expect_cleaned();
