@@ -14,6 +14,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#define FIELDS_A_REPORT 1000   /* new names of fields that one report may bring */
+#define FIELDS_A_PROJECT 10000 /* and all reports of a project */
+
 struct entry {
     uint32_t name, project, stack, top_match;
     float score;
@@ -49,8 +52,9 @@ struct collection {
     _Atomic uint32_t count, stack_count; /* published */
     /* The writer's alone. */
     struct mark published;
-    struct mark before_last; /* before the latest add */
-    struct seen_value *seen; /* seen_size of them, a power of two */
+    struct mark before_last;      /* before the latest add */
+    VEC(uint32_t) project_fields; /* by project: names of fields that it brought first */
+    struct seen_value *seen;      /* seen_size of them, a power of two */
     size_t seen_size;
     uint32_t round;
 };
@@ -71,7 +75,10 @@ struct collection *collection_new(const struct str *ignored, size_t ignored_coun
     ok = names_init(&c->projects) && ok;
     ok = idmap_init(&c->stack_map) && ok;
     c->lexicon = lexicon_new(ignored, ignored_count);
-    if (!ok || !c->lexicon) {
+    /* Every report has this field, so it must not be one too many. */
+    struct err e;
+    ok = ok && c->lexicon && lexicon_add_field(c->lexicon, STR("project"), &e) != LEXICON_NONE;
+    if (!ok) {
         collection_free(c);
         return NULL;
     }
@@ -90,6 +97,7 @@ void collection_free(struct collection *c)
     seglist_done(&c->stacks);
     idmap_done(&c->stack_map);
     pool_done(&c->pool);
+    VEC_FREE(&c->project_fields);
     free(c->seen);
     free(c);
 }
@@ -257,17 +265,78 @@ static void rewind_to(struct collection *c, const struct mark *to)
     pool_rewind(&c->pool, to->pool);
 }
 
+static bool no_memory(struct err *e)
+{
+    return err_set(e, ERR_NOMEM, 0, "no memory for one report more");
+}
+
+/* Names of fields. They are kept for good, and there may be only so many; so that nobody can use
+ * them up for others, a report and a project may bring only so many. Values in fields beyond are
+ * not kept: the report is grouped and found by what it has otherwise. */
+
+static uint32_t *fields_of_project(struct collection *c, uint32_t project)
+{
+    while (c->project_fields.len <= project)
+        if (!VEC_PUSH(&c->project_fields, 0))
+            return NULL;
+    return &c->project_fields.at[project];
+}
+
+/* *brought: new fields of this report so far. */
+static bool admit_field(struct collection *c, struct sought_value *v, uint32_t *of_project,
+                        size_t *brought, bool *admitted, struct err *e)
+{
+    struct lexicon *lx = c->lexicon;
+    v->field = lexicon_find_field(lx, v->field_name); /* an earlier value may have brought it */
+    *admitted = v->field != LEXICON_NONE;
+    if (!*admitted && *brought < FIELDS_A_REPORT && *of_project < FIELDS_A_PROJECT &&
+        lexicon_field_count(lx) < LEXICON_FIELDS_MAX) {
+        v->field = lexicon_add_field(lx, v->field_name, e);
+        if (v->field == LEXICON_NONE)
+            return false;
+        ++*brought;
+        ++*of_project;
+        *admitted = true;
+    }
+    if (*admitted)
+        v->hash = lexicon_value_hash(v->field, v->text);
+    return true;
+}
+
+/* Takes out the values whose field is not admitted; *count becomes what is left. */
+static bool admit_fields(struct collection *c, struct sought_value *values, size_t *count,
+                         uint32_t *of_project, size_t *brought, struct err *e)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < *count; i++) {
+        bool admitted = true;
+        if (values[i].field == COLLECTION_NONE &&
+            !admit_field(c, &values[i], of_project, brought, &admitted, e))
+            return false;
+        if (admitted)
+            values[kept++] = values[i];
+    }
+    *count = kept;
+    return true;
+}
+
+static bool admit_all(struct collection *c, struct collection_lookup *l, uint32_t project,
+                      struct err *e)
+{
+    size_t brought = 0;
+    uint32_t *of_project = fields_of_project(c, project);
+    if (!of_project)
+        return no_memory(e);
+    return admit_fields(c, l->stack.at, &l->stack.len, of_project, &brought, e) &&
+           admit_fields(c, l->other.at, &l->other.len, of_project, &brought, e);
+}
+
+/* All fields are known. */
 static bool add_values(struct lexicon *lx, struct sought_value *values, size_t count, uint32_t *out,
                        struct err *e)
 {
     for (size_t i = 0; i < count; i++) {
         struct sought_value *v = &values[i];
-        if (v->field == COLLECTION_NONE) {
-            v->field = lexicon_add_field(lx, v->field_name, e);
-            if (v->field == LEXICON_NONE)
-                return false;
-            v->hash = lexicon_value_hash(v->field, v->text);
-        }
         if (v->value == COLLECTION_NONE) {
             v->value = lexicon_add_hashed(lx, v->field, v->text, v->hash, e);
             if (v->value == LEXICON_NONE)
@@ -276,11 +345,6 @@ static bool add_values(struct lexicon *lx, struct sought_value *values, size_t c
         out[i] = v->value;
     }
     return true;
-}
-
-static bool no_memory(struct err *e)
-{
-    return err_set(e, ERR_NOMEM, 0, "no memory for one report more");
 }
 
 static bool add_stack(struct collection *c, const struct collection_lookup *l, uint32_t *out,
@@ -308,6 +372,9 @@ static bool add_stack(struct collection *c, const struct collection_lookup *l, u
 static bool prepare(struct collection *c, const struct report *r, struct collection_lookup *l,
                     struct entry *out, struct err *e)
 {
+    out->project = names_add(&c->projects, r->project, e);
+    if (out->project == NAMES_NONE || !admit_all(c, l, out->project, e))
+        return false;
     size_t stack_count = l->stack.len, other_count = l->other.len;
     uint32_t *numbers = l->numbers.at;
     if (!l->stack_known) {
@@ -321,10 +388,7 @@ static bool prepare(struct collection *c, const struct report *r, struct collect
         return no_memory(e);
     atomic_init(&out->other, other);
     out->name = names_add(&c->names, r->database_id, e);
-    if (out->name == NAMES_NONE)
-        return false;
-    out->project = names_add(&c->projects, r->project, e);
-    return out->project != NAMES_NONE &&
+    return out->name != NAMES_NONE &&
            add_values(c->lexicon, l->other.at, other_count, other + 1, e) &&
            add_stack(c, l, &out->stack, e);
 }
@@ -379,15 +443,16 @@ static bool is_project(const struct collection *c, uint32_t field)
 }
 
 /* Values of fields that are kept as such, looked up as for a new report. */
-static bool amended_values(struct collection *c, const struct report_text *texts, size_t count,
-                           struct collection_lookup *l, struct err *e)
+static bool amended_values(struct collection *c, uint32_t project, const struct report_text *texts,
+                           size_t count, struct collection_lookup *l, struct err *e)
 {
     const struct report r = { .project = STR(""), .texts = texts, .text_count = count };
     if (!collection_lookup(c, &r, l, e))
         return false;
     if (l->other.len > 0 && str_eq(l->other.at[l->other.len - 1].field_name, STR("project")))
         l->other.len--; /* the report keeps its own */
-    return add_values(c->lexicon, l->other.at, l->other.len, l->numbers.at, e);
+    return admit_all(c, l, project, e) &&
+           add_values(c->lexicon, l->other.at, l->other.len, l->numbers.at, e);
 }
 
 /* The old list with other values in the amended fields; the project stays last. */
@@ -431,8 +496,8 @@ bool collection_amend(struct collection *c, uint32_t report, const struct report
 {
     assert(c->entries.len == c->published.reports); /* else an undo would take the list away */
     struct collection_lookup l = { 0 };
-    bool ok =
-        amended_values(c, texts, count, &l, e) && amend(c, seglist_at(&c->entries, report), &l, e);
+    bool ok = amended_values(c, collection_report(c, report).project, texts, count, &l, e) &&
+              amend(c, seglist_at(&c->entries, report), &l, e);
     c->published.pool = pool_mark(&c->pool);
     collection_lookup_done(&l);
     return ok;

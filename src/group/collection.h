@@ -107,8 +107,9 @@ uint32_t collection_add_name(struct collection *c, struct str name, struct err *
 
 /* Adds the report that `l` was last looked up for (others may have been added since, but nothing
  * undone); its number is the count so far. r->date_ms must be set. bucket_names: one for each
- * threshold. ERR_CONFLICT when there is a report of that database_id, published or not; ERR_LIMIT
- * when it brings a field too many; ERR_NOMEM. On failure nothing visible has changed. */
+ * threshold. Values in fields that are new and one too many (for the report, the project or the
+ * server) are left out. ERR_CONFLICT when there is a report of that database_id, published or not;
+ * ERR_NOMEM. On failure nothing visible has changed. */
 MUST_CHECK bool collection_add(struct collection *c, const struct report *r,
                                struct collection_lookup *l, uint32_t top_match, float score,
                                const uint32_t *bucket_names, struct err *e);

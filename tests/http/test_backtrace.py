@@ -1033,3 +1033,25 @@ def test_over_the_limit(make_server):
     server.submit(token, bomb, format="minidump", status=413, headers={"Content-Encoding": "gzip"})
     assert server.attachments(reader, rxid) == []
     assert list((server.data / "blobs" / "tmp").iterdir()) == []
+
+
+def test_names_of_fields_cannot_be_used_up(make_server):
+    """One project's invented names of attributes do not keep others from being grouped and found."""
+    server = make_server()
+    token, other = server.token("error:post", "sync:post"), server.token("error:post", "sync:post", project="other")
+    for i in range(25):
+        wide = error([f"wide{i}"])
+        wide["attributes"] = {f"u{i}_{n}": "x" for n in range(4000)}
+        assert "errors" not in server.submit(token, wide, params={"_mod_sync": "1"})
+    wide = error(["members"])
+    wide.update({f"m{n}": "x" for n in range(50000)})
+    server.submit(token, wide, params={"_mod_sync": "1"})
+    mine = error(["victim"])
+    mine["attributes"] = {"brand.new.name": "halibut"}
+    told = server.submit(other, mine, params={"_mod_sync": "1"})
+    assert "errors" not in told
+    hits = server.get("/other/search", params={"q": "brand_new_name:halibut"}).json()
+    assert [hit["database_id"] for hit in hits] == [told["_rxid"]]
+    server.restart()
+    hits = server.get("/other/search", params={"q": "brand_new_name:halibut"}).json()
+    assert [hit["database_id"] for hit in hits] == [told["_rxid"]]

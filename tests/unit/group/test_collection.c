@@ -311,49 +311,86 @@ static void test_lookup(void **state)
     collection_lookup_done(&l);
 }
 
-/* An add that fails half way, here at a field too many, leaves nothing behind. */
-static void test_failed_add(void **state)
+static void add_small(struct collection *c, const char *id, const char *os)
 {
-    (void)state;
-    CLEANUP(collection_free_p) struct collection *c = new_collection();
+    struct report_text texts[] = { { STR("database_id"), str_from_c(id) },
+                                   { STR("os"), str_from_c(os) },
+                                   { STR("stacktrace.function"), STR("main") },
+                                   { STR("title"), STR("boom") } };
+    const struct report r = {
+        .database_id = str_from_c(id), .project = STR("p"), .texts = texts, .text_count = 4
+    };
+    const uint32_t buckets[THRESHOLDS] = { 0 };
     struct collection_lookup l = { 0 };
-    struct err e;
-    assert_true(add_made(c, &l, 0, &e));
-    struct lexicon *lx = collection_lexicon_writer(c);
-    assert_int_not_equal(lexicon_add_field(lx, STR("stacktrace.function"), &e), LEXICON_NONE);
-    assert_int_not_equal(lexicon_add_field(lx, STR("Title"), &e), LEXICON_NONE);
-    while (lexicon_field_count(lx) < LEXICON_FIELDS_MAX) {
-        char name[20];
-        int n = snprintf(name, sizeof name, "f%u", lexicon_field_count(lx));
-        assert_int_not_equal(lexicon_add_field(lx, (struct str){ name, (size_t)n }, &e),
-                             LEXICON_NONE);
-    }
-    struct report_text texts[] = {
-        { STR("stacktrace.function"), STR("new function") },
-        { STR("Title"), STR("new title") },
-        { STR("one field more"), STR("x") },
-    };
-    struct report r = {
-        .database_id = STR("new id"), .project = STR("new"), .texts = texts, .text_count = 3
-    };
-    uint32_t buckets[THRESHOLDS] = { 0 };
-    for (int i = 0; i < 2; i++) {
-        assert_true(collection_lookup(c, &r, &l, &e));
-        assert_false(collection_add(c, &r, &l, COLLECTION_NONE, 0, buckets, &e));
-        assert_int_equal(e.code, ERR_LIMIT);
-    }
-    collection_publish(c);
-    assert_int_equal(collection_count(c), 1);
-    assert_int_equal(collection_stack_count(c), 1);
-    assert_int_equal(collection_find_project(c, STR("new")), COLLECTION_NONE);
-    assert_int_equal(collection_find_name(c, STR("new id")), COLLECTION_NONE);
-    assert_true(report_is_right(c, 0, 0));
-
-    r.text_count = 2;
+    struct err e = { 0 };
     assert_true(collection_lookup(c, &r, &l, &e));
     assert_true(collection_add(c, &r, &l, COLLECTION_NONE, 0, buckets, &e));
-    assert_int_equal(collection_find_added(c, STR("new id")), 1);
     collection_lookup_done(&l);
+}
+
+/* Fields beyond the limits are left out, and the report is there with the rest. */
+
+static struct str numbered(char out[20], const char *what, unsigned n)
+{
+    return (struct str){ out, (size_t)snprintf(out, 20, "%s%u", what, n) };
+}
+
+/* A report with `count` fields of new names, and a title. */
+static void add_wide(struct collection *c, const char *project, unsigned id, unsigned first,
+                     unsigned count)
+{
+    static struct report_text texts[20001];
+    static char names[20001][20];
+    char id_text[20];
+    const uint32_t buckets[THRESHOLDS] = { 0 };
+    struct collection_lookup l = { 0 };
+    struct err e = { 0 };
+    for (unsigned i = 0; i < count; i++)
+        texts[i] = (struct report_text){ numbered(names[i], "f", first + i), STR("x") };
+    texts[count] = (struct report_text){ STR("title"), STR("boom") };
+    const struct report r = { .database_id = numbered(id_text, "wide", id),
+                              .project = str_from_c(project),
+                              .texts = texts,
+                              .text_count = count + 1 };
+    assert_true(collection_lookup(c, &r, &l, &e));
+    assert_true(collection_add(c, &r, &l, COLLECTION_NONE, 0, buckets, &e));
+    collection_lookup_done(&l);
+    collection_publish(c);
+}
+
+static uint32_t width(const struct collection *c, uint32_t report)
+{
+    return collection_report(c, report).other.count;
+}
+
+static void test_too_many_fields(void **state)
+{
+    (void)state;
+    CLEANUP(collection_free_p) struct collection *c = collection_new(NULL, 0, THRESHOLDS);
+    const struct lexicon *lx = collection_lexicon(c);
+    uint32_t before = lexicon_field_count(lx);
+    add_small(c, "r0", "linux");
+    add_wide(c, "p", 1, 0, 1500);
+    assert_int_equal(width(c, 1), 1000 + 2); /* the title and the project are known */
+    add_wide(c, "p", 2, 0, 1500);            /* it brings the rest */
+    assert_int_equal(width(c, 2), 1500 + 2);
+    for (unsigned i = 0; i < 12; i++) /* the project has had its share */
+        add_wide(c, "p", 10 + i, 10000 + 1000 * i, 1000);
+    assert_int_equal(lexicon_field_count(lx) - before, 10000);
+    assert_int_equal(width(c, 14), 2);
+    add_wide(c, "q", 100, 900000, 10); /* another one has not */
+    assert_int_equal(width(c, 15), 12);
+    /* And the whole server. */
+    struct err e;
+    char name[20];
+    for (unsigned i = 0; lexicon_field_count(lx) < LEXICON_FIELDS_MAX; i++)
+        assert_int_not_equal(
+            lexicon_add_field(collection_lexicon_writer(c), numbered(name, "g", i), &e),
+            LEXICON_NONE);
+    add_wide(c, "q", 101, 910000, 10);
+    assert_int_equal(width(c, 16), 2);
+    add_wide(c, "q", 102, 900000, 10);
+    assert_int_equal(width(c, 17), 12);
 }
 
 struct readers {
@@ -441,23 +478,6 @@ static uint32_t df_of(const struct collection *c, const char *field, const char 
     return v == LEXICON_NONE ? 0 : atomic_load(&lexicon_value(lx, v)->df);
 }
 
-static void add_small(struct collection *c, const char *id, const char *os)
-{
-    struct report_text texts[] = { { STR("database_id"), str_from_c(id) },
-                                   { STR("os"), str_from_c(os) },
-                                   { STR("stacktrace.function"), STR("main") },
-                                   { STR("title"), STR("boom") } };
-    const struct report r = {
-        .database_id = str_from_c(id), .project = STR("p"), .texts = texts, .text_count = 4
-    };
-    const uint32_t buckets[THRESHOLDS] = { 0 };
-    struct collection_lookup l = { 0 };
-    struct err e = { 0 };
-    assert_true(collection_lookup(c, &r, &l, &e));
-    assert_true(collection_add(c, &r, &l, COLLECTION_NONE, 0, buckets, &e));
-    collection_lookup_done(&l);
-}
-
 static void test_amend(void **state)
 {
     (void)state;
@@ -517,7 +537,7 @@ int main(void)
         cmocka_unit_test(test_model),
         cmocka_unit_test(test_undo_takes_names_back),
         cmocka_unit_test(test_lookup),
-        cmocka_unit_test(test_failed_add),
+        cmocka_unit_test(test_too_many_fields),
         cmocka_unit_test(test_readers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
