@@ -1,7 +1,7 @@
 /* exchange.c - the life of a request, from MHD's callbacks to the handler and back.
  *
  * MHD calls, on the one thread that runs the connection: exchange_line with the request line;
- * exchange_step once with the headers, once for each piece of the body and once at the end (and
+ * exchange_step once with the headers, once for each piece of the body and twice at the end (and
  * again after http_wake); exchange_ended when the answer has been sent or the connection is lost.
  *
  * What is hard here: a request that is refused while its body is still on the way. MHD takes an
@@ -366,12 +366,19 @@ static enum MHD_Result after_handler(struct http_exchange *x)
     return x->failed ? MHD_NO : MHD_YES;
 }
 
+/* The whole request is there. MHD calls again at once; only then does it know that there is nothing
+ * more to read. A request that parked before would lose a client that has said that it sends no
+ * more (README.md, MHD). */
+static enum MHD_Result arrive(struct http_exchange *x)
+{
+    x->arrived = true;
+    return conn_phase_busy(x->conn) ? MHD_YES : MHD_NO;
+}
+
 static enum MHD_Result complete(struct http_exchange *x)
 {
     struct err e;
     struct str allow = STR("GET, HEAD, POST, PUT, DELETE, OPTIONS");
-    if (!conn_phase_busy(x->conn))
-        return MHD_NO;
     if (!x->refused.status && !body_end(&x->body, &e)) {
         refuse_err(x, &e);
         log_refusal(x);
@@ -412,6 +419,8 @@ enum MHD_Result exchange_step(void *cls, struct MHD_Connection *mhd, const char 
         *piece_len = 0;
         return take_piece(x, bytes);
     }
+    if (!x->arrived)
+        return arrive(x);
     return x->parked ? woken(x) : complete(x);
 }
 

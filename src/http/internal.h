@@ -84,6 +84,7 @@ struct http_exchange {
     /* Where it stands. */
     bool open;    /* counted in server->active */
     bool begun;   /* the headers have been looked at */
+    bool arrived; /* all of it is there */
     bool parked;  /* http_park, until woken */
     bool dead;    /* the client has gone: answering does nothing */
     bool failed;  /* the answer could not be handed to MHD: nothing is left but to close */

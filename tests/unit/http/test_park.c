@@ -124,6 +124,50 @@ static void test_many_at_once(void **state)
         pthread_join(t[i], NULL);
 }
 
+/* A client that sends no more waits for its answer all the same. */
+static void test_half_closed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *request;
+        bool parks, later; /* the end comes when it is parked */
+    } rows[] = {
+        { "GET", "GET / HTTP/1.1\r\n" HOST "\r\n", false, false },
+        { "POST", "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc", false, false },
+        { "POST, chunks",
+          "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+          false, false },
+        { "refused", "POST /echo HTTP/1.1\r\n" HOST HOST "\r\n", false, false },
+        { "parked", GET_PARK, true, false },
+        { "parked, later", GET_PARK, true, true },
+        { "POST, parked", "POST /park HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc", true,
+          false },
+        { "POST, parked, later", "POST /park HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc",
+          true, true },
+        { "woken at once", "POST /wake-soon HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc",
+          false, false },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows) * 10; i++) {
+        size_t k = i % COUNT_OF(rows);
+        int fd = wire_connect(&server);
+        wire_text(fd, rows[k].request);
+        if (!rows[k].later)
+            shutdown(fd, SHUT_WR);
+        if (rows[k].parks) {
+            struct http_exchange *x = wire_wait_parked(&server);
+            if (rows[k].later)
+                shutdown(fd, SHUT_WR);
+            sleep_ms(5);
+            http_wake(x, wire_answer_woken, &server.parked);
+        }
+        struct answer a = wire_answer(fd, false);
+        if (a.status == 0)
+            fail_msg("%s: no answer", rows[k].name);
+        answer_free(&a);
+        close(fd);
+    }
+}
+
 struct stopping {
     struct wire *w;
     _Atomic bool stopped;
@@ -241,6 +285,7 @@ int main(void)
         cmocka_unit_test(test_stop_answers_what_is_there),
         cmocka_unit_test(test_stop_does_not_wait_for_readers),
         cmocka_unit_test(test_stop_under_load),
+        cmocka_unit_test(test_half_closed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
