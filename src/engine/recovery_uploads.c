@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "decode/decode.h"
+#include "engine/sweep.h"
 #include "report/crash_report.h"
 
 #define CHANGE_ARENA ((size_t)4 << 30) /* what was taken once is taken again */
@@ -15,6 +16,7 @@ struct start {
     VEC(struct inbox_place) done; /* in the inbox, and in the store */
     uint64_t gone_below;          /* objects that a deletion of all reports took away */
     size_t waiting;
+    struct sweep_needs needs; /* files that the inbox names */
     struct arena *arena;
 };
 
@@ -92,14 +94,15 @@ static bool each_in_inbox(void *ctx, struct inbox_place at, const struct upload 
         return VEC_PUSH(&s->done, at) || err_set(e, ERR_NOMEM, 0, "reading the inbox");
     const struct object as = { OBJECT_ACCEPTED, OBJECT_NO_REPORT };
     const struct ticket t = { .object = u->object, .place = at };
-    return objects_restore(objects, u->object, u->project, u->uuid, as, e) && add_ticket(s, &t, e);
+    return sweep_need_upload(&s->needs, u, e) &&
+           objects_restore(objects, u->object, u->project, u->uuid, as, e) && add_ticket(s, &t, e);
 }
 
 static bool read_all(struct start *s, struct err *e)
 {
     struct engine *en = s->engine;
     uint64_t object;
-    size_t damaged = 0;
+    size_t damaged = 0, removed = 0; /* no file is removed that a damaged record may name */
     if (!store_last_ids(en->store, &object, &en->last_attachment, e))
         return false;
     if (!store_gone_below(en->store, &s->gone_below, e))
@@ -117,6 +120,10 @@ static bool read_all(struct start *s, struct err *e)
         inbox_done(en->inbox, s->done.at[i]);
     if (damaged > 0)
         log_line(LOG_ERROR, "inbox_damaged", "files=%zu message=\"kept as *.damaged\"", damaged);
+    else if (!sweep_run(&s->needs, en->store, en->blobs, &removed, e))
+        return false;
+    if (removed > 0)
+        log_line(LOG_INFO, "files_removed", "files=%zu", removed);
     if (s->waiting > 0)
         log_line(LOG_INFO, "uploads_to_process", "uploads=%zu", s->waiting);
     return true;
@@ -127,6 +134,7 @@ bool recovery_uploads(struct engine *en, struct err *e)
     struct start s = { .engine = en, .arena = arena_new(CHANGE_ARENA) };
     bool ok = s.arena ? read_all(&s, e) : err_set(e, ERR_NOMEM, 0, "reading the store");
     VEC_FREE(&s.done);
+    sweep_done(&s.needs);
     arena_free(s.arena);
     return ok;
 }

@@ -157,6 +157,61 @@ static void file_name(const uint8_t hash[CONTENT_HASH_BYTES], char out[FILE_NAME
     out[2] = '/';
 }
 
+/* Sweeping. */
+
+struct sweep {
+    struct blobs *blobs;
+    bool (*is_needed)(const void *ctx, const uint8_t hash[CONTENT_HASH_BYTES]);
+    const void *ctx;
+    size_t removed;
+};
+
+/* One file of a directory; what has no name of ours is not ours to remove. */
+static bool sweep_file(struct sweep *w, int directory, const char *name, struct err *e)
+{
+    uint8_t hash[CONTENT_HASH_BYTES];
+    size_t len;
+    if (sodium_hex2bin(hash, sizeof hash, name, strlen(name), NULL, &len, NULL) != 0 ||
+        len != sizeof hash || strlen(name) != 2 * sizeof hash || w->is_needed(w->ctx, hash))
+        return true;
+    if (unlinkat(directory, name, 0) != 0)
+        return blobs_failed(e, "remove a file");
+    w->removed++;
+    return true;
+}
+
+static bool sweep_fanout(struct sweep *w, const char *name, struct err *e)
+{
+    int fd = openat(w->blobs->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d) {
+        bool missing = errno == ENOENT;
+        if (fd >= 0)
+            close(fd);
+        return missing || blobs_failed(e, "list a directory");
+    }
+    bool ok = true;
+    for (struct dirent *at; ok && (at = readdir(d));)
+        ok = sweep_file(w, dirfd(d), at->d_name, e);
+    closedir(d);
+    return ok;
+}
+
+bool blobs_sweep(struct blobs *b,
+                 bool (*is_needed)(const void *ctx, const uint8_t hash[CONTENT_HASH_BYTES]),
+                 const void *ctx, size_t *removed, struct err *e)
+{
+    struct sweep w = { b, is_needed, ctx, 0 };
+    for (unsigned i = 0; i < FANOUT; i++) {
+        char name[3];
+        snprintf(name, sizeof name, "%02x", i);
+        if (!sweep_fanout(&w, name, e))
+            return false;
+    }
+    *removed = w.removed;
+    return true;
+}
+
 /* Spools. */
 
 struct spool *spool_new(struct blobs *b)

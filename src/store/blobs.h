@@ -23,6 +23,13 @@ MUST_CHECK bool blobs_open(struct blobs **out, const char *dir, struct err *e);
 void blobs_close(struct blobs *b); /* NULL is fine */
 DEFINE_CLEANUP(struct blobs, blobs_close)
 
+/* Removes the files that nobody needs: of deleted uploads, and of such as were not accepted after
+ * all. At start only, before the first spool is made. *removed counts them. */
+MUST_CHECK bool blobs_sweep(struct blobs *b,
+                            bool (*is_needed)(const void *ctx,
+                                              const uint8_t hash[CONTENT_HASH_BYTES]),
+                            const void *ctx, size_t *removed, struct err *e);
+
 struct spool;
 struct spool *spool_new(struct blobs *b); /* NULL: no memory */
 void spool_free(struct spool *s);         /* NULL is fine */

@@ -67,6 +67,8 @@ static const char *const sql_text[SQL_STATEMENTS] = {
     [SQL_ATTACHMENT_LIST] =
         "SELECT " ATTACHMENT_COLUMNS " FROM attachments WHERE object = ?1 ORDER BY id",
     [SQL_ATTACHMENTS_DELETE] = "DELETE FROM attachments",
+    [SQL_FILES_SCAN] = "SELECT body_hash FROM uploads WHERE body_in_file"
+                       " UNION ALL SELECT hash FROM attachments WHERE in_file",
 
     [SQL_COUNT_PUT] = "INSERT INTO counts VALUES (?1,?2,?3,?4,?5)"
                       " ON CONFLICT(key) DO UPDATE SET count = excluded.count",

@@ -263,6 +263,39 @@ bool store_scan_uploads(struct store *s,
     return ok;
 }
 
+static bool files_scan(struct connection *c,
+                       bool (*each)(void *ctx, const uint8_t hash[CONTENT_HASH_BYTES],
+                                    struct err *e),
+                       void *ctx, struct err *e)
+{
+    sqlite3_stmt *st = connection_statement(c, SQL_FILES_SCAN, e);
+    bool row = st;
+    while (row) {
+        uint8_t hash[CONTENT_HASH_BYTES];
+        if (!connection_step(c, st, &row, e))
+            return false;
+        if (row && !column_hash(st, 0, hash))
+            return err_set(e, ERR_IO, 0, "the database is damaged: a file has no good hash");
+        if (row && !each(ctx, hash, e))
+            return false;
+    }
+    return st;
+}
+
+bool store_scan_files(struct store *s,
+                      bool (*each)(void *ctx, const uint8_t hash[CONTENT_HASH_BYTES],
+                                   struct err *e),
+                      void *ctx, struct err *e)
+{
+    struct connection *c = store_reader_take(s, e);
+    if (!c)
+        return false;
+    bool ok = files_scan(c, each, ctx, e);
+    connection_end(c, SQL_FILES_SCAN);
+    store_reader_give(s, c);
+    return ok;
+}
+
 static void bind_filter(sqlite3_stmt *st, const struct upload_filter *f)
 {
     bool all = f->before == 0 || f->before > OBJECT_MAX;

@@ -142,8 +142,9 @@ MUST_CHECK bool store_pack(struct str payload, struct arena *a, struct str *pack
 /* All or nothing, durable on return. Numbers of reports go on from what is stored. Projects that
  * are new are added, to the universe "default": a change of access. */
 MUST_CHECK bool store_write(struct store *s, const struct store_batch *batch, struct err *e);
-/* All reports, uploads, attachments and counts; projects and tokens stay. Files stay, too. Durable
- * with it: that all objects with ids below this are gone, also those that are not in the store. */
+/* All reports, uploads, attachments and counts; projects and tokens stay. Files stay until the next
+ * blobs_sweep. Durable with it: that all objects with ids below this are gone, also those that are
+ * not in the store. */
 MUST_CHECK bool store_delete_all(struct store *s, uint64_t gone_below, struct err *e);
 /* The highest gone_below that a deletion was made with; 0: there was none. */
 MUST_CHECK bool store_gone_below(struct store *s, uint64_t *out, struct err *e);
@@ -170,6 +171,11 @@ MUST_CHECK bool store_scan_uploads(struct store *s,
                                                 struct err *e),
                                    void *ctx, struct err *e);
 /* In no order. */
+/* The hashes of all files (blobs.h) that uploads and attachments have; one may come again. */
+MUST_CHECK bool store_scan_files(struct store *s,
+                                 bool (*each)(void *ctx, const uint8_t hash[CONTENT_HASH_BYTES],
+                                              struct err *e),
+                                 void *ctx, struct err *e);
 MUST_CHECK bool store_scan_counts(struct store *s,
                                   bool (*each)(void *ctx, const struct stored_count *c,
                                                struct err *e),

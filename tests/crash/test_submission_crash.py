@@ -390,6 +390,20 @@ def test_deleted_reports_stay_deleted(make_server):
     assert [report["database_id"] for report in all_reports(server)] == [kept]
     for rxid in gone:
         assert server.request("GET", "/api/get", params={"object": rxid, "token": reader}).status_code == 404
+    # Large files of what was deleted go at the next start, and others stay.
+    large = server.submit(token, b"MDMP" + b"1" * 200000, format="minidump")["_rxid"]
+    wait_until_processed(server)
+    files = [path for path in (server.data / "blobs").glob("??/*")]
+    assert len(files) == 1
+    server.restart()
+    assert server.fetch(reader, large).content == b"MDMP" + b"1" * 200000
+    server.request("DELETE", "/reports")
+    kept_file = server.submit(token, b"MDMP" + b"2" * 200000, format="minidump")["_rxid"]
+    server.kill()
+    server.start()
+    wait_until_processed(server)
+    assert [path for path in files if path.exists()] == []
+    assert server.fetch(reader, kept_file).content == b"MDMP" + b"2" * 200000
     # A uuid that was deleted may come again.
     again = error(["again"])
     first = server.submit(token, again)["_rxid"]
