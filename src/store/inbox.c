@@ -615,7 +615,8 @@ uint64_t inbox_bytes(struct inbox *in)
     uint64_t bytes = 0;
     pthread_mutex_lock(&in->mu);
     for (size_t i = 0; i < in->files.len; i++)
-        bytes += in->files.at[i]->bytes;
+        if (in->files.at[i]->left > 0)
+            bytes += in->files.at[i]->bytes + in->files.at[i]->left * INBOX_TICKET_BYTES;
     pthread_mutex_unlock(&in->mu);
     return bytes;
 }

@@ -55,7 +55,10 @@ MUST_CHECK bool inbox_read(struct inbox *in, struct inbox_place at, struct arena
 /* The upload is in the store, durably. Once for each. The last of a file removes that file, which
  * takes milliseconds. */
 void inbox_done(struct inbox *in, struct inbox_place at);
-uint64_t inbox_bytes(struct inbox *in); /* on disk, for limits and metrics */
+/* What waits, for limits and metrics: bytes on disk of the files that hold something to do, and
+ * INBOX_TICKET_BYTES for each upload, since who has to do it remembers it. */
+#define INBOX_TICKET_BYTES 128
+uint64_t inbox_bytes(struct inbox *in);
 
 /* An upload as the bytes of a record, for the store's own files, tests and fuzzing. What
  * upload_decode gives out points into `record`; only its lists are in the arena. ERR_INPUT: these
