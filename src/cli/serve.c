@@ -10,6 +10,7 @@
 
 #define FILES_A_CONNECTION 2         /* itself, and an upload on its way to the disk */
 #define FILES_BESIDE_CONNECTIONS 256 /* database, listeners, log, and some more */
+#define FILES_PLENTY 65536           /* asked for: there are also uploads on their way inside */
 
 struct options {
     const char *config, *data, *similarity, *tls_cert, *tls_key;
@@ -39,19 +40,22 @@ static bool configure(struct config *c, const struct options *o, struct err *e)
     return config_finish(c, e);
 }
 
-/* As many open files as connections need, if the system allows. */
+/* As many open files as connections need, and plenty beside, as far as the system allows. */
 static void raise_file_limit(const struct config *c)
 {
     struct rlimit r;
-    rlim_t want = FILES_A_CONNECTION * c->http.connections_max + FILES_BESIDE_CONNECTIONS;
+    rlim_t need = FILES_A_CONNECTION * c->http.connections_max + FILES_BESIDE_CONNECTIONS;
+    rlim_t want = need > FILES_PLENTY ? need : FILES_PLENTY;
     if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= want)
         return;
-    r.rlim_cur = want < r.rlim_max ? want : r.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur < want)
+    struct rlimit more = { want < r.rlim_max ? want : r.rlim_max, r.rlim_max };
+    if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+        r = more;
+    if (r.rlim_cur < need)
         log_line(LOG_WARN, "few_files",
                  "limit=%llu wanted=%llu message=\"raise the limit on open files, or lower "
                  "connections\"",
-                 (unsigned long long)r.rlim_cur, (unsigned long long)want);
+                 (unsigned long long)r.rlim_cur, (unsigned long long)need);
 }
 
 /* Blocked here, before there are other threads, so that only wait_for_end ever gets them. */

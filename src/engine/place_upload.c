@@ -47,8 +47,8 @@ static bool place_or_forgo(struct batch *b, struct upload_work *w)
     if (place_report(b, w))
         return true;
     struct err why = w->job.err;
-    if (why.code == ERR_NOMEM || why.code == ERR_IO) /* it may go well later */
-        return false;
+    if (why.code == ERR_NOMEM || why.code == ERR_IO || why.code == ERR_BUSY)
+        return false; /* it may go well later */
     log_line(LOG_WARN, "upload_not_placed", "object=%llx reason=%s",
              (unsigned long long)w->upload.object, log_str(str_from_c(why.msg)));
     w->forgone = upload_without_report(w, &why);

@@ -18,6 +18,8 @@
 
 enum err_code directory_err_code(int errnum)
 {
+    if (errnum == EMFILE || errnum == ENFILE)
+        return ERR_BUSY; /* there are descriptors again when other requests end */
     /* EFBIG: over the process's limit on file sizes, which is as full as a disk can be. */
     return errnum == ENOSPC || errnum == EDQUOT || errnum == EFBIG ? ERR_FULL : ERR_IO;
 }

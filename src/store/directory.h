@@ -10,7 +10,8 @@ MUST_CHECK bool directory_make(const char *dir, struct err *e);
 /* Makes the names of the files in DIR durable. */
 MUST_CHECK bool directory_sync(const char *dir, struct err *e);
 
-/* ERR_FULL for the errnos that mean "no room", ERR_IO for the others. */
+/* ERR_FULL for the errnos that mean "no room", ERR_BUSY for want of descriptors, ERR_IO for the
+ * others. */
 enum err_code directory_err_code(int errnum);
 
 #endif

@@ -364,6 +364,25 @@ static void without_sync_file_range(void **state)
     waits_for_disk = true;
 }
 
+/* It passes, so the sender should try again. */
+static void no_descriptors(void **state)
+{
+    struct place *p = *state;
+    struct rlimit none, before;
+    struct content c;
+    struct spool *s = spool_new(p->blobs);
+    assert_non_null(s);
+    getrlimit(RLIMIT_NOFILE, &before);
+    none = (struct rlimit){ 0, before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    FAILS(spool_add(s, noise_of(1000000), &e), ERR_BUSY);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    spool_free(s);
+    s = spool_of(p, noise_of(1000000), 70000, NULL);
+    OK(spool_finish(s, &c, &e));
+    spool_free(s);
+}
+
 /* Small contents beyond what all may hold in memory are files; complete ones hold no descriptor. */
 static void many_spools(void **state)
 {
@@ -443,6 +462,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(damaged, setup, teardown),
         cmocka_unit_test_setup_teardown(opened_again, setup, teardown),
         cmocka_unit_test_setup_teardown(full_disk, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(too_large_for_the_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(cannot_be_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(no_step_goes_unseen, setup, teardown),
