@@ -77,7 +77,8 @@ DEFINE_CLEANUP(struct attempts, attempts_free)
 bool attempts_failed(struct attempts *t, struct str address, int64_t now_ms);
 
 /* Names of users and universes: 1 to ACCESS_NAME_MAX bytes of UTF-8 without control characters; a
- * universe, which stands in the same place of URLs as a project, none of the reserved names. */
+ * universe, which stands in the same place of URLs as a project, none of the reserved names, nor
+ * "submit.backtrace.io", and without spaces and / ? # & %. */
 #define ACCESS_NAME_MAX 256
 MUST_CHECK bool user_check(struct str name, struct err *e);
 MUST_CHECK bool project_check(struct str name, struct err *e); /* report_project_check, and UTF-8 */

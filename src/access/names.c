@@ -31,13 +31,24 @@ bool user_check(struct str name, struct err *e)
     return check_name(name, "the user's name", e);
 }
 
+/* It is one element of a path, and SDKs write it there as it is. */
+static bool stands_in_paths(struct str name, struct err *e)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (strchr(" /?#&%", name.ptr[i]))
+            return err_set(e, ERR_INPUT, 0,
+                           "a universe stands in URLs, so its name cannot hold a space or any of "
+                           "/ ? # & %%");
+    return true;
+}
+
 bool universe_check(struct str name, struct err *e)
 {
     struct err reserved;
-    if (!check_name(name, "the universe's name", e))
+    if (!check_name(name, "the universe's name", e) || !stands_in_paths(name, e))
         return false;
     /* It stands in the same place of URLs. */
-    if (!report_project_check(name, &reserved))
+    if (!report_project_check(name, &reserved) || str_eq(name, STR("submit.backtrace.io")))
         return err_set(e, ERR_INPUT, 0,
                        "a universe cannot be called \"%.*s\": the name has a meaning in URLs",
                        STR_ARG(name));

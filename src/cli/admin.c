@@ -5,23 +5,50 @@
 
 #include <sodium.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define ROWS_BYTES_MAX ((size_t)1 << 30)
 #define BETWEEN_COLUMNS 2
 
-bool admin_open(struct admin *a, const char *dir, struct err *e)
+/* A list that makes what it is asked about would hide a wrong name. */
+static bool is_there(const char *dir, struct arena *a, struct err *e)
+{
+    struct str path;
+    if (!arena_printf(a, &path, "%s/crumple.db", dir))
+        return err_set(e, ERR_NOMEM, 0, "no memory");
+    return access(path.ptr, F_OK) == 0 ||
+           err_set(e, ERR_NOT_FOUND, 0, "there is no crumple.db in %s", dir);
+}
+
+static bool admin_open(struct admin *a, const char *dir, enum admin_dir how, struct err *e)
 {
     *a = (struct admin){ .arena = arena_new(ROWS_BYTES_MAX) };
     if (!a->arena)
         return err_set(e, ERR_NOMEM, 0, "no memory");
-    return store_open(&a->store, dir, NULL, e) &&
+    return (how == ADMIN_MAKES || is_there(dir, a->arena, e)) &&
+           store_open(&a->store, dir, NULL, e) &&
            store_access_read(a->store, a->arena, &a->rows, e);
 }
 
-void admin_done(struct admin *a)
+int admin_run(const struct command *c, const char *dir, enum admin_dir how, admin_work work,
+              const void *arg)
 {
-    store_close(a->store);
-    arena_free(a->arena);
+    struct err e = { 0 };
+    struct admin a;
+    bool ok = admin_open(&a, dir, how, &e) && work(&a, arg, &e);
+    store_close(a.store);
+    arena_free(a.arena);
+    return ok ? CLI_OK : admin_fail(c, &e);
+}
+
+int admin_run_list(const struct command *c, int argc, char **argv, admin_work work)
+{
+    const char *dir = NULL;
+    const struct arg args[] = { { "--data", ARG_NEEDED, &dir } };
+    int status;
+    if (!cli_args(c, argc, argv, args, sizeof args / sizeof *args, &status))
+        return status;
+    return admin_run(c, dir, ADMIN_NEEDS, work, NULL);
 }
 
 const struct stored_project *admin_find_project(const struct admin *a, struct str name)

@@ -15,9 +15,17 @@ struct admin {
     struct arena *arena; /* rows are in it */
     struct stored_access rows;
 };
-/* DIR is made when it is not there. admin_done is called in any case. */
-MUST_CHECK bool admin_open(struct admin *a, const char *dir, struct err *e);
-void admin_done(struct admin *a);
+/* What a command does with it. */
+typedef bool (*admin_work)(struct admin *a, const void *arg, struct err *e);
+enum admin_dir {
+    ADMIN_MAKES, /* the data directory, when it is not there */
+    ADMIN_NEEDS  /* the database, or fails */
+};
+/* Opens, works, closes; gives the status of the command. */
+int admin_run(const struct command *c, const char *dir, enum admin_dir how, admin_work work,
+              const void *arg);
+/* The same for a command whose only argument is --data DIR, which it needs. */
+int admin_run_list(const struct command *c, int argc, char **argv, admin_work work);
 
 const struct stored_project *admin_find_project(const struct admin *a, struct str name);
 /* By its number, or by its 64 digits. NULL, with *e saying what there is to do. */

@@ -5,30 +5,35 @@
 
 /* --- create ----------------------------------------------------------------------------------- */
 
-static bool create(const char *name, const char *universe, const char *dir, struct err *e)
+struct new_project {
+    const char *name, *universe;
+};
+
+static bool create(struct admin *a, const void *arg, struct err *e)
 {
-    CLEANUP(store_close_p) struct store *s = NULL;
-    return project_check(str_from_c(name), e) && universe_check(str_from_c(universe), e) &&
-           store_open(&s, dir, NULL, e) &&
-           store_project_create(s, str_from_c(name), str_from_c(universe), e);
+    const struct new_project *p = arg;
+    if (!store_project_create(a->store, str_from_c(p->name), str_from_c(p->universe), e))
+        return false;
+    printf("project %s is there\n", p->name);
+    return true;
 }
 
 static int run_create(const struct command *c, int argc, char **argv)
 {
-    const char *name = NULL, *dir = NULL, *universe = "default";
+    const char *dir = NULL;
+    struct new_project p = { .universe = "default" };
     const struct arg args[] = {
-        { "NAME", ARG_OPERAND, &name },
-        { "--universe", ARG_TEXT, &universe },
+        { "NAME", ARG_OPERAND, &p.name },
+        { "--universe", ARG_TEXT, &p.universe },
         { "--data", ARG_NEEDED, &dir },
     };
     int status;
     if (!cli_args(c, argc, argv, args, sizeof args / sizeof *args, &status))
         return status;
     struct err e = { 0 };
-    if (!create(name, universe, dir, &e))
+    if (!project_check(str_from_c(p.name), &e) || !universe_check(str_from_c(p.universe), &e))
         return admin_fail(c, &e);
-    printf("project %s is there\n", name);
-    return CLI_OK;
+    return admin_run(c, dir, ADMIN_MAKES, create, &p);
 }
 
 const struct command command_project_create = {
@@ -45,7 +50,8 @@ const struct command command_project_create = {
         "two projects of a server have the same name, whatever their universes.\n\n"
         "  --data DIR      where reports are kept\n"
         "  --universe U    the tenant that it belongs to, made when it is not there (default:\n"
-        "                  default); it stands in URLs: POST /U/TOKEN/json\n\n"
+        "                  default); it stands in URLs, POST /U/TOKEN/json, so it holds no spaces\n"
+        "                  and none of / ? # & %\n\n"
         "Examples:\n\n"
         "  crumple project create Ubuntu --data /var/lib/crumple\n"
         "  crumple project create shop --universe acme --data /var/lib/crumple\n",
@@ -62,8 +68,9 @@ static size_t count_tokens(const struct admin *a, struct str project)
     return n;
 }
 
-static bool list(struct admin *a, struct err *e)
+static bool list(struct admin *a, const void *arg, struct err *e)
 {
+    (void)arg;
     static const char *const headings[] = { "PROJECT", "UNIVERSE", "TOKENS" };
     struct admin_table t;
     admin_table_init(&t, headings, sizeof headings / sizeof *headings);
@@ -80,16 +87,7 @@ static bool list(struct admin *a, struct err *e)
 
 static int run_list(const struct command *c, int argc, char **argv)
 {
-    const char *dir = NULL;
-    const struct arg args[] = { { "--data", ARG_NEEDED, &dir } };
-    int status;
-    if (!cli_args(c, argc, argv, args, sizeof args / sizeof *args, &status))
-        return status;
-    struct err e = { 0 };
-    struct admin a;
-    bool ok = admin_open(&a, dir, &e) && list(&a, &e);
-    admin_done(&a);
-    return ok ? CLI_OK : admin_fail(c, &e);
+    return admin_run_list(c, argc, argv, list);
 }
 
 const struct command command_project_list = {

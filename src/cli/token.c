@@ -42,8 +42,9 @@ static bool tell(const struct admin *a, const struct new_token *t, const char *t
     return true;
 }
 
-static bool create(struct admin *a, const struct new_token *t, struct err *e)
+static bool create(struct admin *a, const void *arg, struct err *e)
 {
+    const struct new_token *t = arg;
     char text[TOKEN_TEXT_BYTES + 1];
     uint32_t number;
     return token_create(a->store, t, text, &number, e) && tell(a, t, text, number, e);
@@ -66,10 +67,7 @@ static int run_create(const struct command *c, int argc, char **argv)
                            .owner = str_from_c(o.owner) };
     if (!read_capabilities(&o.capabilities, &t.scopes, &e) || !token_check(&t, &e))
         return admin_fail(c, &e);
-    struct admin a;
-    bool ok = admin_open(&a, o.dir, &e) && create(&a, &t, &e);
-    admin_done(&a);
-    return ok ? CLI_OK : admin_fail(c, &e);
+    return admin_run(c, o.dir, ADMIN_MAKES, create, &t);
 }
 
 const struct command command_token_create = {
@@ -122,8 +120,9 @@ static void list_token(struct admin_table *table, struct admin *a, const struct 
     admin_table_cell(table, or_dash(t->metadata));
 }
 
-static bool list(struct admin *a, const char *project, struct err *e)
+static bool list(struct admin *a, const void *arg, struct err *e)
 {
+    const char *project = arg; /* NULL: all */
     static const char *const headings[] = { "NUMBER", "PROJECT", "CAPABILITIES",
                                             "TOKEN",  "OWNER",   "METADATA" };
     struct str wanted = str_from_c(project);
@@ -148,11 +147,7 @@ static int run_list(const struct command *c, int argc, char **argv)
     int status;
     if (!cli_args(c, argc, argv, args, sizeof args / sizeof *args, &status))
         return status;
-    struct err e = { 0 };
-    struct admin a;
-    bool ok = admin_open(&a, dir, &e) && list(&a, project, &e);
-    admin_done(&a);
-    return ok ? CLI_OK : admin_fail(c, &e);
+    return admin_run(c, dir, ADMIN_NEEDS, list, project);
 }
 
 const struct command command_token_list = {
@@ -171,9 +166,9 @@ const struct command command_token_list = {
 
 /* --- revoke ----------------------------------------------------------------------------------- */
 
-static bool revoke(struct admin *a, const char *text, struct err *e)
+static bool revoke(struct admin *a, const void *arg, struct err *e)
 {
-    const struct stored_token *t = admin_find_token(a, str_from_c(text), e);
+    const struct stored_token *t = admin_find_token(a, str_from_c(arg), e);
     if (!t || !store_token_remove(a->store, t->number, e))
         return false;
     printf("token %u of the project %.*s is revoked\n", t->number, STR_ARG(t->project));
@@ -190,11 +185,7 @@ static int run_revoke(const struct command *c, int argc, char **argv)
     int status;
     if (!cli_args(c, argc, argv, args, sizeof args / sizeof *args, &status))
         return status;
-    struct err e = { 0 };
-    struct admin a;
-    bool ok = admin_open(&a, dir, &e) && revoke(&a, text, &e);
-    admin_done(&a);
-    return ok ? CLI_OK : admin_fail(c, &e);
+    return admin_run(c, dir, ADMIN_NEEDS, revoke, text);
 }
 
 const struct command command_token_revoke = {

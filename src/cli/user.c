@@ -20,8 +20,9 @@ struct new_user {
 };
 
 /* Nobody is asked for a password before the name is known to be free. */
-static bool create(struct admin *a, const struct new_user *u, struct err *e)
+static bool create(struct admin *a, const void *arg, struct err *e)
 {
+    const struct new_user *u = arg;
     struct str name = str_from_c(u->name);
     if (find_user(a, name))
         return err_set(e, ERR_CONFLICT, 0, "there is a user \"%.60s\" already", u->name);
@@ -29,6 +30,8 @@ static bool create(struct admin *a, const struct new_user *u, struct err *e)
     bool ok = (u->password_file ? password_read(&p, u->password_file, e) : password_ask(&p, e)) &&
               user_create(a->store, name, (struct str){ p.text, p.len }, str_from_c(u->role), e);
     password_done(&p);
+    if (ok)
+        printf("user %s is there, as %s\n", u->name, u->role);
     return ok;
 }
 
@@ -47,13 +50,7 @@ static int run_create(const struct command *c, int argc, char **argv)
     struct err e = { 0 };
     if (!user_check(str_from_c(u.name), &e) || !role_check(str_from_c(u.role), &e))
         return admin_fail(c, &e);
-    struct admin a;
-    bool ok = admin_open(&a, u.dir, &e) && create(&a, &u, &e);
-    admin_done(&a);
-    if (!ok)
-        return admin_fail(c, &e);
-    printf("user %s is there, as %s\n", u.name, u.role);
-    return CLI_OK;
+    return admin_run(c, u.dir, ADMIN_MAKES, create, &u);
 }
 
 const struct command command_user_create = {
@@ -77,8 +74,9 @@ const struct command command_user_create = {
 
 /* --- list ------------------------------------------------------------------------------------- */
 
-static bool list(struct admin *a, struct err *e)
+static bool list(struct admin *a, const void *arg, struct err *e)
 {
+    (void)arg;
     static const char *const headings[] = { "USER", "ROLE", "CREATED" };
     struct admin_table t;
     admin_table_init(&t, headings, sizeof headings / sizeof *headings);
@@ -96,16 +94,7 @@ static bool list(struct admin *a, struct err *e)
 
 static int run_list(const struct command *c, int argc, char **argv)
 {
-    const char *dir = NULL;
-    const struct arg args[] = { { "--data", ARG_NEEDED, &dir } };
-    int status;
-    if (!cli_args(c, argc, argv, args, sizeof args / sizeof *args, &status))
-        return status;
-    struct err e = { 0 };
-    struct admin a;
-    bool ok = admin_open(&a, dir, &e) && list(&a, &e);
-    admin_done(&a);
-    return ok ? CLI_OK : admin_fail(c, &e);
+    return admin_run_list(c, argc, argv, list);
 }
 
 const struct command command_user_list = {
@@ -120,8 +109,9 @@ const struct command command_user_list = {
 
 /* --- remove ----------------------------------------------------------------------------------- */
 
-static bool remove_user(struct admin *a, struct str name, struct err *e)
+static bool remove_user(struct admin *a, const void *arg, struct err *e)
 {
+    struct str name = str_from_c(arg);
     size_t tokens = 0;
     if (!find_user(a, name))
         return err_set(e, ERR_NOT_FOUND, 0,
@@ -134,6 +124,7 @@ static bool remove_user(struct admin *a, struct str name, struct err *e)
     if (tokens > 0)
         fprintf(stderr, "%zu token%s that this user owned stay good: see `crumple token list`\n",
                 tokens, tokens == 1 ? "" : "s");
+    printf("user %.*s is gone\n", STR_ARG(name));
     return true;
 }
 
@@ -147,14 +138,7 @@ static int run_remove(const struct command *c, int argc, char **argv)
     int status;
     if (!cli_args(c, argc, argv, args, sizeof args / sizeof *args, &status))
         return status;
-    struct err e = { 0 };
-    struct admin a;
-    bool ok = admin_open(&a, dir, &e) && remove_user(&a, str_from_c(name), &e);
-    admin_done(&a);
-    if (!ok)
-        return admin_fail(c, &e);
-    printf("user %s is gone\n", name);
-    return CLI_OK;
+    return admin_run(c, dir, ADMIN_NEEDS, remove_user, name);
 }
 
 const struct command command_user_remove = {
