@@ -140,7 +140,7 @@ static void tell_losses(struct crash *c)
 {
     if (c->attributes.dropped)
         crash_error(c,
-                    "%zu attributes were left out: at most %d are kept, with names of 1 to %d "
+                    "attributes were left out (%zu): at most %d are kept, with names of 1 to %d "
                     "bytes",
                     c->attributes.dropped, ATTRIBUTES_MAX, UPLOAD_NAME_MAX);
     if (c->attributes.cut)

@@ -209,9 +209,9 @@ def test_bucket_tokens(place):
 
 def test_expired_bucket_token(place):
     token = place.server.token("error:post", "sync:post", metadata={
-        "buckets": {"cts": {"attributes": ["a"], "set": {}, "ttl": 1}}})
+        "buckets": {"cts": {"attributes": ["a"], "set": {}, "ttl": 2}}})
     ticket = place.server.submit(token, error(), params={"_mod_sync": "1"})["buckets"]["cts"]["token"]
-    time.sleep(1.1)
+    time.sleep(2.1)
     told = place.server.submit(token, error(), headers={"X-Submission-Bucket": ticket})
     assert set(told) == {"response", "_rxid", "submission_bucket"}
     assert told["submission_bucket"] == "expired"

@@ -189,11 +189,11 @@ def test_header_for_a_token_without_buckets(server, counting, functions):
 
 
 def test_it_expires(server):
-    counting = Counting(server, ttl=1)
+    counting = Counting(server, ttl=2)
     functions = [new_name("late"), "main"]
     told = counting.submit(functions)
     counting.attach(told["object"], bucket(told)["token"])
-    time.sleep(1.1)
+    time.sleep(2.1)
     assert outcome(counting.attach(told["object"], bucket(told)["token"])) == "expired"
     assert outcome(counting.submit(functions, use=bucket(told)["token"])) == "expired"
     assert counting.count(functions) == 1

@@ -240,7 +240,7 @@ static void test_losses_are_told(void **state)
     struct crash c;
     merged("{\"threads\":{}}", &u, &c, a);
     assert_int_equal(c.error_count, 2);
-    assert_non_null(strstr(c.errors[0].ptr, "1 attributes were left out"));
+    assert_non_null(strstr(c.errors[0].ptr, "attributes were left out (1)"));
     assert_non_null(strstr(c.errors[1].ptr, "1 values of attributes were cut"));
     free(value);
 }
