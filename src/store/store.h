@@ -170,12 +170,13 @@ MUST_CHECK bool store_scan_uploads(struct store *s,
                                    bool (*each)(void *ctx, const struct stored_upload *u,
                                                 struct err *e),
                                    void *ctx, struct err *e);
-/* In no order. */
-/* The hashes of all files (blobs.h) that uploads and attachments have; one may come again. */
+/* The hashes of all files (blobs.h) that uploads and attachments have; in no order, and one may
+ * come again. Looks at all rows: a microsecond for each. */
 MUST_CHECK bool store_scan_files(struct store *s,
                                  bool (*each)(void *ctx, const uint8_t hash[CONTENT_HASH_BYTES],
                                               struct err *e),
                                  void *ctx, struct err *e);
+/* In no order. */
 MUST_CHECK bool store_scan_counts(struct store *s,
                                   bool (*each)(void *ctx, const struct stored_count *c,
                                                struct err *e),
