@@ -68,7 +68,7 @@ void json_int(struct json_writer *w, int64_t n);
  * 2.3e-308, not always the shortest); not finite becomes null. */
 void json_double(struct json_writer *w, double d);
 void json_tree(struct json_writer *w, const struct json *j); /* a tree as it is */
-void json_raw(struct json_writer *w, struct str json);       /* text that is one JSON value already */
+void json_raw(struct json_writer *w, struct str json); /* text that is one JSON value already */
 
 /* json_key and json_str in one. */
 static inline void json_member(struct json_writer *w, const char *key, struct str s)
