@@ -59,6 +59,8 @@ struct measures measures = {
     .values = GAUGE("index_values", NULL, "Different strings in the index."),
     .terms = GAUGE("index_terms", NULL, "Different terms in the index."),
     .fields = GAUGE("index_fields", NULL, "Different fields in the index."),
+    .left_out = COUNTER("index_values_left_out_total", NULL,
+                        "Strings that the index did not take, for their fields were too many."),
     .bytes = GAUGE("index_bytes", NULL, "Memory that the index holds, about."),
     .searches = COUNTER("index_searches_total", NULL, "Searches for the nearest report."),
     .postings = COUNTER("index_postings_touched_total", NULL, "Postings read by them."),
@@ -95,6 +97,7 @@ static struct metric *const all[] = {
     &measures.values,
     &measures.terms,
     &measures.fields,
+    &measures.left_out,
     &measures.bytes,
     &measures.searches,
     &measures.postings,
@@ -117,6 +120,7 @@ struct metric *const *engine_metrics(struct engine *en, size_t *count)
     metric_set(&measures.values, lexicon_value_count(lx));
     metric_set(&measures.terms, lexicon_term_count(lx));
     metric_set(&measures.fields, lexicon_field_count(lx));
+    metric_set(&measures.left_out, (int64_t)collection_left_out(v->collection));
     metric_set(&measures.bytes, (int64_t)bucket_index_bytes(v->index));
     engine_view_release(en, v);
     metric_set(&measures.jobs, (int64_t)atomic_load(&en->taken));

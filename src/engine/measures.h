@@ -11,7 +11,7 @@ struct measures {
     struct metric uploads, duplicates, backlog, inbox_bytes, append;
     struct metric jobs, inbox, ready, write_failing;
     struct metric process, place, store, whole; /* latencies */
-    struct metric reports, stacks, values, terms, fields, bytes;
+    struct metric reports, stacks, values, terms, fields, left_out, bytes;
     struct metric searches, postings, candidates;
 };
 extern struct measures measures;

@@ -47,7 +47,7 @@ struct placement {
 /* Writer. */
 
 /* The nearest report among all that were added (published or not). Changes nothing that readers
- * see. ERR_NOMEM, ERR_LIMIT. */
+ * see. ERR_NOMEM. */
 MUST_CHECK bool bucket_index_place(struct bucket_index *ix, const struct report *r,
                                    struct placement *out, struct err *e);
 

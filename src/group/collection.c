@@ -14,8 +14,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define FIELDS_A_REPORT 1000   /* new names of fields that one report may bring */
-#define FIELDS_A_PROJECT 10000 /* and all reports of a project */
+#define OF_ALL (COLLECTION_NONE - 1) /* a field that no project brought: it was there at first */
 
 struct entry {
     uint32_t name, project, stack, top_match;
@@ -35,7 +34,7 @@ struct seen_value {
 };
 
 struct mark {
-    size_t reports, stacks;
+    size_t reports, stacks, fields;
     struct names_mark names, projects;
     struct pool_mark pool;
 };
@@ -52,12 +51,28 @@ struct collection {
     _Atomic uint32_t count, stack_count; /* published */
     /* The writer's alone. */
     struct mark published;
-    struct mark before_last;      /* before the latest add */
-    VEC(uint32_t) project_fields; /* by project: names of fields that it brought first */
-    struct seen_value *seen;      /* seen_size of them, a power of two */
+    struct mark before_last;   /* before the latest add */
+    VEC(uint32_t) brought;     /* fields in the order in which reports brought them */
+    VEC(uint32_t) brought_by;  /* by field: the project, OF_ALL, or COLLECTION_NONE: see is_kept */
+    VEC(uint32_t) brings;      /* by project: how many of `brought` are its */
+    _Atomic uint64_t left_out; /* values */
+    struct seen_value *seen;   /* seen_size of them, a power of two */
     size_t seen_size;
     uint32_t round;
 };
+
+/* Fields that the lexicon knows from the start are everybody's; so is "project", which every report
+ * has, and which must not be one too many. */
+static bool keep_first_fields(struct collection *c)
+{
+    struct err e;
+    if (lexicon_add_field(c->lexicon, STR("project"), &e) == LEXICON_NONE)
+        return false;
+    while (c->brought_by.len < lexicon_field_count(c->lexicon))
+        if (!VEC_PUSH(&c->brought_by, OF_ALL))
+            return false;
+    return true;
+}
 
 struct collection *collection_new(const struct str *ignored, size_t ignored_count,
                                   size_t threshold_count)
@@ -75,10 +90,7 @@ struct collection *collection_new(const struct str *ignored, size_t ignored_coun
     ok = names_init(&c->projects) && ok;
     ok = idmap_init(&c->stack_map) && ok;
     c->lexicon = lexicon_new(ignored, ignored_count);
-    /* Every report has this field, so it must not be one too many. */
-    struct err e;
-    ok = ok && c->lexicon && lexicon_add_field(c->lexicon, STR("project"), &e) != LEXICON_NONE;
-    if (!ok) {
+    if (!ok || !c->lexicon || !keep_first_fields(c)) {
         collection_free(c);
         return NULL;
     }
@@ -97,7 +109,9 @@ void collection_free(struct collection *c)
     seglist_done(&c->stacks);
     idmap_done(&c->stack_map);
     pool_done(&c->pool);
-    VEC_FREE(&c->project_fields);
+    VEC_FREE(&c->brought);
+    VEC_FREE(&c->brought_by);
+    VEC_FREE(&c->brings);
     free(c->seen);
     free(c);
 }
@@ -234,12 +248,129 @@ uint32_t collection_find_hashed(const struct collection *c, const uint32_t *valu
     return idmap_find(&c->stack_map, hash, is_stack, &s);
 }
 
+static bool no_memory(struct err *e)
+{
+    return err_set(e, ERR_NOMEM, 0, "no memory for one report more");
+}
+
+/* Names of fields. The lexicon keeps them for good, and there may be only so many; so that nobody
+ * can use them up for others, a report and a project may bring only so many. Values in fields
+ * beyond are not kept: the report is grouped and found by what it has otherwise.
+ *
+ * A field that only undone reports had is in the lexicon, and yet it is new to whoever has it next:
+ * so who brought what, and what is kept, is the same after a restart. */
+
+static bool is_kept(const struct collection *c, uint32_t field)
+{
+    return field < c->brought_by.len && c->brought_by.at[field] != COLLECTION_NONE;
+}
+
+/* Takes back what was brought since there were `count`. */
+static void fields_rewind(struct collection *c, size_t count)
+{
+    while (c->brought.len > count) {
+        uint32_t *by = &c->brought_by.at[c->brought.at[--c->brought.len]];
+        c->brings.at[*by]--;
+        *by = COLLECTION_NONE;
+    }
+}
+
+/* Lets fields of a report in. */
+struct door {
+    struct collection *c;
+    uint32_t project;
+    size_t brought, left_out; /* new fields of this report; values that are not kept */
+};
+
+static bool may_bring(const struct door *d, uint32_t field)
+{
+    const struct collection *c = d->c;
+    return d->brought < COLLECTION_FIELDS_A_REPORT &&
+           c->brings.at[d->project] < COLLECTION_FIELDS_A_PROJECT &&
+           (field != LEXICON_NONE || lexicon_field_count(c->lexicon) < LEXICON_FIELDS_MAX);
+}
+
+/* field: may be in the lexicon already; its number. */
+static uint32_t bring(struct door *d, struct str name, uint32_t field, struct err *e)
+{
+    struct collection *c = d->c;
+    if (field == LEXICON_NONE)
+        field = lexicon_add_field(c->lexicon, name, e);
+    if (field == LEXICON_NONE)
+        return LEXICON_NONE;
+    bool ok = VEC_RESERVE(&c->brought, 1);
+    while (ok && c->brought_by.len <= field)
+        ok = VEC_PUSH(&c->brought_by, COLLECTION_NONE);
+    if (!ok) {
+        no_memory(e);
+        return LEXICON_NONE;
+    }
+    c->brought.at[c->brought.len++] = field;
+    c->brought_by.at[field] = d->project;
+    c->brings.at[d->project]++;
+    d->brought++;
+    return field;
+}
+
+/* *kept: whether the value's field is, as from now on it may be. */
+static bool let_in(struct door *d, struct sought_value *v, bool *kept, struct err *e)
+{
+    bool anew = v->field == COLLECTION_NONE;
+    uint32_t field = anew ? lexicon_find_field(d->c->lexicon, v->field_name) : v->field;
+    *kept = is_kept(d->c, field); /* an earlier value may have brought it */
+    if (!*kept && may_bring(d, field)) {
+        field = bring(d, v->field_name, field, e);
+        if (field == LEXICON_NONE)
+            return false;
+        *kept = true;
+    }
+    if (*kept && anew) {
+        v->field = field;
+        v->hash = lexicon_value_hash(field, v->text);
+    }
+    return true;
+}
+
+/* Takes out the values that are not kept; *count becomes what is left. */
+static bool let_all_in(struct door *d, struct sought_value *values, size_t *count, struct err *e)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < *count; i++) {
+        bool kept = is_kept(d->c, values[i].field);
+        if (!kept && !let_in(d, &values[i], &kept, e))
+            return false;
+        if (kept)
+            values[n++] = values[i];
+    }
+    d->left_out += *count - n;
+    *count = n;
+    return true;
+}
+
+static bool keep_fields(struct collection *c, struct collection_lookup *l, uint32_t project,
+                        struct err *e)
+{
+    struct door d = { .c = c, .project = project };
+    while (c->brings.len <= project)
+        if (!VEC_PUSH(&c->brings, 0))
+            return no_memory(e);
+    if (!let_all_in(&d, l->stack.at, &l->stack.len, e))
+        return false;
+    if (d.left_out > 0)
+        l->stack_known = false; /* it is another stack now */
+    if (!let_all_in(&d, l->other.at, &l->other.len, e))
+        return false;
+    atomic_fetch_add_explicit(&c->left_out, d.left_out, memory_order_relaxed);
+    return true;
+}
+
 /* Adding. */
 
 static struct mark mark(const struct collection *c)
 {
     return (struct mark){ .reports = c->entries.len,
                           .stacks = c->stacks.len,
+                          .fields = c->brought.len,
                           .names = names_mark(&c->names),
                           .projects = names_mark(&c->projects),
                           .pool = pool_mark(&c->pool) };
@@ -260,78 +391,13 @@ static void rewind_to(struct collection *c, const struct mark *to)
     seglist_truncate(&c->entries, to->reports);
     seglist_truncate(&c->buckets, to->reports);
     seglist_truncate(&c->stacks, to->stacks);
+    fields_rewind(c, to->fields);
     names_rewind(&c->names, to->names);
     names_rewind(&c->projects, to->projects);
     pool_rewind(&c->pool, to->pool);
 }
 
-static bool no_memory(struct err *e)
-{
-    return err_set(e, ERR_NOMEM, 0, "no memory for one report more");
-}
-
-/* Names of fields. They are kept for good, and there may be only so many; so that nobody can use
- * them up for others, a report and a project may bring only so many. Values in fields beyond are
- * not kept: the report is grouped and found by what it has otherwise. */
-
-static uint32_t *fields_of_project(struct collection *c, uint32_t project)
-{
-    while (c->project_fields.len <= project)
-        if (!VEC_PUSH(&c->project_fields, 0))
-            return NULL;
-    return &c->project_fields.at[project];
-}
-
-/* *brought: new fields of this report so far. */
-static bool admit_field(struct collection *c, struct sought_value *v, uint32_t *of_project,
-                        size_t *brought, bool *admitted, struct err *e)
-{
-    struct lexicon *lx = c->lexicon;
-    v->field = lexicon_find_field(lx, v->field_name); /* an earlier value may have brought it */
-    *admitted = v->field != LEXICON_NONE;
-    if (!*admitted && *brought < FIELDS_A_REPORT && *of_project < FIELDS_A_PROJECT &&
-        lexicon_field_count(lx) < LEXICON_FIELDS_MAX) {
-        v->field = lexicon_add_field(lx, v->field_name, e);
-        if (v->field == LEXICON_NONE)
-            return false;
-        ++*brought;
-        ++*of_project;
-        *admitted = true;
-    }
-    if (*admitted)
-        v->hash = lexicon_value_hash(v->field, v->text);
-    return true;
-}
-
-/* Takes out the values whose field is not admitted; *count becomes what is left. */
-static bool admit_fields(struct collection *c, struct sought_value *values, size_t *count,
-                         uint32_t *of_project, size_t *brought, struct err *e)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < *count; i++) {
-        bool admitted = true;
-        if (values[i].field == COLLECTION_NONE &&
-            !admit_field(c, &values[i], of_project, brought, &admitted, e))
-            return false;
-        if (admitted)
-            values[kept++] = values[i];
-    }
-    *count = kept;
-    return true;
-}
-
-static bool admit_all(struct collection *c, struct collection_lookup *l, uint32_t project,
-                      struct err *e)
-{
-    size_t brought = 0;
-    uint32_t *of_project = fields_of_project(c, project);
-    if (!of_project)
-        return no_memory(e);
-    return admit_fields(c, l->stack.at, &l->stack.len, of_project, &brought, e) &&
-           admit_fields(c, l->other.at, &l->other.len, of_project, &brought, e);
-}
-
-/* All fields are known. */
+/* All fields are kept. */
 static bool add_values(struct lexicon *lx, struct sought_value *values, size_t count, uint32_t *out,
                        struct err *e)
 {
@@ -373,7 +439,7 @@ static bool prepare(struct collection *c, const struct report *r, struct collect
                     struct entry *out, struct err *e)
 {
     out->project = names_add(&c->projects, r->project, e);
-    if (out->project == NAMES_NONE || !admit_all(c, l, out->project, e))
+    if (out->project == NAMES_NONE || !keep_fields(c, l, out->project, e))
         return false;
     size_t stack_count = l->stack.len, other_count = l->other.len;
     uint32_t *numbers = l->numbers.at;
@@ -451,7 +517,7 @@ static bool amended_values(struct collection *c, uint32_t project, const struct 
         return false;
     if (l->other.len > 0 && str_eq(l->other.at[l->other.len - 1].field_name, STR("project")))
         l->other.len--; /* the report keeps its own */
-    return admit_all(c, l, project, e) &&
+    return keep_fields(c, l, project, e) &&
            add_values(c->lexicon, l->other.at, l->other.len, l->numbers.at, e);
 }
 
@@ -498,6 +564,9 @@ bool collection_amend(struct collection *c, uint32_t report, const struct report
     struct collection_lookup l = { 0 };
     bool ok = amended_values(c, collection_report(c, report).project, texts, count, &l, e) &&
               amend(c, seglist_at(&c->entries, report), &l, e);
+    if (!ok)
+        fields_rewind(c, c->published.fields);
+    c->published.fields = c->brought.len;
     c->published.pool = pool_mark(&c->pool);
     collection_lookup_done(&l);
     return ok;
@@ -628,6 +697,11 @@ uint32_t collection_find_project(const struct collection *c, struct str name)
 bool collection_is_cold(const struct collection *c, struct str field)
 {
     return !lexicon_is_grouped(c->lexicon, field);
+}
+
+uint64_t collection_left_out(const struct collection *c)
+{
+    return atomic_load_explicit(&c->left_out, memory_order_relaxed);
 }
 
 size_t collection_bytes(const struct collection *c)

@@ -20,6 +20,8 @@
 
 #define COLLECTION_NONE UINT32_MAX
 #define COLLECTION_THRESHOLDS_MAX 64
+#define COLLECTION_FIELDS_A_REPORT 1000   /* names of fields that one report may bring first */
+#define COLLECTION_FIELDS_A_PROJECT 10000 /* and all reports of a project */
 
 struct collection;
 
@@ -56,6 +58,8 @@ uint32_t collection_named_report(const struct collection *c, uint32_t name);
 struct str collection_project(const struct collection *c, uint32_t project);
 uint32_t collection_find_project(const struct collection *c, struct str name);
 size_t collection_bytes(const struct collection *c); /* memory it holds, about; lexicon and all */
+/* Values that were not kept since the collection was made, for their fields were too many. */
+uint64_t collection_left_out(const struct collection *c);
 /* Whether a field is kept only in payloads: those that grouping ignores by configuration
  * (stacktrace.address by default), stacktrace.depth, database_id and date (which are kept, but
  * not as values). */
@@ -108,16 +112,16 @@ uint32_t collection_add_name(struct collection *c, struct str name, struct err *
 /* Adds the report that `l` was last looked up for (others may have been added since, but nothing
  * undone); its number is the count so far. r->date_ms must be set. bucket_names: one for each
  * threshold. Values in fields that are new and one too many (for the report, the project or the
- * server) are left out. ERR_CONFLICT when there is a report of that database_id, published or not;
- * ERR_NOMEM. On failure nothing visible has changed. */
+ * lexicon) are left out of it, and of `l`. ERR_CONFLICT when there is a report of that database_id,
+ * published or not; ERR_NOMEM. On failure nothing visible has changed. */
 MUST_CHECK bool collection_add(struct collection *c, const struct report *r,
                                struct collection_lookup *l, uint32_t top_match, float score,
                                const uint32_t *bucket_names, struct err *e);
 
 /* Gives a published report other values outside its stack: each text replaces the values that the
  * report has in that field, an empty one only takes them away. Readers see it at once, and so does
- * search; grouping goes on with what the report was when it came. ERR_NOMEM, ERR_LIMIT: nothing has
- * changed. */
+ * search; grouping goes on with what the report was when it came. New fields are left out as by an
+ * add. ERR_NOMEM: nothing has changed. */
 MUST_CHECK bool collection_amend(struct collection *c, uint32_t report,
                                  const struct report_text *texts, size_t count, struct err *e);
 
@@ -130,7 +134,7 @@ struct lexicon *collection_lexicon_writer(struct collection *c);
 void collection_publish(struct collection *c); /* readers see all that was added */
 /* Takes back what is not published: reports, their stacks, names and projects; their numbers will
  * be given again, and lookups made before are void. The lexicon keeps their words, which are likely
- * to come again. */
+ * to come again; but fields that they brought are new to whoever has them next. */
 void collection_undo(struct collection *c);
 /* The same for the latest add alone, which must not be published yet. Once for each add. */
 void collection_undo_last(struct collection *c);

@@ -2,6 +2,7 @@
  * while it grows. */
 #include "group/collection.h"
 
+#include "dice.h"
 #include "group/collection_stacks.h"
 
 #include <assert.h>
@@ -393,6 +394,155 @@ static void test_too_many_fields(void **state)
     assert_int_equal(width(c, 17), 12);
 }
 
+/* Reports with many fields, by a few numbers each: the same numbers, the same report. */
+struct wide {
+    unsigned id, project, first, step, count;
+};
+#define WIDE_MAX 1500
+
+static void add_random_wide(struct collection *c, const struct wide *w, bool known_values)
+{
+    static struct report_text texts[WIDE_MAX];
+    static uint32_t known[WIDE_MAX];
+    static char names[WIDE_MAX][20];
+    char id[20], project[20];
+    const uint32_t buckets[THRESHOLDS] = { 0 };
+    const struct lexicon *lx = collection_lexicon(c);
+    struct collection_lookup l = { 0 };
+    struct err e = { 0 };
+    for (unsigned i = 0; i < w->count; i++) {
+        unsigned n = w->first + i * w->step;
+        texts[i].field = numbered(names[i], n % 5 == 0 ? "stacktrace.f" : "f", n);
+        texts[i].text = n % 3 == 0 ? STR("x") : STR("y");
+        uint32_t field = lexicon_find_field(lx, texts[i].field);
+        known[i] =
+            field == LEXICON_NONE ? COLLECTION_NONE : lexicon_find_value(lx, field, texts[i].text);
+    }
+    const struct report r = { .database_id = numbered(id, "wide", w->id),
+                              .project = numbered(project, "p", w->project),
+                              .texts = texts,
+                              .text_count = w->count };
+    assert_true(collection_lookup_known(c, &r, known_values ? known : NULL, &l, &e));
+    assert_true(collection_add(c, &r, &l, COLLECTION_NONE, 0, buckets, &e));
+    collection_lookup_done(&l);
+}
+
+static void assert_same_values(const struct collection *a, struct values x,
+                               const struct collection *b, struct values y)
+{
+    const struct lexicon *la = collection_lexicon(a), *lb = collection_lexicon(b);
+    assert_int_equal(x.count, y.count);
+    for (uint32_t i = 0; i < x.count; i++) {
+        const struct lexicon_value *v = lexicon_value(la, x.at[i]), *w = lexicon_value(lb, y.at[i]);
+        assert_true(str_eq(lexicon_field(la, v->field)->name, lexicon_field(lb, w->field)->name));
+        assert_true(str_eq(lexicon_value_text(v), lexicon_value_text(w)));
+        assert_int_equal(v->df, w->df);
+    }
+}
+
+static void assert_same(const struct collection *a, const struct collection *b)
+{
+    assert_int_equal(collection_count(a), collection_count(b));
+    for (uint32_t i = 0; i < collection_count(a); i++) {
+        struct collected x = collection_report(a, i), y = collection_report(b, i);
+        assert_int_equal(x.stack, y.stack);
+        assert_same_values(a, x.other, b, y.other);
+        assert_same_values(a, collection_stack(a, x.stack), b, collection_stack(b, y.stack));
+    }
+}
+
+/* What an undone report brought counts for nobody: a collection with undone reports keeps what one
+ * that has never seen them keeps, by texts and by known values. */
+static void test_fields_are_those_of_a_restart(void **state)
+{
+    (void)state;
+    struct dice d;
+    for (unsigned round = 0; dice_seed(&d, round, 3); round++) {
+        CLEANUP(collection_free_p) struct collection *c = new_collection();
+        CLEANUP(collection_free_p) struct collection *by_text = new_collection();
+        CLEANUP(collection_free_p) struct collection *by_value = new_collection();
+        struct wide kept[90];
+        size_t count = 0, published = 0;
+        for (unsigned i = 0; i < 90; i++) {
+            const struct wide w = { .id = i,
+                                    .project = dice(&d, 3),
+                                    .first = dice(&d, 40000),
+                                    .step = 1 + dice(&d, 3),
+                                    .count = dice(&d, WIDE_MAX) };
+            add_random_wide(c, &w, dice_percent(&d, 50));
+            kept[count++] = w;
+            if (dice_percent(&d, 20)) {
+                collection_undo_last(c);
+                count--;
+            }
+            if (dice_percent(&d, 30)) {
+                collection_publish(c);
+                published = count;
+            } else if (dice_percent(&d, 20)) {
+                collection_undo(c);
+                count = published;
+            }
+        }
+        collection_publish(c);
+        for (size_t i = 0; i < count; i++) {
+            add_random_wide(by_text, &kept[i], false);
+            add_random_wide(by_value, &kept[i], true);
+        }
+        collection_publish(by_text);
+        collection_publish(by_value);
+        assert_true(collection_left_out(by_text) > 0);
+        assert_same(by_text, c);
+        assert_same(by_text, by_value);
+    }
+}
+
+/* A project may bring as much as ever after an undo; its number may have been another one's. */
+static void test_fields_after_undo(void **state)
+{
+    (void)state;
+    CLEANUP(collection_free_p) struct collection *c = new_collection();
+    for (unsigned i = 0; i < 10; i++)
+        add_random_wide(c, &(struct wide){ i, 1, i * 1000, 1, 1000 }, false);
+    assert_int_equal(collection_left_out(c), 0);
+    collection_undo(c);
+    for (unsigned i = 0; i < 10; i++)
+        add_random_wide(c, &(struct wide){ i, 2, 5000 + i * 1000, 1, 1000 }, i % 2);
+    collection_publish(c);
+    assert_int_equal(collection_left_out(c), 0);
+    add_random_wide(c, &(struct wide){ 10, 2, 1, 1, 2 }, true); /* in the lexicon, and not kept */
+    assert_int_equal(collection_left_out(c), 2);
+    add_random_wide(c, &(struct wide){ 11, 1, 1, 1, 2 }, true);
+    assert_int_equal(collection_left_out(c), 2);
+    add_random_wide(c, &(struct wide){ 12, 2, 1, 1, 2 }, false);
+    assert_int_equal(collection_left_out(c), 2);
+}
+
+/* Attributes that are set later have no more room than those that a report comes with. */
+static void test_amended_fields(void **state)
+{
+    (void)state;
+    CLEANUP(collection_free_p) struct collection *c = new_collection();
+    struct err e = { 0 };
+    for (unsigned i = 0; i < 10; i++)
+        add_random_wide(c, &(struct wide){ i, 1, i * 1000, 1, i < 9 ? 1000 : 999 }, false);
+    add_random_wide(c, &(struct wide){ 10, 2, 1, 1, 3 }, false);
+    collection_publish(c);
+    const struct report_text one[] = { { STR("new.a"), STR("x") }, { STR("f1"), STR("z") } };
+    const struct report_text two[] = { { STR("new.b"), STR("x") }, { STR("f2"), STR("z") } };
+    assert_true(collection_amend(c, 0, one, 2, &e));
+    assert_int_equal(collection_left_out(c), 0);
+    assert_true(collection_amend(c, 0, two, 2, &e));
+    assert_int_equal(collection_left_out(c), 1);
+    const struct lexicon *lx = collection_lexicon(c);
+    assert_int_not_equal(lexicon_find_field(lx, STR("new.a")), LEXICON_NONE);
+    assert_int_equal(lexicon_find_field(lx, STR("new.b")), LEXICON_NONE);
+    uint32_t f2 = lexicon_find_field(lx, STR("f2"));
+    assert_int_equal(lexicon_value(lx, lexicon_find_value(lx, f2, STR("z")))->df, 1);
+    collection_undo(c); /* what was amended stays */
+    assert_true(collection_amend(c, 10, two, 2, &e));
+    assert_int_equal(collection_left_out(c), 1);
+}
+
 struct readers {
     const struct collection *c;
     _Atomic bool done;
@@ -538,6 +688,9 @@ int main(void)
         cmocka_unit_test(test_undo_takes_names_back),
         cmocka_unit_test(test_lookup),
         cmocka_unit_test(test_too_many_fields),
+        cmocka_unit_test(test_fields_are_those_of_a_restart),
+        cmocka_unit_test(test_fields_after_undo),
+        cmocka_unit_test(test_amended_fields),
         cmocka_unit_test(test_readers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
