@@ -72,6 +72,7 @@ static void missing(void **state)
         struct stored_attachment t, *list;
         size_t n = 1;
         FAILS(store_upload_read(p->store, ids[i], p->arena, &u, &e), ERR_NOT_FOUND);
+        FAILS(store_upload_head(p->store, ids[i], p->arena, &u, &e), ERR_NOT_FOUND);
         FAILS(store_attachment_read(p->store, ids[i], p->arena, &t, &e), ERR_NOT_FOUND);
         OK(store_attachments(p->store, ids[i], p->arena, &list, &n, &e));
         assert_int_equal(n, 0);
@@ -92,6 +93,78 @@ static void strange_strings(void **state)
     assert_upload(&got, &u);
     assert_str(got.attributes, u.attributes);
     assert_int_equal(got.body.bytes.len, 0); /* an empty body is one, too */
+}
+
+/* What is read without its body and fields. */
+static void heads(void **state)
+{
+    struct place *p = *state;
+    write_uploads(p, make_uploads(p, 1, 1, 40, 100000), 40);
+    struct stored_change change = { .object = 5,
+                                    .attributes = STR("{\"b\":\"2\"}"),
+                                    .amended = STR("{\"b\":\"2\"}"),
+                                    .report = STORE_NONE };
+    struct store_batch batch = { .changes = &change, .change_count = 1 };
+    OK(store_write(p->store, &batch, &e));
+    for (uint64_t n = 1; n <= 40; n++) {
+        CLEANUP(arena_free_p) struct arena *small = arena_new(64 << 10); /* no room for a body */
+        struct stored_upload want = make_upload(p, n, 100000), got;
+        OK(store_upload_head(p->store, n, small, &got, &e));
+        assert_upload(&got, &want);
+        assert_str(got.attributes, n == 5 ? change.attributes : want.attributes);
+        assert_str(got.amended, n == 5 ? change.amended : STR(""));
+        assert_int_equal(got.fields.len, 0);
+        assert_int_equal(got.body.bytes.len, 0);
+        struct arena *tiny = arena_new(16);
+        FAILS(store_upload_head(p->store, n, tiny, &got, &e), ERR_NOMEM);
+        arena_free(tiny);
+    }
+}
+
+/* How often each file is named: by the first byte of its hash, which tells the made ones apart. */
+struct named {
+    size_t times[256], left; /* fails after so many */
+};
+
+static bool name_one(void *ctx, const uint8_t hash[CONTENT_HASH_BYTES], struct err *e)
+{
+    struct named *n = ctx;
+    if (n->left-- == 0)
+        return err_set(e, ERR_LIMIT, 0, "enough");
+    n->times[hash[0]]++;
+    return true;
+}
+
+static void files(void **state)
+{
+    struct place *p = *state;
+    enum { UPLOADS = 100, ATTACHMENTS = 60 };
+    struct stored_attachment t[ATTACHMENTS];
+    struct named want = { .left = SIZE_MAX }, got = { .left = SIZE_MAX };
+    struct err ignored = { 0 };
+    OK(store_scan_files(p->store, name_one, &got, &e));
+    assert_memory_equal(got.times, want.times, sizeof want.times);
+    write_uploads(p, make_uploads(p, 1, 1, UPLOADS, 10), UPLOADS);
+    for (uint64_t n = 1; n <= UPLOADS; n++) {
+        struct stored_upload u = make_upload(p, n, 10);
+        if (u.body.in_file)
+            assert_true(name_one(&want, u.body.hash, &ignored));
+    }
+    for (size_t i = 0; i < ATTACHMENTS; i++) {
+        t[i] = make_attachment(p, i + 1, 10);
+        if (t[i].content.in_file)
+            assert_true(name_one(&want, t[i].content.hash, &ignored));
+    }
+    struct store_batch batch = { .attachments = t, .attachment_count = ATTACHMENTS };
+    OK(store_write(p->store, &batch, &e));
+    OK(store_scan_files(p->store, name_one, &got, &e));
+    assert_memory_equal(got.times, want.times, sizeof want.times);
+    assert_true(SIZE_MAX - got.left == UPLOADS / 8 + ATTACHMENTS / 5);
+    got = (struct named){ .left = 20 }; /* stops among the attachments */
+    FAILS(store_scan_files(p->store, name_one, &got, &e), ERR_LIMIT);
+    OK(store_delete_all(p->store, UPLOADS + 1, &e));
+    got = (struct named){ .left = 0 };
+    OK(store_scan_files(p->store, name_one, &got, &e));
 }
 
 static void large_body(void **state)
@@ -279,9 +352,10 @@ static void all_or_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(round_trip),  CASE(missing),           CASE(strange_strings),
-        CASE(large_body),  CASE(replaced),          CASE(listed),
-        CASE(attachments), CASE(ids_never_go_down), CASE(all_or_nothing),
+        CASE(round_trip),        CASE(missing),        CASE(strange_strings),
+        CASE(large_body),        CASE(heads),          CASE(files),
+        CASE(replaced),          CASE(listed),         CASE(attachments),
+        CASE(ids_never_go_down), CASE(all_or_nothing),
     };
     return cmocka_run_group_tests_name("store: uploads", tests, NULL, NULL);
 }
