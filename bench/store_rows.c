@@ -1,10 +1,11 @@
 /* store_rows.c - how many reports the store makes durable in a second: one thread, no HTTP, no
  * grouping, payloads compressed before the clock runs.
  *
- *     store_rows FILE DIR BATCH [uploads]
+ *     store_rows FILE DIR BATCH [uploads [PROJECTS]]
  *
  * Each line of FILE becomes a report, BATCH of them a transaction; with `uploads`, each report has
- * its upload, whose body is the same line. Prints one line of JSON. DIR is a new directory. */
+ * its upload, whose body is the same line. They are of PROJECTS projects, or of one, in turn.
+ * Prints one line of JSON. DIR is a new directory. */
 #include "bench/text.h"
 #include "cli/bench_stats.h"
 #include "store/store.h"
@@ -19,21 +20,22 @@ struct rows {
     struct stored_report *reports;
     struct stored_upload *uploads; /* NULL: reports alone */
     size_t count;
+    size_t projects;
 };
 
 /* Its own bucket at the upper half of the thresholds, an older one below: as most reports are. */
-static bool make_report(struct stored_report *r, uint32_t n, struct str line, struct arena *a,
-                        struct err *e)
+static bool make_report(struct stored_report *r, uint32_t n, size_t projects, struct str line,
+                        struct arena *a, struct err *e)
 {
     struct str *names = arena_array(a, THRESHOLDS, sizeof *names), older;
     if (!names || !arena_printf(a, &r->database_id, "report-%08x-%08x", n * 2654435761u, n) ||
-        !arena_printf(a, &older, "report-%08x-%08x", (n / 8) * 2654435761u, n / 8))
+        !arena_printf(a, &older, "report-%08x-%08x", (n / 8) * 2654435761u, n / 8) ||
+        !arena_printf(a, &r->project, "bench %zu", n % projects))
         return err_set(e, ERR_NOMEM, 0, "no memory");
     for (size_t i = 0; i < THRESHOLDS; i++)
         names[i] = i < THRESHOLDS / 2 ? older : r->database_id;
     r->number = n;
     r->object = n + 1;
-    r->project = STR("bench");
     r->received_ms = 1700000000000 + n;
     r->top_match = n > 0 ? n / 8 : STORE_NONE;
     r->buckets = names;
@@ -72,7 +74,7 @@ static bool make_rows(struct rows *rows, const struct text *t, bool uploads, str
     if (!rows->reports || (uploads && !rows->uploads))
         return err_set(e, ERR_NOMEM, 0, "no memory");
     for (size_t i = 0; i < rows->count; i++) {
-        if (!make_report(&rows->reports[i], (uint32_t)i, t->lines.at[i], a, e))
+        if (!make_report(&rows->reports[i], (uint32_t)i, rows->projects, t->lines.at[i], a, e))
             return false;
         if (uploads)
             make_upload(&rows->uploads[i], &rows->reports[i], t->lines.at[i]);
@@ -111,23 +113,24 @@ static bool measure(const struct rows *rows, const char *dir, size_t batch, stru
     double seconds = (double)(bench_clock_ns() - begin_ns) / 1e9;
     double cpu_us = (double)(bench_thread_ns() - cpu_ns) / 1e3;
     printf("{\"rows_per_second\": %.1f, \"cpu_us_per_row\": %.2f, \"rows\": %zu, \"batch\": %zu, "
-           "\"uploads\": %s, \"seconds\": %.3f}\n",
+           "\"uploads\": %s, \"projects\": %zu, \"seconds\": %.3f}\n",
            (double)rows->count / seconds, cpu_us / (double)rows->count, rows->count, batch,
-           rows->uploads ? "true" : "false", seconds);
+           rows->uploads ? "true" : "false", rows->projects, seconds);
     return true;
 }
 
 int main(int argc, char **argv)
 {
-    size_t batch = argc == 4 || argc == 5 ? strtoul(argv[3], NULL, 10) : 0;
-    bool uploads = argc == 5 && strcmp(argv[4], "uploads") == 0;
-    if (batch == 0 || (argc == 5 && !uploads)) {
-        fputs("usage: store_rows FILE DIR BATCH [uploads]\n", stderr);
+    size_t batch = argc >= 4 && argc <= 6 ? strtoul(argv[3], NULL, 10) : 0;
+    size_t projects = argc == 6 ? strtoul(argv[5], NULL, 10) : 1;
+    bool uploads = argc >= 5 && strcmp(argv[4], "uploads") == 0;
+    if (batch == 0 || projects == 0 || (argc >= 5 && !uploads)) {
+        fputs("usage: store_rows FILE DIR BATCH [uploads [PROJECTS]]\n", stderr);
         return 2;
     }
     struct err e = { 0 };
     struct text t = { 0 };
-    struct rows rows;
+    struct rows rows = { .projects = projects };
     CLEANUP(arena_free_p) struct arena *a = arena_new(ARENA_BYTES);
     bool ok = a ? text_read(&t, argv[1], &e) && make_rows(&rows, &t, uploads, a, &e) &&
                       measure(&rows, argv[2], batch, &e)

@@ -405,6 +405,25 @@ static bool read_uploads(struct place *p, struct store *s, struct err *e)
            store_upload_read(s, 3, p->arena, &u, e);
 }
 
+static bool take_file(void *ctx, const uint8_t hash[CONTENT_HASH_BYTES], struct err *e)
+{
+    (void)ctx, (void)hash, (void)e;
+    return true;
+}
+
+static bool read_files(struct place *p, struct store *s, struct err *e)
+{
+    (void)p;
+    return store_scan_files(s, take_file, NULL, e);
+}
+
+static bool read_gone(struct place *p, struct store *s, struct err *e)
+{
+    uint64_t gone_below;
+    (void)p;
+    return store_gone_below(s, &gone_below, e);
+}
+
 static bool read_attachments(struct place *p, struct store *s, struct err *e)
 {
     struct stored_attachment t, *all;
@@ -466,6 +485,10 @@ static void damaged_others(void **state)
         { read_uploads, "UPDATE uploads SET body_size = -1", "body" },
         { read_uploads, "UPDATE uploads SET body_size = 5", "body" },
         { read_uploads, "UPDATE uploads SET body = x'00'", "payload is damaged" },
+        { read_files, "UPDATE uploads SET body_hash = zeroblob(33), body_in_file = 1", "hash" },
+        { read_files, "UPDATE attachments SET hash = x'', in_file = 1", "hash" },
+        { read_gone, "UPDATE marks SET value = -1", "no good mark \"gone_below\"" },
+        { read_gone, "DELETE FROM marks", "no good mark \"gone_below\"" },
         { read_attachments, "UPDATE attachments SET size = 4", "attachment 4 has no good content" },
         { read_attachments, "UPDATE attachments SET hash = x''", "content" },
         { read_attachments, "UPDATE attachments SET size = -1", "content" },
