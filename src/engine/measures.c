@@ -48,7 +48,7 @@ struct measures measures = {
     .duplicates = COUNTER("uploads_duplicate_total", NULL,
                           "Uploads with a uuid that was there: answered, and not stored."),
     .backlog = GAUGE("uploads_waiting", NULL, "Uploads accepted and not yet processed."),
-    .inbox_bytes = GAUGE("inbox_bytes", NULL, "What they take on disk."),
+    .inbox_bytes = GAUGE("inbox_bytes", NULL, "What uploads that wait take, on disk and in memory."),
     .append = STEP("append"),
     .process = STEP("process"),
     .place = STEP("place"),
