@@ -25,6 +25,7 @@ static const struct str default_ignored[] = {
     STR_INIT("numbers.*"),
     STR_INIT("ids.*"),
     STR_INIT("objects.*"),
+    STR_INIT("more.*"),
     STR_INIT("threads.*"),
     STR_INIT("annotations.*"),
     STR_INIT("arch.*"),

@@ -22,8 +22,9 @@ struct crash_names {
 MUST_CHECK bool crash_report_write(const struct crash *c, const struct crash_names *names,
                                    struct arena *a, struct str *json, struct err *e);
 
-/* What crash_report_write would have written had these attributes been set (as text): the payload
- * with them in their places, and the texts of the changed fields as report_from_json names them,
+/* What crash_report_write would have written had these attributes been set (as text), but for which
+ * strings are too many (see `more` in docs/backtrace-mapping.md): the payload with them in their
+ * places, and the texts of the changed fields as report_from_json names them,
  * for the collection; an empty text stands for a field that is no more. Later ones win. ERR_INPUT
  * when the payload is no such report, ERR_NOMEM. */
 MUST_CHECK bool crash_report_amend(struct str payload, const struct attribute *set, size_t count,

@@ -1043,15 +1043,31 @@ def test_names_of_fields_cannot_be_used_up(make_server):
         wide = error([f"wide{i}"])
         wide["attributes"] = {f"u{i}_{n}": "x" for n in range(4000)}
         assert "errors" not in server.submit(token, wide, params={"_mod_sync": "1"})
-    wide = error(["members"])
-    wide.update({f"m{n}": "x" for n in range(50000)})
-    server.submit(token, wide, params={"_mod_sync": "1"})
+    for i in range(6):
+        wide = error([f"members{i}"], **{f"m{i}_{n}": "x" for n in range(50000)})
+        told = server.submit(token, wide, params={"_mod_sync": "1"})
+        report = server.get(f"/cts/reports/{told['_rxid']}").json()
+        assert len([name for name in report if name.startswith(f"m{i}_")]) == 4096
+        assert report["processing_errors"] == [
+            "unknown members of the report were left out (45904): at most 4096 are kept"]
+    server.post("/reports", {"database_id": "w", "project": "third", **{f"p{n}": "x" for n in range(99000)}})
+    assert server.get("/third/reports/w").json()["p98999"] == "x"
+    metrics = server.get("/metrics").text
+    fields, left_out = (int(re.search(f"^crumple_index_{name} ([0-9]+)$", metrics, re.M)[1])
+                        for name in ("fields", "values_left_out_total"))
+    assert 11000 < fields < 11100  # what one project may bring, and what one report may
+    assert left_out > 98000
     mine = error(["victim"])
     mine["attributes"] = {"brand.new.name": "halibut"}
     told = server.submit(other, mine, params={"_mod_sync": "1"})
     assert "errors" not in told
     hits = server.get("/other/search", params={"q": "brand_new_name:halibut"}).json()
     assert [hit["database_id"] for hit in hits] == [told["_rxid"]]
+    twin = server.submit(other, {**mine, "uuid": str(uuid.uuid4())}, params={"_mod_sync": "1"})
+    buckets = server.get(f"/other/reports/{twin['_rxid']}").json()["buckets"]
+    assert buckets["top_match"]["report_id"] == told["_rxid"]
+    assert server.get("/third/search", params={"q": "p98999:x"}).json() == []  # it was one too many
+    assert len(server.get("/cts/search", params={"q": "more.u7_300:x"}).json()) == 1
     server.restart()
     hits = server.get("/other/search", params={"q": "brand_new_name:halibut"}).json()
-    assert [hit["database_id"] for hit in hits] == [told["_rxid"]]
+    assert {hit["database_id"] for hit in hits} == {told["_rxid"], twin["_rxid"]}

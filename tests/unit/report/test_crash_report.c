@@ -415,6 +415,99 @@ static struct crash odd_crash(struct dice *d, const char *rest_prefix, struct ar
     return c;
 }
 
+/* Strings a0, a1 ..., but for numbers at every tenth place. */
+static void many_attributes(struct attributes *to, unsigned count, struct arena *a)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct str name = { 0 };
+        assert_true(arena_printf(a, &name, "a%u", i));
+        assert_true(attributes_set_text(to, name, i % 10 == 0 ? STR("5") : STR("x")));
+    }
+}
+
+static size_t texts_below(const struct report *r, struct str prefix)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->text_count; i++)
+        n += str_starts(r->texts[i].field, prefix);
+    return n;
+}
+
+static bool has_text(const struct report *r, struct str field, struct str text)
+{
+    for (size_t i = 0; i < r->text_count; i++)
+        if (str_eq(r->texts[i].field, field) && str_eq(r->texts[i].text, text))
+            return true;
+    return false;
+}
+
+/* The first 256 strings are at the top, the others in `more`; and so they stay. */
+static void test_many_strings(void **state)
+{
+    (void)state;
+    CLEANUP(arena_free_p) struct arena *a = arena_new(ARENA_BYTES);
+    struct crash c = empty_crash(a);
+    many_attributes(&c.attributes, 284, a); /* 29 numbers and 255 strings */
+    assert_true(attributes_set_text(&c.attributes, STR("more"), STR("y")));
+    struct report r = read_report(write_crash(&c, a), a);
+    assert_int_equal(texts_below(&r, STR("numbers.")), 29);
+    assert_int_equal(texts_below(&r, STR("more.")), 0);
+    assert_true(has_text(&r, STR("more_"), STR("y")));
+    assert_true(attributes_set_text(&c.attributes, STR("ids"), STR("z")));
+    assert_true(attributes_set_text(&c.attributes, STR("thing"), STR("z")));
+    struct str json = write_crash(&c, a);
+    r = read_report(json, a);
+    assert_int_equal(texts_below(&r, STR("a")), 255);
+    assert_int_equal(texts_below(&r, STR("more.")), 2);
+    assert_true(has_text(&r, STR("more.ids"), STR("z")));
+    const struct attribute set[] = {
+        { STR("a1"), ATTRIBUTE_STRING, STR("at the top") },
+        { STR("ids"), ATTRIBUTE_STRING, STR("in more") },
+        { STR("thing"), ATTRIBUTE_UNSIGNED, STR("7") },
+        { STR("new"), ATTRIBUTE_STRING, STR("in more") },
+    };
+    struct report_text *texts;
+    size_t count;
+    struct str amended;
+    struct err e = { 0 };
+    assert_true(crash_report_amend(json, set, 4, a, &amended, &texts, &count, &e));
+    struct report after = read_report(amended, a);
+    assert_true(has_text(&after, STR("a1"), STR("at the top")));
+    assert_true(has_text(&after, STR("more.ids"), STR("in more")));
+    assert_true(has_text(&after, STR("numbers.thing"), STR("7")));
+    assert_true(has_text(&after, STR("more.new"), STR("in more")));
+    assert_int_equal(texts_below(&after, STR("more.")), 2);
+    const struct report changed = { .texts = texts, .text_count = count };
+    assert_true(has_text(&changed, STR("more.thing"), STR(""))); /* it is no more */
+    assert_true(has_text(&changed, STR("more.ids"), STR("in more")));
+    assert_int_equal(count, 5);
+}
+
+static void test_many_members(void **state)
+{
+    (void)state;
+    for (unsigned over = 0; over < 2; over++) {
+        CLEANUP(arena_free_p) struct arena *a = arena_new(ARENA_BYTES);
+        struct crash c = empty_crash(a);
+        struct buf b;
+        struct str text = { 0 };
+        buf_init(&b, 1 << 24);
+        buf_printf(&b, "{\"uuid\":\"understood\"");
+        for (unsigned i = 0; i < 4096 + over; i++)
+            buf_printf(&b, ",\"m%u\":%u", i, i);
+        buf_printf(&b, "}");
+        assert_true(arena_str(a, buf_view(&b), &text));
+        buf_done(&b);
+        c.rest = parse(text, a);
+        struct report r = read_report(write_crash(&c, a), a);
+        assert_int_equal(texts_below(&r, STR("m")), 4096);
+        assert_int_equal(has_text(&r, STR("processing_errors"),
+                                  STR("unknown members of the report were left out (1): at most "
+                                      "4096 are kept")),
+                         over);
+    }
+}
+
 static void test_always_accepted(void **state)
 {
     (void)state;
@@ -584,6 +677,8 @@ int main(void)
         cmocka_unit_test(test_dates),
         cmocka_unit_test(test_depth),
         cmocka_unit_test(test_many_frames_and_values),
+        cmocka_unit_test(test_many_strings),
+        cmocka_unit_test(test_many_members),
         cmocka_unit_test(test_always_accepted),
         cmocka_unit_test(test_amend),
         cmocka_unit_test(test_amend_is_as_if_set_before),
