@@ -6,6 +6,20 @@
 
 /* --- the report ---------------------------------------------------------------------------- */
 
+/* Whether a report's classifiers are what the attribute says, joined by spaces: they stay then, for
+ * one of them may have spaces of its own. */
+static bool keeps_classifiers(const struct json *report, const struct attribute *a)
+{
+    const struct json *classifiers = json_get(report, a->name);
+    struct str text = a->text;
+    if (!classifiers || classifiers->type != JSON_LIST)
+        return false;
+    for (const struct json *item = classifiers->first; item; item = item->next)
+        if (!crash_skip_classifier(&text, item->text, item == classifiers->first))
+            return false;
+    return text.len == 0;
+}
+
 /* NULL, too, when the attribute has no place in a report. */
 static const struct attribute *find_placed(const struct attributes *set, struct str name)
 {
@@ -14,12 +28,15 @@ static const struct attribute *find_placed(const struct attributes *set, struct 
 }
 
 /* The attribute that this member of the report is, or was before it was set anew; NULL. */
-static const struct attribute *attribute_at_top(const struct attributes *set, struct str key)
+static const struct attribute *attribute_at_top(const struct json *report,
+                                                const struct attributes *set, struct str key)
 {
     struct str bare = crash_without_underscores(key);
     if (crash_is_one_of(bare, crash_top_names)) {
-        if (bare.len == key.len) /* the report's own member */
-            return str_eq(key, STR("classifiers")) ? attributes_find(set, key) : NULL;
+        if (bare.len == key.len) { /* the report's own member */
+            const struct attribute *a = attributes_find(set, STR("classifiers"));
+            return a && str_eq(key, a->name) && !keeps_classifiers(report, a) ? a : NULL;
+        }
         key.len--;
     }
     return find_placed(set, key);
@@ -94,7 +111,7 @@ static void amend_top(struct crash_writer *w, const struct json *report,
                       const struct attributes *set)
 {
     for (const struct json *m = report->first; m; m = m->next) {
-        if (is_group(m) || attribute_at_top(set, m->key))
+        if (is_group(m) || attribute_at_top(report, set, m->key))
             continue;
         json_key(&w->w, m->key);
         json_tree(&w->w, m);
@@ -106,7 +123,7 @@ static void amend_top(struct crash_writer *w, const struct json *report,
         if (place == PLACE_TOP && !goes_to_more(report, a)) {
             json_key(&w->w, crash_free_name(a->name, crash_top_names, &room));
             json_str(&w->w, a->text);
-        } else if (place == PLACE_CLASSIFIERS) {
+        } else if (place == PLACE_CLASSIFIERS && !keeps_classifiers(report, a)) {
             json_key(&w->w, a->name);
             crash_write_words(w, a->text);
         }

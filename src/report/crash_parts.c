@@ -168,6 +168,18 @@ void crash_write_words(struct crash_writer *w, struct str text)
     json_list_end(&w->w);
 }
 
+bool crash_skip_classifier(struct str *text, struct str item, bool first)
+{
+    size_t space = !first;
+    if (space && !str_starts(*text, STR(" ")))
+        return false;
+    struct str rest = { text->ptr + space, text->len - space };
+    if (!str_starts(rest, item))
+        return false;
+    *text = (struct str){ rest.ptr + item.len, rest.len - item.len };
+    return true;
+}
+
 bool crash_take_text(struct buf *b, struct arena *a, struct str *json, struct err *e)
 {
     bool ok = buf_ok(b) && arena_str(a, buf_view(b), json);

@@ -51,6 +51,8 @@ void crash_write_group(struct crash_writer *w, const struct attributes *a, enum 
                        bool begun);
 /* A list of the words of a text. */
 void crash_write_words(struct crash_writer *w, struct str text);
+/* Whether the text goes on with this item of a list that is joined by spaces; it loses it then. */
+bool crash_skip_classifier(struct str *text, struct str item, bool first);
 /* The text that was written, kept in the arena. */
 MUST_CHECK bool crash_take_text(struct buf *b, struct arena *a, struct str *json, struct err *e);
 

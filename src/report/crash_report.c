@@ -272,16 +272,9 @@ static bool write_objects(struct crash_writer *w, const struct attributes *a, st
 /* Whether an attribute says what the list says, joined by spaces. */
 static bool joins_to(const struct crash *c, struct str text)
 {
-    for (size_t i = 0; i < c->classifier_count; i++) {
-        if (i > 0 && !(text.len > 0 && text.ptr[0] == ' '))
+    for (size_t i = 0; i < c->classifier_count; i++)
+        if (!crash_skip_classifier(&text, c->classifiers[i], i == 0))
             return false;
-        size_t skip = i > 0;
-        text = (struct str){ text.ptr + skip, text.len - skip };
-        if (!str_starts(text, c->classifiers[i]))
-            return false;
-        text.ptr += c->classifiers[i].len;
-        text.len -= c->classifiers[i].len;
-    }
     return text.len == 0;
 }
 

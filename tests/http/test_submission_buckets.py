@@ -335,7 +335,7 @@ def test_set_is_searchable(server):
     """Whether it is set by an error upload or later, by an attachment."""
     word = new_name("Marked")
     counting = Counting(server, {"buckets": {"cts": {"attributes": ["fingerprint"],
-                                                     "set": {"log": word, "more": "words here"}}}})
+                                                     "set": {"log": word, "note": "words here"}}}})
     functions = [new_name("searched"), "main"]
     first = counting.submit(functions)
 
@@ -347,7 +347,7 @@ def test_set_is_searchable(server):
     assert found() == {first["_rxid"]}
     second = counting.submit(functions, use=bucket(first)["token"])
     assert found() == {first["_rxid"], second["_rxid"]}
-    assert counting.report(first["_rxid"])["more"] == "words here"
+    assert counting.report(first["_rxid"])["note"] == "words here"
     server.restart()
     assert found() == {first["_rxid"], second["_rxid"]}
 

@@ -557,6 +557,8 @@ static void test_amend(void **state)
           ",\"a.b\":\"x\",\"a_b\":\"z\"", "a_b=x|a_b=z|" },
         { "classifiers", ",\"classifiers\":[\"a\"]", "classifiers", "b c",
           ",\"classifiers\":[\"b\",\"c\"]", "classifiers=b|classifiers=c|" },
+        { "the same classifiers", ",\"classifiers\":[\"a b\",\"c\"]", "classifiers", "a b c",
+          ",\"classifiers\":[\"a b\",\"c\"]", "classifiers=a b|classifiers=c|" },
         { "an object that was", ",\"objects\":{\"o\":{\"x\":1}}", "o", "s", ",\"o\":\"s\"",
           "o=s|objects.o.x=|" },
         { "what the server makes", "", "timestamp", "5", "", "" },
@@ -633,6 +635,8 @@ static void test_amend_is_as_if_set_before(void **state)
         for (int k = 0; k < 100; k++) {
             CLEANUP(arena_free_p) struct arena *a = arena_new(ARENA_BYTES);
             struct crash c = odd_crash(&d, "r", a);
+            if (attributes_find(&c.attributes, STR("classifiers")))
+                c.classifier_count = 0; /* the report has one of both, and the other is forgotten */
             struct str before = write_crash(&c, a), got;
             struct attribute set[5];
             size_t count = dice(&d, 5), text_count = 0;
