@@ -2,12 +2,11 @@
  *
  * A spool is one buffer of BLOB_INLINE_MAX bytes: first it holds all there is, and once there is
  * more, it collects small pieces into writes of at least that size. Pieces of WRITE_MIN or more go
- * to the file without a copy. The hash of a file, SHA-256, is made as the
- * bytes come, by GnuTLS, which uses the processor's own instructions for it: it is most of what an
- * upload costs, and so people can check a file with sha256sum. All buffers together
- * have a limit: beyond it, small contents go to files, too, so that many small attachments cannot
- * use up the memory; and a file that is complete is closed, so that many of them cannot use up the
- * descriptors.
+ * to the file without a copy. The hash of a file, SHA-256, is made as the bytes come,
+ * by GnuTLS, which uses the processor's own instructions for it: it is a third of what an upload
+ * costs. People can check a file with sha256sum. All buffers together have a limit: beyond it,
+ * small contents go to files, too, so that many small attachments cannot use up the memory; and a
+ * file that is complete is closed, so that many of them cannot use up the descriptors.
  *
  * Keeping a file: its bytes are written out, it gets its name, then both are synced. The order
  * matters. A name must never be durable before the bytes, or a power cut leaves a file that lies
@@ -17,13 +16,7 @@
  * (WRITE_OUT_BYTES), so that little is left to wait for at the end.
  *
  * Two threads may keep the same content at once: the lock of its directory lets one do it, and the
- * other finds it there.
- *
- * A sweep must not remove what was kept and is not yet written down anywhere. So each kept file has
- * a note in its directory's list while its spool lives, and notes of spools that are gone stay
- * until no sweep goes on. A sweep looks at the notes and removes the file under one hold of the
- * lock, so that whoever keeps the same content either leaves its note before, or finds no file and
- * names its own. */
+ * other finds it there. */
 #include "store/blobs.h"
 
 #include "store/directory.h"
@@ -51,20 +44,10 @@
 #define TEMPORARY_NAME_BYTES 24
 #define FILE_NAME_BYTES (3 + 2 * CONTENT_HASH_BYTES + 1) /* "ab/abcdef..." */
 
-/* That a file was kept. */
-struct note {
-    struct note *next, **before; /* in its directory's list; guarded by the directory's lock */
-    uint8_t hash[CONTENT_HASH_BYTES];
-    bool alive; /* guarded like the list: its spool has not been freed */
-};
-
 /* One of the directories DIR/blobs/00 to ff. */
 struct fanout {
-    pthread_mutex_t mu; /* held, over I/O, while a file gets or loses its name in the directory */
-    /* Guarded by mu. */
-    bool made;          /* it is known to be there durably */
-    unsigned sweeps;    /* that go on */
-    struct note *notes; /* of spools that live, and, while sweeps go on, of others */
+    pthread_mutex_t mu; /* held, over I/O, while a file gets its name in the directory */
+    bool made;          /* guarded by mu: it is known to be there durably */
 };
 
 struct blobs {
@@ -89,7 +72,6 @@ struct spool {
     int fd;       /* of the file until the spool is finished; else -1 */
     char temporary[TEMPORARY_NAME_BYTES];
     uint64_t written_out; /* bytes that the disk was told to write */
-    struct note *note;    /* when it is kept, in its directory's list */
     void *map;            /* of the file; NULL: not mapped */
 };
 
@@ -161,10 +143,8 @@ void blobs_close(struct blobs *b)
         close(b->fd);
     if (b->tmp_fd >= 0)
         close(b->tmp_fd);
-    for (size_t i = 0; i < FANOUT; i++) {
-        assert(!b->fanouts[i].notes && b->fanouts[i].sweeps == 0); /* no spool, no sweep is left */
+    for (size_t i = 0; i < FANOUT; i++)
         pthread_mutex_destroy(&b->fanouts[i].mu);
-    }
     free(b);
 }
 
@@ -176,34 +156,59 @@ static void file_name(const uint8_t hash[CONTENT_HASH_BYTES], char out[FILE_NAME
     out[2] = '/';
 }
 
-/* Notes. The caller of the first two holds the lock of the directory. */
+/* Sweeping. */
 
-static void note_add(struct fanout *f, struct note *n)
+struct sweep {
+    struct blobs *blobs;
+    bool (*is_needed)(const void *ctx, const uint8_t hash[CONTENT_HASH_BYTES]);
+    const void *ctx;
+    size_t removed;
+};
+
+/* One file of a directory; what has no name of ours is not ours to remove. */
+static bool sweep_file(struct sweep *w, int directory, const char *name, struct err *e)
 {
-    n->alive = true;
-    n->next = f->notes;
-    n->before = &f->notes;
-    if (n->next)
-        n->next->before = &n->next;
-    f->notes = n;
+    uint8_t hash[CONTENT_HASH_BYTES];
+    size_t len;
+    if (sodium_hex2bin(hash, sizeof hash, name, strlen(name), NULL, &len, NULL) != 0 ||
+        len != sizeof hash || strlen(name) != 2 * sizeof hash || w->is_needed(w->ctx, hash))
+        return true;
+    if (unlinkat(directory, name, 0) != 0)
+        return blobs_failed(e, "remove a file");
+    w->removed++;
+    return true;
 }
 
-static void note_remove(struct note *n)
+static bool sweep_fanout(struct sweep *w, const char *name, struct err *e)
 {
-    *n->before = n->next;
-    if (n->next)
-        n->next->before = n->before;
-    free(n);
+    int fd = openat(w->blobs->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d) {
+        bool missing = errno == ENOENT;
+        if (fd >= 0)
+            close(fd);
+        return missing || blobs_failed(e, "list a directory");
+    }
+    bool ok = true;
+    for (struct dirent *at; ok && (at = readdir(d));)
+        ok = sweep_file(w, dirfd(d), at->d_name, e);
+    closedir(d);
+    return ok;
 }
 
-static void note_leave(struct blobs *b, struct note *n)
+bool blobs_sweep(struct blobs *b,
+                 bool (*is_needed)(const void *ctx, const uint8_t hash[CONTENT_HASH_BYTES]),
+                 const void *ctx, size_t *removed, struct err *e)
 {
-    struct fanout *f = &b->fanouts[n->hash[0]];
-    pthread_mutex_lock(&f->mu);
-    n->alive = false;
-    if (f->sweeps == 0)
-        note_remove(n);
-    pthread_mutex_unlock(&f->mu);
+    struct sweep w = { b, is_needed, ctx, 0 };
+    for (unsigned i = 0; i < FANOUT; i++) {
+        char name[3];
+        snprintf(name, sizeof name, "%02x", i);
+        if (!sweep_fanout(&w, name, e))
+            return false;
+    }
+    *removed = w.removed;
+    return true;
 }
 
 /* Spools. */
@@ -256,10 +261,6 @@ void spool_free(struct spool *s)
     if (!s)
         return;
     drop_file(s);
-    if (s->kept)
-        note_leave(s->blobs, s->note);
-    else
-        free(s->note);
     if (s->map)
         munmap(s->map, (size_t)s->size);
     buffer_free(s);
@@ -469,7 +470,7 @@ bool spool_view(struct spool *s, struct str *out, struct err *e)
     return true;
 }
 
-/* Keeping. The caller of these, up to keep_file, holds the lock of the directory. */
+/* Keeping. The caller of all of these but the last holds the lock of the directory. */
 
 static bool make_fanout(struct blobs *b, struct fanout *f, const char *directory, struct err *e)
 {
@@ -522,32 +523,6 @@ static bool name_file(struct spool *s, const char *name, const char *directory, 
     return false;
 }
 
-/* Gives the open file of the spool its name, or finds that it is there, and notes it. */
-static bool keep_file(struct spool *s, struct fanout *f, struct err *e)
-{
-    struct blobs *b = s->blobs;
-    char name[FILE_NAME_BYTES], directory[] = "00";
-    file_name(s->hash, name);
-    memcpy(directory, name, 2);
-    bool there = is_there(b, name, s->size);
-    f->made = make_fanout(b, f, directory, e) &&
-              (there ? sync_fanout(b, directory, e) : name_file(s, name, directory, e));
-    if (there)
-        unlinkat(b->tmp_fd, s->temporary, 0); /* failing, it goes at the next start */
-    if (f->made) /* else what is wrong with the directory is looked at again */
-        note_add(f, s->note);
-    return f->made;
-}
-
-static bool note_new(struct spool *s, struct err *e)
-{
-    s->note = calloc(1, sizeof *s->note);
-    if (!s->note)
-        return err_set(e, ERR_NOMEM, 0, "no memory to keep a file");
-    memcpy(s->note->hash, s->hash, CONTENT_HASH_BYTES);
-    return true;
-}
-
 bool spool_keep(struct spool *s, struct err *e)
 {
     assert(s->finished);
@@ -555,122 +530,27 @@ bool spool_keep(struct spool *s, struct err *e)
         return false;
     if (!s->in_file || s->kept)
         return true;
-    if ((!s->note && !note_new(s, e)) || !open_again(s, e))
+    if (!open_again(s, e))
         return false;
-    struct fanout *f = &s->blobs->fanouts[s->hash[0]];
+    struct blobs *b = s->blobs;
+    struct fanout *f = &b->fanouts[s->hash[0]];
+    char name[FILE_NAME_BYTES], directory[] = "00";
+    file_name(s->hash, name);
+    memcpy(directory, name, 2);
     pthread_mutex_lock(&f->mu);
-    s->kept = keep_file(s, f, e);
+    bool there = is_there(b, name, s->size);
+    s->kept = make_fanout(b, f, directory, e) &&
+              (there ? sync_fanout(b, directory, e) : name_file(s, name, directory, e));
+    f->made = s->kept; /* whatever is wrong with the directory is looked at again */
     pthread_mutex_unlock(&f->mu);
+    if (there)
+        unlinkat(b->tmp_fd, s->temporary, 0); /* failing, it goes at the next start */
     close_file(s);
     if (!s->kept) {
         drop_file(s);
         s->failed = true;
     }
     return s->kept;
-}
-
-/* Sweeping. */
-
-void blobs_sweep_begin(struct blobs *b)
-{
-    for (size_t i = 0; i < FANOUT; i++) {
-        pthread_mutex_lock(&b->fanouts[i].mu);
-        b->fanouts[i].sweeps++;
-        pthread_mutex_unlock(&b->fanouts[i].mu);
-    }
-}
-
-static void end_in(struct fanout *f)
-{
-    pthread_mutex_lock(&f->mu);
-    assert(f->sweeps > 0);
-    if (--f->sweeps == 0)
-        for (struct note *n = f->notes, *next; n; n = next) {
-            next = n->next;
-            if (!n->alive)
-                note_remove(n);
-        }
-    pthread_mutex_unlock(&f->mu);
-}
-
-void blobs_sweep_end(struct blobs *b)
-{
-    for (size_t i = 0; i < FANOUT; i++)
-        end_in(&b->fanouts[i]);
-}
-
-/* Unless there is a note of it. */
-static bool remove_file(struct blobs *b, const uint8_t hash[CONTENT_HASH_BYTES], size_t *removed,
-                        struct err *e)
-{
-    struct fanout *f = &b->fanouts[hash[0]];
-    char name[FILE_NAME_BYTES];
-    file_name(hash, name);
-    pthread_mutex_lock(&f->mu);
-    const struct note *n = f->notes;
-    while (n && memcmp(n->hash, hash, CONTENT_HASH_BYTES) != 0)
-        n = n->next;
-    bool goes = !n && unlinkat(b->fd, name, 0) == 0;
-    int errnum = errno;
-    pthread_mutex_unlock(&f->mu);
-    *removed += goes;
-    errno = errnum;
-    /* ENOENT: another sweep was faster. */
-    return n || goes || errnum == ENOENT || blobs_failed(e, "remove a file");
-}
-
-/* Whether it is one that file_name makes. */
-static bool name_hash(const char *name, size_t directory, uint8_t out[CONTENT_HASH_BYTES])
-{
-    char again[FILE_NAME_BYTES];
-    size_t bytes;
-    if (sodium_hex2bin(out, CONTENT_HASH_BYTES, name, strlen(name), NULL, &bytes, NULL) != 0 ||
-        bytes != CONTENT_HASH_BYTES)
-        return false;
-    file_name(out, again);
-    return out[0] == directory && strcmp(name, again + 3) == 0;
-}
-
-struct sweep {
-    struct blobs *blobs;
-    bool (*is_needed)(const void *ctx, const uint8_t hash[CONTENT_HASH_BYTES]);
-    const void *ctx;
-    size_t *removed;
-};
-
-static bool sweep_directory(const struct sweep *w, size_t which, struct err *e)
-{
-    char name[] = "00";
-    uint8_t byte = (uint8_t)which, hash[CONTENT_HASH_BYTES];
-    sodium_bin2hex(name, sizeof name, &byte, 1);
-    int fd = openat(w->blobs->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
-        return true;
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    if (!d) {
-        blobs_failed(e, "list a directory");
-        if (fd >= 0)
-            close(fd);
-        return false;
-    }
-    bool ok = true;
-    for (struct dirent *at; ok && (at = readdir(d));)
-        if (name_hash(at->d_name, which, hash) && !w->is_needed(w->ctx, hash))
-            ok = remove_file(w->blobs, hash, w->removed, e);
-    closedir(d);
-    return ok;
-}
-
-bool blobs_sweep(struct blobs *b,
-                 bool (*is_needed)(const void *ctx, const uint8_t hash[CONTENT_HASH_BYTES]),
-                 const void *ctx, size_t *removed, struct err *e)
-{
-    const struct sweep w = { b, is_needed, ctx, removed };
-    bool ok = true;
-    *removed = 0;
-    for (size_t i = 0; i < FANOUT && ok; i++)
-        ok = sweep_directory(&w, i, e);
-    return ok;
 }
 
 /* Reading. */

@@ -5,8 +5,7 @@
  *
  * A spool takes bytes as they come: in memory up to its limit, then in a temporary file. When the
  * upload is complete, spool_finish says what it holds; spool_keep makes a file durable under its
- * name. What is never kept is removed with the spool. What was kept stays until a sweep finds that
- * nobody needs it.
+ * name. What is never kept is removed with the spool. What was kept stays until blobs_sweep.
  *
  * Threads: blobs: any. A spool: one at a time. Errors: ERR_FULL, ERR_IO, ERR_NOMEM. */
 #ifndef CRUMPLE_STORE_BLOBS_H
@@ -23,6 +22,13 @@ MUST_CHECK bool blobs_open(struct blobs **out, const char *dir, struct err *e);
 void blobs_close(struct blobs *b); /* NULL is fine */
 DEFINE_CLEANUP(struct blobs, blobs_close)
 
+/* Removes the files that nobody needs: of deleted uploads, and of such as were not accepted after
+ * all. At start only, before the first spool is made. *removed counts them. */
+MUST_CHECK bool blobs_sweep(struct blobs *b,
+                            bool (*is_needed)(const void *ctx,
+                                              const uint8_t hash[CONTENT_HASH_BYTES]),
+                            const void *ctx, size_t *removed, struct err *e);
+
 struct spool;
 struct spool *spool_new(struct blobs *b); /* NULL: no memory */
 void spool_free(struct spool *s);         /* NULL is fine */
@@ -34,8 +40,7 @@ MUST_CHECK bool spool_finish(struct spool *s, struct content *out, struct err *e
  * spool_finish. */
 MUST_CHECK bool spool_view(struct spool *s, struct str *out, struct err *e);
 /* When it is a file: durable under its name on return, so that the content may be written down
- * somewhere durable. After spool_finish. Waits for the disk. No sweep removes it while the spool
- * lives: free the spool when the content is written down, or will never be. */
+ * somewhere durable. After spool_finish. Waits for the disk. */
 MUST_CHECK bool spool_keep(struct spool *s, struct err *e);
 
 /* A kept file, open for reading; the caller closes it. ERR_NOT_FOUND. */
@@ -43,29 +48,5 @@ MUST_CHECK bool blobs_open_file(struct blobs *b, const struct content *c, int *f
 /* The bytes of any content as one view: its own, or the file mapped until the arena goes. */
 MUST_CHECK bool blobs_view(struct blobs *b, const struct content *c, struct arena *a,
                            struct str *out, struct err *e);
-
-/* Removing files that nobody needs: of deleted uploads, and of such as were not accepted after all.
- *
- *     blobs_sweep_begin      from here on, what is kept is remembered
- *     the caller gathers the hashes that are needed
- *     blobs_sweep            removes the others
- *     blobs_sweep_end        also when one of these failed
- *
- * The rule: a file goes unless it is needed, or was kept after the begin, or the spool that kept it
- * lived at the begin. So a sweep may run beside those who keep files, as long as they write down
- * what they keep before they free its spool, and all that was written down before the begin is
- * gathered. At start, before the first spool is made, blobs_sweep alone will do. Several may run at
- * once.
- *
- * Removing is not synced: after a power cut files may be back, for the next sweep. Who reads one
- * that goes reads on to its end when it is open or mapped, and else gets ERR_NOT_FOUND. */
-void blobs_sweep_begin(struct blobs *b);
-/* is_needed is called for each file, without a lock. *removed counts them, also after a failure,
- * which ends the sweep. */
-MUST_CHECK bool blobs_sweep(struct blobs *b,
-                            bool (*is_needed)(const void *ctx,
-                                              const uint8_t hash[CONTENT_HASH_BYTES]),
-                            const void *ctx, size_t *removed, struct err *e);
-void blobs_sweep_end(struct blobs *b);
 
 #endif

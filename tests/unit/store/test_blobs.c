@@ -1,5 +1,5 @@
 /* Spools of every size and in every cut, what is kept of them and what is not; the same content
- * from many threads; full disks; damaged files; sweeps, also beside those who keep. */
+ * from many threads; full disks; damaged files. */
 #include "store/blobs.h"
 
 #include "../group/dice.h"
@@ -7,9 +7,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <sodium.h>
-#include <stdatomic.h>
 #include <sys/resource.h>
 
 #define LARGEST ((size_t)10 << 20)
@@ -420,6 +418,41 @@ static void many_spools(void **state)
     assert_int_equal(disk_count(p->dir, "blobs/tmp"), 0);
 }
 
+/* Sweeps at start. */
+
+static bool is_listed(const void *ctx, const uint8_t hash[CONTENT_HASH_BYTES])
+{
+    const struct content *needed = ctx;
+    return memcmp(needed->hash, hash, CONTENT_HASH_BYTES) == 0;
+}
+
+static void sweep(void **state)
+{
+    struct place *p = *state;
+    struct content needed = { 0 };
+    size_t removed;
+    int fd;
+    OK(blobs_sweep(p->blobs, is_listed, &needed, &removed, &e)); /* there is nothing yet */
+    assert_int_equal(removed, 0);
+    struct content others[20];
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        others[i] = keep(p, noise_of(70000 + i));
+    needed = others[7];
+    OK(blobs_sweep(p->blobs, is_listed, &needed, &removed, &e));
+    assert_int_equal(removed, COUNT_OF(others) - 1);
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        if (i == 7) {
+            OK(blobs_open_file(p->blobs, &others[i], &fd, &e));
+            close(fd);
+        } else {
+            FAILS(blobs_open_file(p->blobs, &others[i], &fd, &e), ERR_NOT_FOUND);
+        }
+    }
+    OK(blobs_sweep(p->blobs, is_listed, &needed, &removed, &e));
+    assert_int_equal(removed, 0);
+    keep(p, noise_of(70001)); /* what is gone may come again */
+}
+
 static void *keep_and_look(void *arg)
 {
     struct place *p = arg;
@@ -449,265 +482,6 @@ static void same_content_at_once(void **state)
     assert_int_equal(disk_count(p->dir, "blobs/tmp"), 0);
 }
 
-/* Sweeps. */
-
-struct needed {
-    uint8_t hashes[100][CONTENT_HASH_BYTES];
-    size_t count;
-};
-
-static void need(struct needed *n, const uint8_t hash[CONTENT_HASH_BYTES])
-{
-    assert_true(n->count < COUNT_OF(n->hashes));
-    memcpy(n->hashes[n->count++], hash, CONTENT_HASH_BYTES);
-}
-
-static bool is_needed(const void *ctx, const uint8_t hash[CONTENT_HASH_BYTES])
-{
-    const struct needed *n = ctx;
-    for (size_t i = 0; i < n->count; i++)
-        if (memcmp(n->hashes[i], hash, CONTENT_HASH_BYTES) == 0)
-            return true;
-    return false;
-}
-
-static bool is_kept(struct place *p, const struct content *c)
-{
-    struct err e = { 0 };
-    int fd;
-    if (!blobs_open_file(p->blobs, c, &fd, &e)) {
-        assert_int_equal(e.code, ERR_NOT_FOUND);
-        return false;
-    }
-    close(fd);
-    return true;
-}
-
-static size_t sweep(struct place *p, const struct needed *n)
-{
-    size_t removed;
-    blobs_sweep_begin(p->blobs);
-    OK(blobs_sweep(p->blobs, is_needed, n, &removed, &e));
-    blobs_sweep_end(p->blobs);
-    return removed;
-}
-
-static const struct needed nothing;
-
-static void swept(void **state)
-{
-    struct place *p = *state;
-    enum { FILES = 300 };
-    struct content kept[FILES];
-    struct needed third = { 0 };
-    assert_int_equal(sweep(p, &nothing), 0);
-    for (size_t i = 0; i < FILES; i++) {
-        kept[i] = keep(p, noise_of(70000 + i));
-        if (i % 3 == 0)
-            need(&third, kept[i].hash);
-    }
-    assert_int_equal(sweep(p, &third), FILES - FILES / 3);
-    for (size_t i = 0; i < FILES; i++)
-        assert_int_equal(is_kept(p, &kept[i]), i % 3 == 0);
-    assert_int_equal(sweep(p, &third), 0);
-    keep(p, noise_of(70001)); /* what is gone can come again */
-    assert_true(is_kept(p, &kept[1]));
-
-    size_t removed; /* at start */
-    blobs_close(p->blobs);
-    OK(blobs_open(&p->blobs, p->dir, &e));
-    OK(blobs_sweep(p->blobs, is_needed, &third, &removed, &e));
-    assert_int_equal(removed, 1);
-}
-
-/* A view of a file that goes holds to its end. */
-static void swept_while_open(void **state)
-{
-    struct place *p = *state;
-    struct content c = keep(p, noise_of(100000));
-    struct str view;
-    OK(blobs_view(p->blobs, &c, p->arena, &view, &e));
-    assert_int_equal(sweep(p, &nothing), 1);
-    assert_false(is_kept(p, &c));
-    expect_bytes(noise_of(100000), view);
-    FAILS(blobs_view(p->blobs, &c, p->arena, &view, &e), ERR_NOT_FOUND);
-}
-
-/* Of each way to be kept around a sweep, whether the file stays. */
-static void kept_around_a_sweep(void **state)
-{
-    struct place *p = *state;
-    struct content before = keep(p, noise_of(70001)), alive, left, during, again, unfinished;
-    struct spool *a = spool_of(p, noise_of(70002), 65536, NULL);
-    struct spool *l = spool_of(p, noise_of(70003), 65536, NULL);
-    struct spool *u = spool_of(p, noise_of(70006), 65536, NULL);
-    size_t removed;
-    OK(spool_finish(a, &alive, &e));
-    OK(spool_keep(a, &e));
-    OK(spool_finish(l, &left, &e));
-    OK(spool_keep(l, &e));
-    OK(spool_finish(u, &unfinished, &e));
-    again = keep(p, noise_of(70005));
-    blobs_sweep_begin(p->blobs);
-    spool_free(l);
-    during = keep(p, noise_of(70004));
-    keep(p, noise_of(70005));
-    OK(blobs_sweep(p->blobs, is_needed, &nothing, &removed, &e));
-    assert_int_equal(removed, 1);
-    assert_false(is_kept(p, &before));
-    assert_true(is_kept(p, &alive) && is_kept(p, &left) && is_kept(p, &during));
-    assert_true(is_kept(p, &again));
-
-    /* A sweep that begins before the other ends has its own memory. */
-    blobs_sweep_begin(p->blobs);
-    blobs_sweep_end(p->blobs);
-    OK(blobs_sweep(p->blobs, is_needed, &nothing, &removed, &e));
-    assert_int_equal(removed, 0);
-    blobs_sweep_end(p->blobs);
-
-    assert_int_equal(sweep(p, &nothing), 3); /* all but the one whose spool lives */
-    assert_true(is_kept(p, &alive));
-    OK(spool_keep(u, &e));
-    assert_true(is_kept(p, &unfinished));
-    spool_free(a);
-    spool_free(u);
-    assert_int_equal(sweep(p, &nothing), 2);
-}
-
-static void touch(const struct place *p, const char *directory, const char *name)
-{
-    char path[256];
-    snprintf(path, sizeof path, "%s/blobs/%s", p->dir, directory);
-    assert_true(mkdir(path, 0700) == 0 || errno == EEXIST);
-    snprintf(path, sizeof path, "%s/blobs/%s/%s", p->dir, directory, name);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    fclose(f);
-}
-
-/* Only files that are named as we name them are ours. */
-static void other_files_stay(void **state)
-{
-    static const struct {
-        const char *directory, *name;
-        bool goes;
-    } files[] = {
-        { "ab", "ab00000000000000000000000000000000000000000000000000000000000000", true },
-        { "ab", "ab0000000000000000000000000000000000000000000000000000000000000", false },
-        { "ab", "ab000000000000000000000000000000000000000000000000000000000000000", false },
-        { "ab", "AB00000000000000000000000000000000000000000000000000000000000000", false },
-        { "ab", "ac00000000000000000000000000000000000000000000000000000000000000", false },
-        { "ab", "ab0000000000000000000000000000000000000000000000000000000000000~", false },
-        { "ab", "README", false },
-        { "tmp", "ab00000000000000000000000000000000000000000000000000000000000000", false },
-        { "abc", "ab00000000000000000000000000000000000000000000000000000000000000", false },
-    };
-    struct place *p = *state;
-    for (size_t i = 0; i < COUNT_OF(files); i++)
-        touch(p, files[i].directory, files[i].name);
-    assert_int_equal(sweep(p, &nothing), 1);
-    for (size_t i = 0; i < COUNT_OF(files); i++) {
-        char path[256];
-        snprintf(path, sizeof path, "%s/blobs/%s/%s", p->dir, files[i].directory, files[i].name);
-        if ((access(path, F_OK) == 0) == files[i].goes)
-            fail_msg("blobs/%s/%s", files[i].directory, files[i].name);
-    }
-}
-
-/* A directory where a file should be cannot be unlinked. */
-static void sweep_that_fails(void **state)
-{
-    struct place *p = *state;
-    size_t removed;
-    char path[256];
-    struct content c = keep(p, noise_of(100000));
-    path_of(p, &c, path);
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(mkdir(path, 0700), 0);
-    blobs_sweep_begin(p->blobs);
-    FAILS(blobs_sweep(p->blobs, is_needed, &nothing, &removed, &e), ERR_IO);
-    blobs_sweep_end(p->blobs);
-    assert_int_equal(removed, 0);
-    assert_int_equal(rmdir(path), 0);
-    assert_int_equal(sweep(p, &nothing), 0);
-}
-
-/* Some write down what they keep, and strike it out later, while another one sweeps. */
-struct ledger {
-    struct place *place;
-    atomic_bool over;
-    size_t removed; /* the sweeper's, until it is joined */
-    /* Guarded by mu. */
-    pthread_mutex_t mu;
-    size_t written[ROUNDS];
-    uint8_t hashes[ROUNDS][CONTENT_HASH_BYTES];
-};
-
-static void write_down(struct ledger *l, size_t i, const struct content *c, int change)
-{
-    pthread_mutex_lock(&l->mu);
-    l->written[i] += (size_t)change;
-    memcpy(l->hashes[i], c->hash, sizeof l->hashes[i]);
-    pthread_mutex_unlock(&l->mu);
-}
-
-static void *keep_and_write_down(void *arg)
-{
-    struct ledger *l = arg;
-    for (size_t round = 0; round < 5 * ROUNDS; round++) {
-        struct content c;
-        size_t i = round % ROUNDS;
-        struct spool *s = spool_of(l->place, noise_of(66000 + 100 * i), 65536, NULL);
-        OK(spool_finish(s, &c, &e));
-        OK(spool_keep(s, &e));
-        write_down(l, i, &c, 1);
-        spool_free(s);
-        assert_true(is_kept(l->place, &c));
-        sched_yield();
-        assert_true(is_kept(l->place, &c));
-        write_down(l, i, &c, -1);
-    }
-    return NULL;
-}
-
-static void *sweep_on(void *arg)
-{
-    struct ledger *l = arg;
-    while (!atomic_load(&l->over)) {
-        struct needed n = { 0 };
-        size_t removed;
-        blobs_sweep_begin(l->place->blobs);
-        pthread_mutex_lock(&l->mu);
-        for (size_t i = 0; i < ROUNDS; i++)
-            if (l->written[i] > 0)
-                need(&n, l->hashes[i]);
-        pthread_mutex_unlock(&l->mu);
-        OK(blobs_sweep(l->place->blobs, is_needed, &n, &removed, &e));
-        blobs_sweep_end(l->place->blobs);
-        l->removed += removed;
-    }
-    return NULL;
-}
-
-static void sweeps_beside_keepers(void **state)
-{
-    struct ledger l = { .place = *state };
-    pthread_t keepers[THREADS], sweeper;
-    pthread_mutex_init(&l.mu, NULL);
-    assert_int_equal(pthread_create(&sweeper, NULL, sweep_on, &l), 0);
-    for (size_t i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&keepers[i], NULL, keep_and_write_down, &l), 0);
-    for (size_t i = 0; i < THREADS; i++)
-        pthread_join(keepers[i], NULL);
-    atomic_store(&l.over, true);
-    pthread_join(sweeper, NULL);
-    l.removed += sweep(l.place, &nothing);
-    assert_true(l.removed >= ROUNDS);
-    assert_int_equal(disk_count(l.place->dir, "blobs/tmp"), 0);
-    assert_int_equal(sweep(l.place, &nothing), 0);
-    pthread_mutex_destroy(&l.mu);
-}
-
 int main(void)
 {
     struct dice d = { 1 };
@@ -730,13 +504,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(there_but_not_durable, setup, teardown),
         cmocka_unit_test_setup_teardown(without_sync_file_range, setup, teardown),
         cmocka_unit_test_setup_teardown(many_spools, setup, teardown),
+        cmocka_unit_test_setup_teardown(sweep, setup, teardown),
         cmocka_unit_test_setup_teardown(same_content_at_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(swept, setup, teardown),
-        cmocka_unit_test_setup_teardown(swept_while_open, setup, teardown),
-        cmocka_unit_test_setup_teardown(kept_around_a_sweep, setup, teardown),
-        cmocka_unit_test_setup_teardown(other_files_stay, setup, teardown),
-        cmocka_unit_test_setup_teardown(sweep_that_fails, setup, teardown),
-        cmocka_unit_test_setup_teardown(sweeps_beside_keepers, setup, teardown),
     };
     int failed = cmocka_run_group_tests_name("blobs", tests, NULL, NULL);
     free(noise);
