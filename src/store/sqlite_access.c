@@ -106,7 +106,8 @@ bool project_add(struct connection *c, struct str name, sqlite3_int64 universe, 
     return true;
 }
 
-static bool universe_add(struct connection *c, struct str name, bool *added, struct err *e)
+/* When it is not there. */
+static bool universe_add(struct connection *c, struct str name, struct err *e)
 {
     if (!name_check(name, "universe", e))
         return false;
@@ -114,18 +115,7 @@ static bool universe_add(struct connection *c, struct str name, bool *added, str
     if (!st)
         return false;
     bind_str(st, 1, name);
-    if (!connection_run(c, SQL_UNIVERSE_ADD, e))
-        return false;
-    *added = sqlite3_changes(c->db) > 0;
-    return true;
-}
-
-bool store_universe_add(struct store *s, struct str name, struct err *e)
-{
-    bool added;
-    bool ok = change_begin(s, e) && universe_add(&s->writer, name, &added, e) &&
-              (added || name_taken(name, "universe", e));
-    return change_end(s, ok, e);
+    return connection_run(c, SQL_UNIVERSE_ADD, e);
 }
 
 static bool project_create(struct connection *c, struct str name, struct str universe,
@@ -133,8 +123,7 @@ static bool project_create(struct connection *c, struct str name, struct str uni
 {
     sqlite3_int64 number;
     bool added;
-    return universe_add(c, universe, &added, e) &&
-           find(c, SQL_UNIVERSE_FIND, universe, &number, e) &&
+    return universe_add(c, universe, e) && find(c, SQL_UNIVERSE_FIND, universe, &number, e) &&
            project_add(c, name, number, &added, e) && (added || name_taken(name, "project", e));
 }
 

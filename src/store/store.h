@@ -273,6 +273,5 @@ MUST_CHECK bool store_token_remove(struct store *s, uint32_t number, struct err 
 /* ERR_CONFLICT: there is one of that name, as for universes. */
 MUST_CHECK bool store_user_add(struct store *s, const struct stored_user *u, struct err *e);
 MUST_CHECK bool store_user_remove(struct store *s, struct str name, struct err *e);
-MUST_CHECK bool store_universe_add(struct store *s, struct str name, struct err *e);
 
 #endif

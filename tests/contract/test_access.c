@@ -108,10 +108,11 @@ static void universes(void **state)
     struct stored_access all = read_access(p);
     assert_int_equal(all.universe_count, 1);
     assert_str(all.universes[0], STR("default"));
-    OK(store_universe_add(p->store, STR("yolo"), &e));
-    FAILS(store_universe_add(p->store, STR("yolo"), &e), ERR_CONFLICT);
-    FAILS(store_universe_add(p->store, STR("default"), &e), ERR_CONFLICT);
+    make_project(p, "two", "yolo");
+    make_project(p, "three", "yolo");
     make_project(p, "one", "acme");
+    /* A project that is refused leaves no universe behind. */
+    FAILS(store_project_create(p->store, STR("one"), STR("other"), &e), ERR_CONFLICT);
     all = read_access(p);
     assert_int_equal(all.universe_count, 3);
     assert_str(all.universes[0], STR("acme"));
@@ -129,7 +130,6 @@ static void names_that_cannot_be(void **state)
     FAILS(store_project_create(p->store, too_long, STR("default"), &e), ERR_LIMIT);
     FAILS(store_project_create(p->store, STR("p"), STR(""), &e), ERR_INPUT);
     FAILS(store_project_create(p->store, STR("p"), too_long, &e), ERR_LIMIT);
-    FAILS(store_universe_add(p->store, too_long, &e), ERR_LIMIT);
     FAILS(store_user_add(p->store, &nobody, &e), ERR_INPUT);
     assert_int_equal(version(p), before);
     struct stored_access all = read_access(p);
@@ -220,8 +220,6 @@ static void versions(void **state)
         assert_int_equal(version(p), v);                                                           \
     } while (0)
     OK(store_open(&admin, p->dir, NULL, &e));
-    GROWS(store_universe_add(admin, STR("acme"), &e));
-    STAYS(store_universe_add(admin, STR("acme"), &e));
     GROWS(store_project_create(p->store, STR("one"), STR("acme"), &e));
     STAYS(store_project_create(admin, STR("one"), STR("default"), &e));
     STAYS(store_project_create(admin, STR("one"), STR("new"), &e)); /* nor is "new" made */

@@ -100,7 +100,7 @@ static void test_changes_are_seen_at_once(void **state)
     assert_false(knows(a, first));
     assert_true(knows(a, second));
     assert_non_null(access_find_token(with, str_from_c(first)));
-    assert_true(store_universe_add(p->command, STR("acme"), &e));
+    assert_true(store_project_create(p->command, STR("roadrunner"), STR("acme"), &e));
     const struct access_view *last = acquire(a);
     assert_true(access_has_universe(last, STR("acme")));
     assert_false(access_has_universe(with, STR("acme")));
