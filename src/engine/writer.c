@@ -385,10 +385,12 @@ void *writer_run(void *arg)
     while ((count = queue_take(en->ready, (void **)jobs, sizeof jobs / sizeof *jobs)) > 0) {
         for (size_t at = 0; at < count;) {
             size_t n = batch_length(en, jobs + at, count - at);
-            if (n == 0)
+            if (n == 0) {
                 delete_all(en, jobs[at++]);
-            else
+                resume_waiting(en); /* what they waited for is gone */
+            } else {
                 commit_all(en, jobs + at, n);
+            }
             at += n;
         }
     }
