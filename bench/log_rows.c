@@ -5,8 +5,8 @@
  * Each line of FILE is appended to LOG, BATCH of them with one fdatasync. FILE is read before the
  * clock runs. Prints one line of JSON. LOG is a new file, removed at the end. */
 #include "bench/raw_log.h"
-#include "bench/text.h"
 #include "cli/bench_stats.h"
+#include "cli/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>

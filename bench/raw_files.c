@@ -5,8 +5,8 @@
  * Each line of FILE becomes a file of its own in DIR, written and fsynced; THREADS at the same
  * time. FILE is read before the clock runs. Prints one line of JSON. DIR is made, and must be new;
  * it stays. */
-#include "bench/text.h"
 #include "cli/bench_stats.h"
+#include "cli/text.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,8 +5,8 @@
  * Each line of FILE becomes a row, BATCH of them a transaction. The file is read before the clock
  * runs. Prints one line of JSON. DATABASE is a new file, removed at the end. */
 #include "bench/rows.h"
-#include "bench/text.h"
 #include "cli/bench_stats.h"
+#include "cli/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
  * Each line of FILE becomes a report, BATCH of them a transaction; with `uploads`, each report has
  * its upload, whose body is the same line. They are of PROJECTS projects, or of one, in turn.
  * Prints one line of JSON. DIR is a new directory. */
-#include "bench/text.h"
 #include "cli/bench_stats.h"
+#include "cli/text.h"
 #include "store/store.h"
 
 #include <stdio.h>

@@ -1,11 +1,13 @@
 /* bench_ingest.c - `crumple bench ingest`: how fast a server takes reports in.
  *
  * One thread with epoll over keep-alive connections, each with one request in flight. It shares the
- * machine with the server that it measures, so it does as little as it can. */
+ * machine with the server that it measures, so it does as little as it can: the file is in memory
+ * before the clock runs, and what is sent is sent from there. */
+#include "base/buf.h"
 #include "cli/bench_stats.h"
 #include "cli/cli.h"
 #include "cli/http_client.h"
-#include "cli/lines.h"
+#include "cli/text.h"
 #include "report/upload.h"
 
 #include <errno.h>
@@ -15,12 +17,13 @@
 
 #define CONNECTIONS_MAX 4096
 #define LIST_MAX 100000
-#define REQUEST_BYTES_MAX ((size_t)1 << 30)
+#define LIST_BYTES_MAX ((size_t)1 << 30)
 #define PATIENCE_MS 60000 /* with no answer at all for so long, it gives up */
 #define COMPLAINTS_MAX 5  /* refused requests that are told; the others are counted */
 
 struct connection {
     struct client client;
+    struct buf list;  /* the body in flight, when it is a list */
     bool wants_write; /* what epoll was told */
     bool idle;        /* there was nothing left to send */
     int64_t begin_ns;
@@ -30,13 +33,13 @@ struct connection {
 struct bench {
     const struct command *command;
     struct client_target target;
-    struct lines *lines;
+    struct text text;
+    size_t next; /* of its lines */
     bool submit; /* to the URL as it is; otherwise to its /reports */
     size_t list; /* reports in a request; 0: each alone, not in a list */
     struct connection *connections;
     size_t connection_count, active;
     int epoll;
-    struct buf body;
     struct bench_times times; /* in us, of requests that were taken */
     size_t requests, reports, errors;
 };
@@ -55,28 +58,22 @@ static bool is_submission(const char *path)
     return slashes >= 3 && upload_format_find(str_from_c(last + 1), &format);
 }
 
-/* The body of the next request into b->body; *reports 0 at the end of the file. */
-static bool next_body(struct bench *b, size_t *reports, struct err *e)
+/* The body of the next request; c->reports 0 when there are no lines left. */
+static struct str next_body(struct bench *b, struct connection *c)
 {
-    size_t want = b->list ? b->list : 1;
-    buf_reset(&b->body);
-    for (*reports = 0; *reports < want; ++*reports) {
-        struct str line;
-        enum lines_outcome o = lines_next(b->lines, &line, e);
-        if (o == LINES_FAILED)
-            return false;
-        if (o == LINES_TOO_LONG)
-            return err_set(e, ERR_LIMIT, 0, "line %llu is longer than %zu bytes",
-                           (unsigned long long)lines_number(b->lines), LINES_LENGTH_MAX);
-        if (o == LINES_END)
-            break;
-        if (b->list)
-            buf_char(&b->body, *reports ? ',' : '[');
-        buf_str(&b->body, line);
+    size_t left = b->text.lines.len - b->next, want = b->list ? b->list : 1;
+    const struct str *lines = b->text.lines.at + b->next;
+    c->reports = want < left ? want : left;
+    b->next += c->reports;
+    if (!b->list)
+        return c->reports ? *lines : STR("");
+    buf_reset(&c->list);
+    for (size_t i = 0; i < c->reports; i++) {
+        buf_char(&c->list, i ? ',' : '[');
+        buf_str(&c->list, lines[i]);
     }
-    if (b->list)
-        buf_char(&b->body, ']');
-    return buf_ok(&b->body) || err_set(e, ERR_LIMIT, 0, "a list is too long for one request");
+    buf_char(&c->list, ']');
+    return buf_view(&c->list);
 }
 
 static bool watch(struct bench *b, struct connection *c, int op, bool wants_write, struct err *e)
@@ -118,17 +115,17 @@ static void count_answer(struct bench *b, struct connection *c)
 
 static bool begin_next(struct bench *b, struct connection *c, struct err *e)
 {
-    if (!next_body(b, &c->reports, e))
-        return false;
+    struct str body = next_body(b, c);
     if (c->reports == 0) {
         c->idle = true;
         b->active--;
         return true;
     }
+    if (!buf_ok(&c->list))
+        return err_set(e, ERR_LIMIT, 0, "a list is too long for one request");
     c->begin_ns = bench_clock_ns();
-    const char *name = b->submit ? NULL : "reports";
-    return client_begin(&c->client, &b->target, name, buf_view(&b->body)) ||
-           err_set(e, ERR_LIMIT, 0, "a request is larger than %zu bytes", REQUEST_BYTES_MAX);
+    client_begin(&c->client, &b->target, b->submit ? NULL : "reports", body);
+    return true;
 }
 
 /* Goes on with a connection until it must wait. */
@@ -179,8 +176,10 @@ static bool connect_all(struct bench *b, struct err *e)
     b->connections = calloc(b->connection_count, sizeof *b->connections);
     if (!b->connections)
         return err_set(e, ERR_NOMEM, 0, "no memory for connections");
-    for (size_t i = 0; i < b->connection_count; i++)
-        client_init(&b->connections[i].client, REQUEST_BYTES_MAX);
+    for (size_t i = 0; i < b->connection_count; i++) {
+        client_init(&b->connections[i].client);
+        buf_init(&b->connections[i].list, LIST_BYTES_MAX);
+    }
     b->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (b->epoll < 0)
         return err_set(e, ERR_IO, 0, "epoll: %s", strerror(errno));
@@ -239,17 +238,15 @@ static int run(const struct command *command, int argc, char **argv)
         err_set(&e, ERR_INPUT, 0, "a submission has one report: --list is for URLs of projects");
         return cli_wrong(command, &e);
     }
-    if (!lines_open(&b.lines, file, &e))
-        return cli_fail(command, &e);
-    buf_init(&b.body, REQUEST_BYTES_MAX);
-    status = measure(&b);
-    for (size_t i = 0; b.connections && i < b.connection_count; i++)
+    status = text_read(&b.text, file, &e) ? measure(&b) : cli_fail(command, &e);
+    for (size_t i = 0; b.connections && i < b.connection_count; i++) {
         client_done(&b.connections[i].client);
+        buf_done(&b.connections[i].list);
+    }
     free(b.connections);
     if (b.epoll >= 0)
         close(b.epoll);
-    lines_close(b.lines);
-    buf_done(&b.body);
+    text_free(&b.text);
     VEC_FREE(&b.times.each);
     return status;
 }

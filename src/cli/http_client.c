@@ -4,12 +4,14 @@
 
 #include "cli/args.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static bool look_up(struct client_target *t, const char *host, const char *port, struct err *e)
@@ -56,17 +58,15 @@ bool client_resolve(struct client_target *t, const char *url, struct err *e)
     return look_up(t, host, port ? port : "80", e);
 }
 
-void client_init(struct client *c, size_t request_max_bytes)
+void client_init(struct client *c)
 {
     c->fd = -1;
-    buf_init(&c->out, request_max_bytes);
 }
 
 void client_done(struct client *c)
 {
     if (c->fd >= 0)
         close(c->fd);
-    buf_done(&c->out);
 }
 
 bool client_connect(struct client *c, const struct client_target *t, struct err *e)
@@ -83,19 +83,19 @@ bool client_connect(struct client *c, const struct client_target *t, struct err 
     return true;
 }
 
-bool client_begin(struct client *c, const struct client_target *t, const char *name,
+void client_begin(struct client *c, const struct client_target *t, const char *name,
                   struct str body)
 {
-    buf_reset(&c->out);
-    buf_printf(&c->out,
-               "POST %s%s%s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"
-               "Content-Length: %zu\r\n\r\n",
-               t->path, name ? "/" : "", name ? name : "", t->host, body.len);
-    buf_str(&c->out, body);
+    int n = snprintf(c->out, sizeof c->out,
+                     "POST %s%s%s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"
+                     "Content-Length: %zu\r\n\r\n",
+                     t->path, name ? "/" : "", name ? name : "", t->host, body.len);
+    assert(n > 0 && (size_t)n < sizeof c->out);
+    c->out_len = (size_t)n;
+    c->body = body;
     c->sent = c->have = c->head_len = c->body_left = 0;
     c->status = 0;
     c->last = false;
-    return buf_ok(&c->out);
 }
 
 /* The value of a header in the head, or NULL. */
@@ -175,10 +175,23 @@ static enum client_outcome step_read(struct client *c, struct err *e)
     return CLIENT_ANSWERED;
 }
 
+/* What is left of the request. */
+static ssize_t send_rest(const struct client *c)
+{
+    size_t of_body = c->sent > c->out_len ? c->sent - c->out_len : 0;
+    size_t of_head = c->sent - of_body;
+    struct iovec parts[2] = {
+        { (void *)(uintptr_t)(c->out + of_head), c->out_len - of_head },
+        { (void *)(uintptr_t)(c->body.ptr + of_body), c->body.len - of_body },
+    };
+    struct msghdr m = { .msg_iov = parts, .msg_iovlen = 2 };
+    return sendmsg(c->fd, &m, MSG_NOSIGNAL);
+}
+
 enum client_outcome client_step(struct client *c, struct err *e)
 {
-    while (c->sent < c->out.len) {
-        ssize_t n = send(c->fd, c->out.ptr + c->sent, c->out.len - c->sent, MSG_NOSIGNAL);
+    while (c->sent < c->out_len + c->body.len) {
+        ssize_t n = send_rest(c);
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
             return CLIENT_WANTS_WRITE;
         if (n < 0) {

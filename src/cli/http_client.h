@@ -11,11 +11,13 @@
 #ifndef CRUMPLE_CLI_HTTP_CLIENT_H
 #define CRUMPLE_CLI_HTTP_CLIENT_H
 
-#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
 
 #include <sys/socket.h>
 
 #define CLIENT_HEAD_MAX 16384 /* bytes of an answer's head, and of its body that are kept */
+#define CLIENT_OUT_MAX 1024   /* bytes of a request's head: those of a target fit */
 
 /* Where to: "http://HOST[:PORT][/PATH[?QUERY]]". */
 struct client_target {
@@ -27,9 +29,11 @@ struct client_target {
 MUST_CHECK bool client_resolve(struct client_target *t, const char *url, struct err *e);
 
 struct client {
-    int fd;         /* -1: not connected */
-    struct buf out; /* the request */
-    size_t sent;
+    int fd;                   /* -1: not connected */
+    char out[CLIENT_OUT_MAX]; /* the request's head */
+    size_t out_len;
+    struct str body;              /* the caller's */
+    size_t sent;                  /* of both */
     char in[CLIENT_HEAD_MAX + 1]; /* the answer's beginning, NUL-terminated */
     size_t have;
     size_t head_len;  /* 0 until the whole head is there */
@@ -38,15 +42,15 @@ struct client {
     bool last;        /* the server closes after this answer */
 };
 
-void client_init(struct client *c, size_t request_max_bytes);
+void client_init(struct client *c);
 void client_done(struct client *c);
 /* Anew if it was connected. Waits until the server has taken it. */
 MUST_CHECK bool client_connect(struct client *c, const struct client_target *t, struct err *e);
 
-/* POSTs JSON to <target>/<name>, or to the target itself when the name is NULL. False when body and
- * head pass request_max_bytes. */
-MUST_CHECK bool client_begin(struct client *c, const struct client_target *t, const char *name,
-                             struct str body);
+/* POSTs JSON to <target>/<name>, or to the target itself when the name is NULL. The body is
+ * borrowed until the answer is there. */
+void client_begin(struct client *c, const struct client_target *t, const char *name,
+                  struct str body);
 
 enum client_outcome {
     CLIENT_WANTS_READ,

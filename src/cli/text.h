@@ -1,8 +1,8 @@
-/* text.h - a file of lines in memory, read before the clock runs.
+/* text.h - a file of lines in memory, read before the clock of a measurement runs.
  *
  * Threads: one at a time. */
-#ifndef CRUMPLE_BENCH_TEXT_H
-#define CRUMPLE_BENCH_TEXT_H
+#ifndef CRUMPLE_CLI_TEXT_H
+#define CRUMPLE_CLI_TEXT_H
 
 #include "base/err.h"
 #include "base/str.h"
@@ -13,7 +13,7 @@ struct text {
     VEC(struct str) lines; /* views into ptr; empty lines are left out */
 };
 
-/* Into a zeroed one. Also on failure the caller frees it. */
+/* "-" is standard input. Into a zeroed one. Also on failure the caller frees it. */
 MUST_CHECK bool text_read(struct text *t, const char *path, struct err *e);
 void text_free(struct text *t);
 
