@@ -4,11 +4,14 @@
 
 #include "engine/measures.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define DELETIONS_MAX 16 /* waiting for the writer; a further one waits for room */
 #define UPLOADS_MAX 4096 /* waiting for the receiver, or for a file to be durable */
+
+static_assert(BLOBS_SECRET_BYTES == STORE_SECRET_BYTES, "it is the store's");
 
 struct engine_config engine_defaults(void)
 {
@@ -245,8 +248,9 @@ static bool open_parts(struct engine *en, struct err *e)
     if (!store_lock(c->data_dir, &en->lock, e))
         return false;
     return store_open(&en->store, c->data_dir, &settings, e) &&
-           store_secret(en->store, en->secret, e) && blobs_open(&en->blobs, c->data_dir, e) &&
-           recovery_run(en, e) && recovery_uploads(en, e) && start_threads(en, e);
+           store_secret(en->store, en->secret, e) &&
+           blobs_open(&en->blobs, c->data_dir, en->secret, e) && recovery_run(en, e) &&
+           recovery_uploads(en, e) && start_threads(en, e);
 }
 
 bool engine_open(struct engine **out, const struct engine_config *config, struct err *e)

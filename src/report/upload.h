@@ -33,12 +33,12 @@ bool upload_format_find(struct str name, enum upload_format *out);
 bool upload_format_is_error(enum upload_format f);
 
 /* The bytes of a body or an attachment: small ones are held, large ones are a file of the store
- * (store/blobs.h), named by its hash. */
+ * (store/blobs.h), named by its content. */
 struct content {
     uint64_t size;
     bool in_file;
     struct str bytes;                 /* when not in_file */
-    uint8_t hash[CONTENT_HASH_BYTES]; /* when in_file: SHA-256 of the bytes; else zeros */
+    uint8_t hash[CONTENT_HASH_BYTES]; /* when in_file: its name, the same for equal bytes; else zeros */
 };
 
 enum upload_origin { UPLOAD_FROM_QUERY = 0, UPLOAD_FROM_FORM = 1 };

@@ -1,7 +1,10 @@
 /* blobs.h - large bytes as files: uploads on their way in, and what is kept of them.
  *
- *     DIR/blobs/ab/abcdef...   one file for each content, named by its hash, never changed
+ *     DIR/blobs/ab/abcdef...   one file for each content, named by it, never changed
  *     DIR/blobs/tmp/...        on their way in; emptied at start
+ *
+ * A name is a keyed hash: equal contents have the same, and nobody who does not know the secret of
+ * the data directory can make two contents that share one, or tell a content by its name.
  *
  * A spool takes bytes as they come: in memory up to its limit, then in a temporary file. When the
  * upload is complete, spool_finish says what it holds; spool_keep makes a file durable under its
@@ -13,12 +16,15 @@
 
 #include "report/upload.h"
 
+#define BLOBS_SECRET_BYTES 32
 #define BLOB_INLINE_MAX 65536 /* larger contents become files */
 /* Memory of all spools; beyond it small contents are files, too. */
 #define BLOBS_HELD_MAX ((size_t)64 << 20)
 
 struct blobs;
-MUST_CHECK bool blobs_open(struct blobs **out, const char *dir, struct err *e);
+/* The secret is that of the data directory (store_secret): names depend on it. */
+MUST_CHECK bool blobs_open(struct blobs **out, const char *dir,
+                           const uint8_t secret[BLOBS_SECRET_BYTES], struct err *e);
 void blobs_close(struct blobs *b); /* NULL is fine */
 DEFINE_CLEANUP(struct blobs, blobs_close)
 

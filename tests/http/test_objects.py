@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import sqlite3
 import time
 
 import pytest
@@ -160,6 +161,49 @@ def test_a_large_upload_is_a_file(shop):
     head = shop.request("HEAD", "/api/get", params={"token": shop.reader, "object": rxid})
     assert head.status_code == 200 and head.content == b""
     assert head.headers["Content-Length"] == str(len(dump))
+
+
+def blob_files(server):
+    return [p for p in (server.data / "blobs").rglob("*") if p.is_file()]
+
+
+def test_the_same_bytes_in_two_projects(server):
+    """One file; each project has its own object, and no other's."""
+    dump = b"MDMP" + hashlib.shake_128(b"of two").digest(200_000)
+    rxids, readers = {}, {}
+    for project in ("cts", "desk"):
+        writer = server.token("error:post", project=project)
+        readers[project] = server.token("object:get", project=project)
+        rxids[project] = server.submit(writer, dump, format="minidump")["_rxid"]
+    (file,) = blob_files(server)
+    assert file.read_bytes() == dump
+    assert hashlib.sha256(dump).hexdigest() not in str(file)
+    for project, other in (("cts", "desk"), ("desk", "cts")):
+        fetched = server.fetch(readers[project], rxids[project], project=project)
+        assert fetched.content == dump
+        server.fetch(readers[project], rxids[other], project=project, status=404)
+
+
+def test_files_that_older_versions_named(server):
+    """By SHA-256; they are read, and kept at start, like all others."""
+    dump = b"MDMP" + hashlib.shake_128(b"old").digest(200_000)
+    writer, reader = server.token("error:post"), server.token("object:get")
+    rxid = server.submit(writer, dump, format="minidump")["_rxid"]
+    server.fetch(reader, rxid)
+    server.stop()
+    name = hashlib.sha256(dump).digest()
+    (file,) = blob_files(server)
+    file.rename(server.data / "blobs" / name.hex()[:2] / name.hex())
+    with sqlite3.connect(server.data / "crumple.db") as db:
+        assert db.execute("UPDATE uploads SET body_hash = ? WHERE body_in_file", (name,)).rowcount == 1
+    db.close()
+    server.start()
+    assert server.fetch(reader, rxid).content == dump
+    server.submit(writer, dump, format="minidump")  # gets a name of today's
+    assert len(blob_files(server)) == 2
+    server.restart()
+    assert len(blob_files(server)) == 2
+    assert server.fetch(reader, rxid).content == dump
 
 
 def test_it_waits_until_it_is_there(shop):

@@ -15,8 +15,9 @@ static struct blobs *blobs;
 static int set_up(void **state)
 {
     (void)state;
+    static const uint8_t secret[BLOBS_SECRET_BYTES];
     struct err e = { 0 };
-    if (!mkdtemp(dir) || !blobs_open(&blobs, dir, &e))
+    if (!mkdtemp(dir) || !blobs_open(&blobs, dir, secret, &e))
         return -1;
     return 0;
 }

@@ -21,16 +21,20 @@ struct place {
 };
 
 static uint8_t *noise; /* LARGEST bytes */
+static const uint8_t secret[BLOBS_SECRET_BYTES] = "a secret of this data directory";
 
 /* The system's calls that make things durable; the linker puts these in their place. */
 
 static int calls_until_failure;    /* 0: all go well; 1: the next one fails */
 static bool waits_for_disk = true; /* sync_file_range; false: there is none */
+static size_t direct_unit = 4096;  /* of writes past the system's cache */
 
 int __real_fsync(int fd);
 int __wrap_fsync(int fd);
 int __real_renameat(int from, const char *name, int to, const char *new_name);
 int __wrap_renameat(int from, const char *name, int to, const char *new_name);
+ssize_t __real_write(int fd, const void *from, size_t n);
+ssize_t __wrap_write(int fd, const void *from, size_t n);
 int __real_sync_file_range(int fd, off_t at, off_t n, unsigned flags);
 int __wrap_sync_file_range(int fd, off_t at, off_t n, unsigned flags);
 
@@ -61,12 +65,23 @@ int __wrap_sync_file_range(int fd, off_t at, off_t n, unsigned flags)
     return call_fails() ? -1 : __real_sync_file_range(fd, at, n, flags);
 }
 
+/* As strict as a disk, in whatever file system the tests are. */
+ssize_t __wrap_write(int fd, const void *from, size_t n)
+{
+    bool direct = fcntl(fd, F_GETFL) & O_DIRECT;
+    if (direct && ((uintptr_t)from % direct_unit != 0 || n % direct_unit != 0)) {
+        errno = EINVAL;
+        return -1;
+    }
+    return __real_write(fd, from, n);
+}
+
 static int setup(void **state)
 {
     struct place *p = calloc(1, sizeof *p);
     disk_make(p->dir);
     p->arena = arena_new(1u << 20);
-    OK(blobs_open(&p->blobs, p->dir, &e));
+    OK(blobs_open(&p->blobs, p->dir, secret, &e));
     *state = p;
     return 0;
 }
@@ -84,16 +99,6 @@ static int teardown(void **state)
 static struct bytes noise_of(size_t n)
 {
     return (struct bytes){ noise, n };
-}
-
-static void expect_content(struct bytes in, const struct content *c)
-{
-    uint8_t hash[CONTENT_HASH_BYTES];
-    crypto_hash_sha256(hash, in.ptr, in.len);
-    assert_int_equal(c->size, in.len);
-    assert_int_equal(c->in_file, in.len > BLOB_INLINE_MAX);
-    if (c->in_file)
-        assert_memory_equal(c->hash, hash, sizeof hash);
 }
 
 static void expect_bytes(struct bytes in, struct str got)
@@ -116,6 +121,18 @@ static struct spool *spool_of(struct place *p, struct bytes in, size_t piece, st
         assert_int_equal(spool_size(s), at);
     }
     return s;
+}
+
+/* However it came, it has the name that it has when it comes whole. */
+static void expect_content(struct place *p, struct bytes in, const struct content *c)
+{
+    struct content whole;
+    struct spool *s = spool_of(p, in, LARGEST, NULL);
+    OK(spool_finish(s, &whole, &e));
+    spool_free(s);
+    assert_int_equal(c->size, in.len);
+    assert_int_equal(c->in_file, in.len > BLOB_INLINE_MAX);
+    assert_memory_equal(c->hash, whole.hash, sizeof whole.hash);
 }
 
 static struct content keep(struct place *p, struct bytes in)
@@ -141,13 +158,13 @@ static void one_spool(struct place *p, struct bytes in, size_t piece, struct dic
     struct str view;
     struct spool *s = spool_of(p, in, piece, d);
     OK(spool_finish(s, &c, &e));
-    expect_content(in, &c);
+    expect_content(p, in, &c);
     OK(spool_view(s, &view, &e));
     expect_bytes(in, view);
     OK(spool_keep(s, &e));
     OK(spool_keep(s, &e)); /* once more changes nothing */
     OK(spool_finish(s, &again, &e));
-    expect_content(in, &again);
+    expect_content(p, in, &again);
     OK(spool_view(s, &view, &e));
     expect_bytes(in, view);
     OK(blobs_view(p->blobs, &c, p->arena, &view, &e));
@@ -164,9 +181,11 @@ static void one_spool(struct place *p, struct bytes in, size_t piece, struct dic
 static void sizes(void **state)
 {
     struct place *p = *state;
-    static const size_t sizes[] = { 0,      1,      100,    65535,   65536,          65537,  65600,
-                                    131071, 131072, 131073, 1000003, (8u << 20) + 1, LARGEST };
-    static const size_t pieces[] = { 0, 1000, 32767, 32768, 65536, 65537, 100000, LARGEST };
+    static const size_t sizes[] = {
+        0,      1,      100,    65535,   65536,   65537,          65600,
+        262143, 262144, 262145, 1048576, 1000003, (8u << 20) + 1, LARGEST
+    };
+    static const size_t pieces[] = { 0, 1000, 32767, 65536, 65537, 100000, LARGEST };
     struct dice d;
     for (unsigned round = 0; dice_seed(&d, round, 1); round++)
         for (size_t i = 0; i < COUNT_OF(sizes); i++)
@@ -178,7 +197,7 @@ static void not_kept(void **state)
 {
     struct place *p = *state;
     struct content c;
-    struct spool *begun = spool_of(p, noise_of(200000), 5000, NULL);
+    struct spool *begun = spool_of(p, noise_of(300000), 5000, NULL);
     struct spool *finished = spool_of(p, noise_of(300000), 5000, NULL);
     OK(spool_finish(finished, &c, &e));
     assert_int_equal(disk_count(p->dir, "blobs/tmp"), 2);
@@ -187,7 +206,7 @@ static void not_kept(void **state)
     spool_free(NULL);
     int fd;
     assert_int_equal(disk_count(p->dir, "blobs/tmp"), 0);
-    assert_int_equal(disk_count(p->dir, "blobs"), 1);
+    assert_int_equal(disk_count(p->dir, "blobs"), 257);
     FAILS(blobs_open_file(p->blobs, &c, &fd, &e), ERR_NOT_FOUND);
 }
 
@@ -204,6 +223,52 @@ static void same_content(void **state)
     assert_int_equal(stat(path, &second), 0);
     assert_int_equal(first.st_ino, second.st_ino);
     assert_int_equal(disk_count(p->dir, "blobs/tmp"), 0);
+}
+
+/* The name tells the content and the secret, and nothing else. */
+static void names(void **state)
+{
+    struct place *p = *state;
+    static const uint8_t other_secret[BLOBS_SECRET_BYTES] = "another secret";
+    struct content first = keep(p, noise_of(100000)), longer = keep(p, noise_of(100001)), again;
+    uint8_t *changed = malloc(100000), sha256[CONTENT_HASH_BYTES];
+    memcpy(changed, noise, 100000);
+    changed[70000] ^= 1;
+    struct content other = keep(p, (struct bytes){ changed, 100000 });
+    free(changed);
+    crypto_hash_sha256(sha256, noise, 100000);
+    assert_memory_not_equal(first.hash, longer.hash, sizeof first.hash);
+    assert_memory_not_equal(first.hash, other.hash, sizeof first.hash);
+    assert_memory_not_equal(first.hash, sha256, sizeof first.hash);
+    blobs_close(p->blobs);
+    OK(blobs_open(&p->blobs, p->dir, secret, &e));
+    again = keep(p, noise_of(100000));
+    assert_memory_equal(first.hash, again.hash, sizeof first.hash);
+    blobs_close(p->blobs);
+    OK(blobs_open(&p->blobs, p->dir, other_secret, &e));
+    again = keep(p, noise_of(100000));
+    assert_memory_not_equal(first.hash, again.hash, sizeof first.hash);
+}
+
+/* Older versions named files by SHA-256. */
+static void named_by_sha256(void **state)
+{
+    struct place *p = *state;
+    struct content old = { .size = 100000, .in_file = true };
+    char path[192];
+    struct str view;
+    crypto_hash_sha256(old.hash, noise, old.size);
+    path_of(p, &old, path);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(noise, 1, old.size, f), old.size);
+    fclose(f);
+    OK(blobs_view(p->blobs, &old, p->arena, &view, &e));
+    expect_bytes(noise_of(100000), view);
+    struct content again = keep(p, noise_of(100000));
+    assert_memory_not_equal(old.hash, again.hash, sizeof old.hash);
+    OK(blobs_view(p->blobs, &again, p->arena, &view, &e));
+    expect_bytes(noise_of(100000), view);
 }
 
 /* A file of another size is damaged, and the content that comes again mends it. */
@@ -233,7 +298,7 @@ static void opened_again(void **state)
     FILE *left_over = fopen(path, "w");
     assert_non_null(left_over);
     fclose(left_over);
-    OK(blobs_open(&p->blobs, p->dir, &e));
+    OK(blobs_open(&p->blobs, p->dir, secret, &e));
     assert_int_equal(disk_count(p->dir, "blobs/tmp"), 0);
     int fd;
     OK(blobs_open_file(p->blobs, &c, &fd, &e));
@@ -251,7 +316,7 @@ static void full_disk(void **state)
     blobs_close(p->blobs);
     p->blobs = NULL;
     disk_mount(p->dir);
-    OK(blobs_open(&p->blobs, p->dir, &e));
+    OK(blobs_open(&p->blobs, p->dir, secret, &e));
     struct content c = keep(p, noise_of(500000));
     struct spool *s = spool_of(p, noise_of(1000000), 65536, NULL);
     FAILS(spool_add(s, noise_of(1000000), &e), ERR_FULL);
@@ -275,7 +340,7 @@ static void too_large_for_the_disk(void **state)
     struct place *p = *state;
     struct spool *s = spool_of(p, noise_of(200000), 65536, NULL);
     disk_limit(300000);
-    FAILS(spool_add(s, noise_of(200000), &e), ERR_FULL);
+    FAILS(spool_add(s, noise_of(400000), &e), ERR_FULL);
     disk_unlimited();
     assert_int_equal(disk_count(p->dir, "blobs/tmp"), 0);
     spool_free(s);
@@ -293,6 +358,7 @@ static void cannot_be_kept(void **state)
     OK(spool_view(s, &view, &e));
     path_of(p, &c, path);
     *strrchr(path, '/') = '\0';
+    assert_int_equal(rmdir(path), 0);
     FILE *in_the_way = fopen(path, "w");
     assert_non_null(in_the_way);
     fclose(in_the_way);
@@ -302,6 +368,7 @@ static void cannot_be_kept(void **state)
     assert_int_equal(disk_count(p->dir, "blobs/tmp"), 0);
     spool_free(s);
     assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
     keep(p, noise_of(100000));
 }
 
@@ -330,7 +397,7 @@ static void no_step_goes_unseen(void **state)
         OK(blobs_open_file(p->blobs, &c, &fd, &e));
         close(fd);
     }
-    assert_int_equal(steps, 5); /* the parent, the bytes, the name, the file, the directory */
+    assert_int_equal(steps, 4); /* the bytes, the name, the file, the directory */
 }
 
 /* One that is there, but cannot be made durable, is not relied on. */
@@ -362,6 +429,16 @@ static void without_sync_file_range(void **state)
     waits_for_disk = false;
     keep(p, noise_of(LARGEST));
     waits_for_disk = true;
+}
+
+/* A file system that writes past its cache only in larger units than ours. */
+static void with_larger_units(void **state)
+{
+    struct place *p = *state;
+    direct_unit = (size_t)1 << 20;
+    sizes(state);
+    direct_unit = 4096;
+    assert_int_equal(disk_count(p->dir, "blobs/tmp"), 0);
 }
 
 /* It passes, so the sender should try again. */
@@ -494,6 +571,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(sizes, setup, teardown),
         cmocka_unit_test_setup_teardown(not_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(same_content, setup, teardown),
+        cmocka_unit_test_setup_teardown(names, setup, teardown),
+        cmocka_unit_test_setup_teardown(named_by_sha256, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged, setup, teardown),
         cmocka_unit_test_setup_teardown(opened_again, setup, teardown),
         cmocka_unit_test_setup_teardown(full_disk, setup, teardown),
@@ -503,6 +582,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_step_goes_unseen, setup, teardown),
         cmocka_unit_test_setup_teardown(there_but_not_durable, setup, teardown),
         cmocka_unit_test_setup_teardown(without_sync_file_range, setup, teardown),
+        cmocka_unit_test_setup_teardown(with_larger_units, setup, teardown),
         cmocka_unit_test_setup_teardown(many_spools, setup, teardown),
         cmocka_unit_test_setup_teardown(sweep, setup, teardown),
         cmocka_unit_test_setup_teardown(same_content_at_once, setup, teardown),
