@@ -37,9 +37,8 @@ bool upload_format_is_error(enum upload_format f);
 struct content {
     uint64_t size;
     bool in_file;
-    struct str bytes; /* when not in_file */
-    uint8_t
-        hash[CONTENT_HASH_BYTES]; /* when in_file: its name, the same for equal bytes; else zeros */
+    struct str bytes;                 /* when not in_file */
+    uint8_t hash[CONTENT_HASH_BYTES]; /* when in_file: the name of the file; else zeros */
 };
 
 enum upload_origin { UPLOAD_FROM_QUERY = 0, UPLOAD_FROM_FORM = 1 };
