@@ -97,8 +97,8 @@ static bool compare(struct reading *r, uint32_t report, uint32_t other, struct e
     struct explanation there, back;
     struct frames *a, *b;
     struct json_writer w;
-    if (!bucket_index_compare(r->view->index, report, other, &there, r->arena, e) ||
-        !bucket_index_compare(r->view->index, other, report, &back, r->arena, e) ||
+    if (!bucket_index_compare(r->view->index, report, other, NULL, NULL, &there, r->arena, e) ||
+        !bucket_index_compare(r->view->index, other, report, NULL, NULL, &back, r->arena, e) ||
         !load_frames(r, report, &a, e) || !load_frames(r, other, &b, e))
         return false;
     struct collected one = collection_report(r->c, report);

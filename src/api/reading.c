@@ -61,7 +61,7 @@ static void answer_summary(struct reading *r)
     struct explanation summary;
     if (!reading_find(r, "id", false, &report))
         return;
-    if (!bucket_index_summary(r->view->index, report, &summary, r->arena, &e)) {
+    if (!bucket_index_summary(r->view->index, report, NULL, &summary, r->arena, &e)) {
         http_answer_err(r->x, &e);
         return;
     }

@@ -46,6 +46,13 @@ struct bucket_index_config bucket_index_defaults(void)
                                              sizeof default_ignored / sizeof *default_ignored };
 }
 
+static bool similarity_check(const char *name, struct err *e)
+{
+    return strcmp(name, "culprit") == 0 || strcmp(name, "classic") == 0 ||
+           err_set(e, ERR_INPUT, 0,
+                   "similarity: there is no \"%.40s\"; there are: culprit, classic", name);
+}
+
 static bool config_check(const struct bucket_index_config *c, struct err *e)
 {
     if (c->threshold_count < 1 || c->threshold_count > COLLECTION_THRESHOLDS_MAX)
@@ -54,12 +61,35 @@ static bool config_check(const struct bucket_index_config *c, struct err *e)
     for (size_t i = 0; i < c->threshold_count; i++)
         if (!(c->thresholds[i] > (i ? c->thresholds[i - 1] : 0)) || !isfinite(c->thresholds[i]))
             return err_set(e, ERR_INPUT, 0, "thresholds: must be above 0 and rise");
-    if (strcmp(c->similarity, "classic") != 0)
-        return err_set(e, ERR_INPUT, 0, "similarity: there is no \"%.40s\"; there is: classic",
-                       c->similarity);
+    if (!similarity_check(c->similarity, e))
+        return false;
+    for (size_t i = 0; i < c->project_count; i++)
+        if (!similarity_check(c->projects[i].similarity, e))
+            return false;
     if (c->max_query_terms < 1 || c->max_query_terms > TERM_COUNTS_MAX)
         return err_set(e, ERR_INPUT, 0, "max_query_terms: must be 1 to %d", TERM_COUNTS_MAX);
     return true;
+}
+
+const char *bucket_index_similarity(const struct bucket_index *ix, struct str project)
+{
+    for (size_t i = 0; i < ix->config.project_count; i++)
+        if (str_eq(ix->config.projects[i].project, project))
+            return ix->config.projects[i].similarity;
+    return ix->config.similarity;
+}
+
+bool bucket_index_by_culprit(const struct bucket_index *ix, struct str project)
+{
+    return strcmp(bucket_index_similarity(ix, project), "culprit") == 0;
+}
+
+static bool is_used(const struct bucket_index_config *c, const char *similarity)
+{
+    bool used = strcmp(c->similarity, similarity) == 0;
+    for (size_t i = 0; i < c->project_count; i++)
+        used = used || strcmp(c->projects[i].similarity, similarity) == 0;
+    return used;
 }
 
 bool bucket_index_new(struct bucket_index **out, const struct bucket_index_config *config,
@@ -73,8 +103,10 @@ bool bucket_index_new(struct bucket_index **out, const struct bucket_index_confi
     ix->config = *config;
     ix->collection =
         collection_new(config->ignored, config->ignored_count, config->threshold_count);
-    ix->neighbours = neighbours_new();
-    if (!ix->collection || !ix->neighbours)
+    bool classic = is_used(config, "classic"), culprit = is_used(config, "culprit");
+    ix->neighbours = classic ? neighbours_new() : NULL;
+    ix->culprit = culprit ? culprit_new(config->without) : NULL;
+    if (!ix->collection || (classic && !ix->neighbours) || (culprit && !ix->culprit))
         return err_set(e, ERR_NOMEM, 0, "no memory for an index");
     ix->lexicon = collection_lexicon_writer(ix->collection);
     *out = ix;
@@ -88,6 +120,7 @@ void bucket_index_free(struct bucket_index *ix)
         return;
     collection_free(ix->collection);
     neighbours_free(ix->neighbours);
+    culprit_free(ix->culprit);
     collection_lookup_done(&ix->lookup);
     term_counts_done(&ix->counts);
     question_done(&ix->question);
@@ -144,19 +177,38 @@ bool bucket_index_ask(struct bucket_index *ix, const struct report *r, struct er
     return true;
 }
 
-bool bucket_index_place(struct bucket_index *ix, const struct report *r, struct placement *out,
-                        struct err *e)
+static bool place_by_culprit(struct bucket_index *ix, const struct report *r, float least,
+                             struct placement *out, struct err *e)
+{
+    struct culprit_match nearest;
+    if (!culprit_nearest(ix->culprit, r, least, &nearest, e))
+        return false;
+    *out = (struct placement){ .top_match = nearest.report, .score = nearest.score };
+    return true;
+}
+
+static bool place_by_classic(struct bucket_index *ix, const struct report *r, float least,
+                             struct placement *out, struct err *e)
 {
     struct neighbour nearest;
     if (!bucket_index_ask(ix, r, e) ||
-        !neighbours_nearest(ix->neighbours, &ix->question.query, (float)ix->config.thresholds[0],
-                            ix->lookup.stack_number, &nearest, e))
+        !neighbours_nearest(ix->neighbours, &ix->question.query, least, ix->lookup.stack_number,
+                            &nearest, e))
         return false;
     *out = (struct placement){ .top_match = nearest.report, .score = nearest.score };
-    for (size_t t = 0; t < ix->config.threshold_count; t++)
-        out->joins[t] =
-            nearest.report != NEIGHBOURS_NONE && nearest.score >= (float)ix->config.thresholds[t];
     return true;
+}
+
+bool bucket_index_place(struct bucket_index *ix, const struct report *r, struct placement *out,
+                        struct err *e)
+{
+    float least = (float)ix->config.thresholds[0];
+    bool ok = bucket_index_by_culprit(ix, r->project) ? place_by_culprit(ix, r, least, out, e)
+                                                      : place_by_classic(ix, r, least, out, e);
+    for (size_t t = 0; ok && t < ix->config.threshold_count; t++)
+        out->joins[t] =
+            out->top_match != COLLECTION_NONE && out->score >= (float)ix->config.thresholds[t];
+    return ok;
 }
 
 /* The names of the report's buckets, by threshold. */
@@ -183,16 +235,20 @@ static bool bucket_names(struct bucket_index *ix, const struct report *r, const 
     return true;
 }
 
-/* The report's terms in the form that neighbours.h wants, and in `counted` for bucket_index_undo.
- */
-static bool bags_make(struct bucket_index *ix, uint32_t number)
+/* Counts the report's terms, and makes room for them in `counted`. */
+static bool terms_count(struct bucket_index *ix, uint32_t number, struct err *e)
+{
+    return (term_counts_report(&ix->counts, ix->collection, number) &&
+            VEC_RESERVE(&ix->counted, ix->counts.terms.len)) ||
+           err_set(e, ERR_NOMEM, 0, "no memory for report %u in the index", number);
+}
+
+/* The counted terms in the form that neighbours.h wants. */
+static bool bags_make(struct bucket_index *ix)
 {
     const struct term_counts *tc = &ix->counts;
-    if (!term_counts_report(&ix->counts, ix->collection, number))
-        return false;
     ix->stack_bag.len = ix->other_bag.len = 0;
-    if (!VEC_RESERVE(&ix->stack_bag, tc->terms.len) ||
-        !VEC_RESERVE(&ix->other_bag, tc->terms.len) || !VEC_RESERVE(&ix->counted, tc->terms.len))
+    if (!VEC_RESERVE(&ix->stack_bag, tc->terms.len) || !VEC_RESERVE(&ix->other_bag, tc->terms.len))
         return false;
     for (size_t i = 0; i < tc->terms.len; i++) {
         const struct term_count *t = &tc->terms.at[i];
@@ -208,13 +264,26 @@ static bool bags_make(struct bucket_index *ix, uint32_t number)
 static bool add_neighbour(struct bucket_index *ix, uint32_t number, const struct placement *p,
                           struct err *e)
 {
-    if (!bags_make(ix, number))
+    if (!bags_make(ix))
         return err_set(e, ERR_NOMEM, 0, "no memory for report %u in the index", number);
     struct bag stack = { ix->stack_bag.at, (uint32_t)ix->stack_bag.len };
     struct bag other = { ix->other_bag.at, (uint32_t)ix->other_bag.len };
     struct neighbour near = { p->top_match, p->score };
     return neighbours_add(ix->neighbours, number, collection_report(ix->collection, number).stack,
                           stack, other, near, e);
+}
+
+/* To whichever similarities are used. */
+static bool add_compared(struct bucket_index *ix, const struct report *r, uint32_t number,
+                         const struct placement *p, struct err *e)
+{
+    if (!terms_count(ix, number, e) || (ix->culprit && !culprit_add(ix->culprit, r, number, e)))
+        return false;
+    if (!ix->neighbours || add_neighbour(ix, number, p, e))
+        return true;
+    if (ix->culprit)
+        culprit_undo_last(ix->culprit);
+    return false;
 }
 
 static void count_terms(struct bucket_index *ix)
@@ -236,7 +305,7 @@ static bool add_looked_up(struct bucket_index *ix, const struct report *r,
     if (!bucket_names(ix, r, p, buckets, names, e) ||
         !collection_add(ix->collection, r, &ix->lookup, p->top_match, p->score, names, e))
         return false;
-    if (!add_neighbour(ix, number, p, e)) {
+    if (!add_compared(ix, r, number, p, e)) {
         collection_undo_last(ix->collection);
         return false;
     }
@@ -262,17 +331,38 @@ uint32_t bucket_index_added(const struct bucket_index *ix)
     return collection_added(ix->collection);
 }
 
+static void publish_costs(struct bucket_index *ix)
+{
+    size_t bytes = collection_bytes(ix->collection);
+    uint64_t searches = 0, postings = 0, candidates = 0;
+    if (ix->neighbours) {
+        const struct neighbours_cost *cost = neighbours_cost(ix->neighbours);
+        bytes += neighbours_bytes(ix->neighbours);
+        searches += cost->searches;
+        postings += cost->postings;
+        candidates += cost->families + cost->stacks;
+    }
+    if (ix->culprit) {
+        struct culprit_cost cost = culprit_cost(ix->culprit);
+        bytes += culprit_bytes(ix->culprit);
+        searches += cost.searches;
+        postings += cost.postings;
+        candidates += cost.candidates;
+    }
+    atomic_store_explicit(&ix->bytes, bytes, memory_order_relaxed);
+    atomic_store_explicit(&ix->searches, searches, memory_order_relaxed);
+    atomic_store_explicit(&ix->postings, postings, memory_order_relaxed);
+    atomic_store_explicit(&ix->candidates, candidates, memory_order_relaxed);
+}
+
 void bucket_index_publish(struct bucket_index *ix)
 {
-    const struct neighbours_cost *cost = neighbours_cost(ix->neighbours);
     ix->counted.len = 0;
-    neighbours_keep(ix->neighbours);
-    atomic_store_explicit(&ix->bytes,
-                          neighbours_bytes(ix->neighbours) + collection_bytes(ix->collection),
-                          memory_order_relaxed);
-    atomic_store_explicit(&ix->searches, cost->searches, memory_order_relaxed);
-    atomic_store_explicit(&ix->postings, cost->postings, memory_order_relaxed);
-    atomic_store_explicit(&ix->candidates, cost->families + cost->stacks, memory_order_relaxed);
+    if (ix->neighbours)
+        neighbours_keep(ix->neighbours);
+    if (ix->culprit)
+        culprit_keep(ix->culprit);
+    publish_costs(ix);
     collection_publish(ix->collection);
 }
 
@@ -283,7 +373,10 @@ void bucket_index_undo(struct bucket_index *ix)
                                   memory_order_relaxed);
     ix->counted.len = 0;
     ix->looked_up.texts = NULL;
-    neighbours_undo(ix->neighbours);
+    if (ix->neighbours)
+        neighbours_undo(ix->neighbours);
+    if (ix->culprit)
+        culprit_undo(ix->culprit);
     collection_undo(ix->collection);
 }
 

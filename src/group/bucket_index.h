@@ -14,16 +14,25 @@
 #define CRUMPLE_GROUP_BUCKET_INDEX_H
 
 #include "group/collection.h"
+#include "group/culprit.h"
 
 struct bucket_index;
+
+struct project_similarity {
+    struct str project;
+    const char *similarity;
+};
 
 struct bucket_index_config {
     const double *thresholds; /* rising; at most COLLECTION_THRESHOLDS_MAX */
     size_t threshold_count;
-    const char *similarity;    /* "classic" */
+    const char *similarity;    /* "culprit" or "classic", of all projects but those below */
     uint32_t max_query_terms;  /* a field; 20 */
     const struct str *ignored; /* fields left out of grouping, as lexicon_new takes them */
     size_t ignored_count;
+    const struct project_similarity *projects;
+    size_t project_count;
+    unsigned without; /* parts of `culprit` that are left out, to measure them: enum culprit_part */
 };
 
 /* The defaults of docs/grouping.md; thresholds point to static memory. */
@@ -83,8 +92,11 @@ const struct collection *bucket_index_collection(const struct bucket_index *ix);
 const struct bucket_index_config *bucket_index_config(const struct bucket_index *ix);
 size_t bucket_index_bytes(const struct bucket_index *ix); /* memory it holds, about */
 
+/* The similarity that places the reports of a project: "culprit" or "classic". */
+const char *bucket_index_similarity(const struct bucket_index *ix, struct str project);
+
 /* One line of an explanation: what a term gave to the score. The values of all lines add up to the
- * score (to single precision). */
+ * score (to single precision). With `culprit`, a term is a function. */
 struct term_weight {
     struct str field, token;
     double value;
@@ -92,16 +104,21 @@ struct term_weight {
 struct explanation {
     double score;
     size_t count;
-    struct term_weight *terms; /* heaviest first */
+    struct term_weight *terms;                 /* heaviest first */
+    const struct culprit_explanation *culprit; /* NULL when it was `classic` that compared */
 };
 
-/* Why `query` and `other` are alike, as of now: `query` asks, `other` is found. Both are numbers
- * of published reports. */
+/* Why `query` and `other` are alike, as of now: `query` asks, `other` is found; the similarity is
+ * that of the query's project. Both are numbers of published reports; their traces are for
+ * culprit_explanation's frames, and may be NULL. */
 MUST_CHECK bool bucket_index_compare(const struct bucket_index *ix, uint32_t query, uint32_t other,
-                                     struct explanation *out, struct arena *a, struct err *e);
+                                     const struct trace *query_trace,
+                                     const struct trace *other_trace, struct explanation *out,
+                                     struct arena *a, struct err *e);
 /* What weighs most in a report against the whole collection: each of its query terms alone. */
 MUST_CHECK bool bucket_index_summary(const struct bucket_index *ix, uint32_t report,
-                                     struct explanation *out, struct arena *a, struct err *e);
+                                     const struct trace *trace, struct explanation *out,
+                                     struct arena *a, struct err *e);
 /* Writer: the same for a placement that was just made, before the report is added. */
 MUST_CHECK bool bucket_index_explain(struct bucket_index *ix, const struct report *r,
                                      const struct placement *p, struct explanation *out,

@@ -13,9 +13,10 @@ struct bucket_index {
     struct bucket_index_config config; /* never changed */
     struct collection *collection;     /* see there for what readers may touch */
     struct lexicon *lexicon;           /* the collection's */
+    struct culprit *culprit;           /* NULL when no project is grouped by it */
 
     /* The writer's own. */
-    struct neighbours *neighbours;
+    struct neighbours *neighbours; /* NULL when no project is grouped by `classic` */
     struct collection_lookup lookup;
     struct { /* which report `lookup` is of; texts is NULL when it is of none */
         const struct report_text *texts;
@@ -32,6 +33,9 @@ struct bucket_index {
     _Atomic size_t bytes;
     _Atomic uint64_t searches, postings, candidates;
 };
+
+/* Any thread. */
+bool bucket_index_by_culprit(const struct bucket_index *ix, struct str project);
 
 /* Writer: looks the report up and makes its question, in ix->counts and ix->question. */
 MUST_CHECK bool bucket_index_ask(struct bucket_index *ix, const struct report *r, struct err *e);

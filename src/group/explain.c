@@ -49,8 +49,8 @@ static bool weigh(const struct lexicon *lx, const struct query *q, const struct 
     return true;
 }
 
-bool bucket_index_compare(const struct bucket_index *ix, uint32_t query, uint32_t other,
-                          struct explanation *out, struct arena *a, struct err *e)
+static bool compare_classic(const struct bucket_index *ix, uint32_t query, uint32_t other,
+                            struct explanation *out, struct arena *a, struct err *e)
 {
     const struct collection *c = ix->collection;
     const struct lexicon *lx = collection_lexicon(c);
@@ -65,10 +65,49 @@ bool bucket_index_compare(const struct bucket_index *ix, uint32_t query, uint32_
     return ok || err_set(e, ERR_NOMEM, 0, "no memory to compare two reports");
 }
 
-bool bucket_index_summary(const struct bucket_index *ix, uint32_t report, struct explanation *out,
-                          struct arena *a, struct err *e)
+/* A culprit's explanation in the common form. */
+static bool fill_terms(struct explanation *out, struct arena *a, struct err *e)
 {
-    return bucket_index_compare(ix, report, report, out, a, e);
+    const struct culprit_explanation *x = out->culprit;
+    struct term_weight *terms = arena_array(a, x->count ? x->count : 1, sizeof *terms);
+    if (!terms)
+        return err_set(e, ERR_NOMEM, 0, "no memory for an explanation");
+    for (size_t i = 0; i < x->count; i++)
+        terms[i] = (struct term_weight){ STR("stacktrace.function"), x->lines[i].function,
+                                         x->lines[i].value };
+    out->score = x->score;
+    out->count = x->count;
+    out->terms = terms;
+    return true;
+}
+
+static bool compare_culprit(const struct bucket_index *ix, uint32_t query, uint32_t other,
+                            const struct trace *query_trace, const struct trace *other_trace,
+                            struct explanation *out, struct arena *a, struct err *e)
+{
+    struct culprit_explanation *x = arena_zalloc(a, sizeof *x);
+    *out = (struct explanation){ .culprit = x };
+    if (!x)
+        return err_set(e, ERR_NOMEM, 0, "no memory for an explanation");
+    return culprit_explain(ix->culprit, query, other, query_trace, other_trace, x, a, e) &&
+           fill_terms(out, a, e);
+}
+
+bool bucket_index_compare(const struct bucket_index *ix, uint32_t query, uint32_t other,
+                          const struct trace *query_trace, const struct trace *other_trace,
+                          struct explanation *out, struct arena *a, struct err *e)
+{
+    const struct collection *c = ix->collection;
+    struct str project = collection_project(c, collection_report(c, query).project);
+    if (bucket_index_by_culprit(ix, project))
+        return compare_culprit(ix, query, other, query_trace, other_trace, out, a, e);
+    return compare_classic(ix, query, other, out, a, e);
+}
+
+bool bucket_index_summary(const struct bucket_index *ix, uint32_t report, const struct trace *trace,
+                          struct explanation *out, struct arena *a, struct err *e)
+{
+    return bucket_index_compare(ix, report, report, trace, trace, out, a, e);
 }
 
 bool bucket_index_explain(struct bucket_index *ix, const struct report *r,
@@ -76,6 +115,13 @@ bool bucket_index_explain(struct bucket_index *ix, const struct report *r,
                           struct err *e)
 {
     struct term_counts counts = { 0 };
+    if (bucket_index_by_culprit(ix, r->project)) {
+        struct culprit_explanation *x = arena_zalloc(a, sizeof *x);
+        *out = (struct explanation){ .culprit = x };
+        if (!x)
+            return err_set(e, ERR_NOMEM, 0, "no memory for an explanation");
+        return culprit_explain_new(ix->culprit, r, p->top_match, x, a, e) && fill_terms(out, a, e);
+    }
     if (!bucket_index_ask(ix, r, e))
         return false;
     bool ok = term_counts_report(&counts, ix->collection, p->top_match) &&

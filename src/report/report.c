@@ -122,6 +122,8 @@ bool report_from_json(struct report *out, const struct json *json, struct str te
     if (r.database_id.len == 0)
         return err_word(e, ERR_INPUT, "no_database_id",
                         "the report needs a database_id, a string that no other report has");
+    if (!trace_collect(&r.trace, json, a))
+        return err_set(e, ERR_NOMEM, 0, "no memory for the stack trace");
     if (!report_collect_texts(&r, json, a, e) || !report_hash_content(r.content_hash, json, a, e))
         return false;
     *out = r;

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "report/trace.h"
 
 #define REPORT_DEPTH_MAX 64      /* lists and objects inside one another */
 #define REPORT_FRAMES_MAX 10000  /* frames of the stack trace */
@@ -40,6 +41,7 @@ struct report {
      * href, logdf), force_bucket, and project, which is known only later. */
     const struct report_text *texts;
     size_t text_count;
+    struct trace trace; /* of the member stacktrace */
     /* BLAKE2b over the content in a canonical form: keys sorted, scalars as strings, without
      * project, date and generated properties. Equal means "the same report". */
     uint8_t content_hash[REPORT_CONTENT_HASH_BYTES];

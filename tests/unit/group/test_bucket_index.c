@@ -140,11 +140,11 @@ static void test_example(void **state)
     bucket_index_publish(f.ix);
 
     /* Asked again with itself in the collection, it weighs otherwise. */
-    assert_true(bucket_index_compare(f.ix, 4, 1, &x, f.arena, &e));
+    assert_true(bucket_index_compare(f.ix, 4, 1, NULL, NULL, &x, f.arena, &e));
     assert_true(is_near(x.score, 0.9798));
-    assert_true(bucket_index_compare(f.ix, 1, 4, &x, f.arena, &e));
+    assert_true(bucket_index_compare(f.ix, 1, 4, NULL, NULL, &x, f.arena, &e));
     assert_true(is_near(x.score, 1.2146));
-    assert_true(bucket_index_summary(f.ix, 4, &x, f.arena, &e));
+    assert_true(bucket_index_summary(f.ix, 4, NULL, &x, f.arena, &e));
     assert_true(str_eq(x.terms[0].token, STR("abort")));
     assert_true(is_near(x.terms[0].value, 0.4012));
     end(&f);
@@ -184,7 +184,7 @@ static void test_first_report(void **state)
     assert_int_equal(collection_count(bucket_index_collection(f.ix)), 1);
     for (size_t t = 0; t < 11; t++)
         check_bucket(&f, 0, t, "crash:1");
-    assert_true(bucket_index_summary(f.ix, 0, &x, f.arena, &e));
+    assert_true(bucket_index_summary(f.ix, 0, NULL, &x, f.arena, &e));
     assert_int_equal(x.count, 6);
     end(&f);
 }
@@ -225,7 +225,7 @@ static void test_nothing_to_compare(void **state)
         assert_int_equal(add(&f, json).top_match, COLLECTION_NONE);
     }
     bucket_index_publish(f.ix);
-    assert_true(bucket_index_compare(f.ix, 0, 1, &x, f.arena, &e));
+    assert_true(bucket_index_compare(f.ix, 0, 1, NULL, NULL, &x, f.arena, &e));
     assert_int_equal(x.count, 0);
     assert_true(x.score == 0);
     end(&f);
@@ -301,7 +301,7 @@ static void test_ignored_fields(void **state)
         begin(&f, &config);
         add(&f, json);
         bucket_index_publish(f.ix);
-        assert_true(bucket_index_summary(f.ix, 0, &x, f.arena, &e));
+        assert_true(bucket_index_summary(f.ix, 0, NULL, &x, f.arena, &e));
         assert_int_equal(x.count, cases[i].lines);
         end(&f);
     }
@@ -367,7 +367,7 @@ static void test_endless_report(void **state)
     }
     bucket_index_publish(f.ix);
     struct explanation x;
-    assert_true(bucket_index_compare(f.ix, 1, 0, &x, f.arena, &e));
+    assert_true(bucket_index_compare(f.ix, 1, 0, NULL, NULL, &x, f.arena, &e));
     assert_int_equal(x.count, 20); /* of one field; that of the project came too late */
     assert_true(str_eq(x.terms[0].field, STR("words")));
     end(&f);

@@ -22,14 +22,14 @@ static const struct str several[] = { STR_INIT("stacktrace.address"), STR_INIT("
 static const struct str below[] = { STR_INIT("extra.*"), STR_INIT("stacktrace.args.*") };
 
 static const struct config configs[] = {
-    { "usual", { usual, 11, "classic", 20, address, 1 } },
-    { "low thresholds", { low, 4, "classic", 20, address, 1 } },
-    { "one threshold", { one, 1, "classic", 20, address, 1 } },
-    { "three terms a field", { usual, 11, "classic", 3, address, 1 } },
-    { "all terms", { usual, 11, "classic", 30000, address, 1 } },
-    { "nothing ignored", { usual, 11, "classic", 20, NULL, 0 } },
-    { "more ignored", { usual, 11, "classic", 20, several, 3 } },
-    { "all below ignored", { usual, 11, "classic", 20, below, 2 } },
+    { "usual", { usual, 11, "classic", 20, address, 1, NULL, 0, 0 } },
+    { "low thresholds", { low, 4, "classic", 20, address, 1, NULL, 0, 0 } },
+    { "one threshold", { one, 1, "classic", 20, address, 1, NULL, 0, 0 } },
+    { "three terms a field", { usual, 11, "classic", 3, address, 1, NULL, 0, 0 } },
+    { "all terms", { usual, 11, "classic", 30000, address, 1, NULL, 0, 0 } },
+    { "nothing ignored", { usual, 11, "classic", 20, NULL, 0, NULL, 0, 0 } },
+    { "more ignored", { usual, 11, "classic", 20, several, 3, NULL, 0, 0 } },
+    { "all below ignored", { usual, 11, "classic", 20, below, 2, NULL, 0, 0 } },
 };
 
 static const struct made_shape shapes[] = {
@@ -102,9 +102,9 @@ static void check_readers(struct round *r)
     if (count == 0)
         return;
     uint32_t a = dice(&r->d, count), b = dice(&r->d, count);
-    assert_true(bucket_index_compare(r->ix, a, b, &x, r->arena, &e));
+    assert_true(bucket_index_compare(r->ix, a, b, NULL, NULL, &x, r->arena, &e));
     check_explanation(r, &x, &r->m.reports.at[a], b);
-    assert_true(bucket_index_summary(r->ix, a, &x, r->arena, &e));
+    assert_true(bucket_index_summary(r->ix, a, NULL, &x, r->arena, &e));
     check_explanation(r, &x, &r->m.reports.at[a], a);
 }
 

@@ -60,9 +60,10 @@ static void *read_all(void *arg)
         if (count == 0)
             continue;
         uint32_t a = dice(&r->d, count), b = dice(&r->d, count);
-        r->wrong += !bucket_index_compare(r->ix, a, b, &x, arena, &e) || !adds_up(&x);
+        r->wrong += !bucket_index_compare(r->ix, a, b, NULL, NULL, &x, arena, &e) || !adds_up(&x);
         /* A report holds every term that it asks for. */
-        r->wrong += !bucket_index_summary(r->ix, a, &x, arena, &e) || !adds_up(&x) || x.count == 0;
+        r->wrong +=
+            !bucket_index_summary(r->ix, a, NULL, &x, arena, &e) || !adds_up(&x) || x.count == 0;
         r->wrong += !function_is_known(r->ix, &r->made[b]);
         r->wrong += bucket_index_bytes(r->ix) == 0;
         r->asked++;

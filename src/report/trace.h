@@ -1,0 +1,40 @@
+/* trace.h - the stack trace of a report as grouping sees it: frames, the build that they are of,
+ * and how the program died.
+ *
+ * Place in the story: report_from_json makes it with the rest of the report; the similarity
+ * `culprit` (group/culprit.h) compares it; the engine's shorthand keeps it for the next start.
+ * Threads: pure. Memory: borrows the report's JSON and lives in its arena. */
+#ifndef CRUMPLE_REPORT_TRACE_H
+#define CRUMPLE_REPORT_TRACE_H
+
+#include "base/arena.h"
+#include "base/json.h"
+
+#define TRACE_FRAMES_MAX 256  /* topmost, after equal turns of a recursion are folded */
+#define TRACE_CYCLE_MAX 8     /* frames in a turn */
+#define TRACE_ABORT "SIGABRT" /* the death that may be another death's end */
+
+struct trace_frame {
+    struct str function; /* as sent; empty: not known */
+    struct str module;   /* the loaded binary, as sent; empty: not known */
+    struct str build;    /* what tells builds of the module apart: its debug id, else trace.build */
+    uint32_t line;       /* in the source; 0: not known */
+    /* The low 12 bits of its address. Modules are loaded at whole pages, so a place in a build of a
+     * module has the same ones in every process. */
+    uint16_t site;
+    bool has_site;
+    bool inlined;   /* at the same address as the next frame: inlined into it */
+    uint32_t index; /* in the report's stacktrace, from 0 */
+};
+
+struct trace {
+    const struct trace_frame *frames; /* top of stack first */
+    size_t count;
+    struct str build; /* package and version, as the report says; empty: not known */
+    struct str death; /* signal or type of exception, in one spelling; empty: not known */
+};
+
+/* From a report's JSON, which has passed report_from_json's checks. False: no memory. */
+MUST_CHECK bool trace_collect(struct trace *out, const struct json *report, struct arena *a);
+
+#endif
