@@ -92,6 +92,11 @@ static bool is_used(const struct bucket_index_config *c, const char *similarity)
     return used;
 }
 
+static bool is_cold(const void *collection, struct str field)
+{
+    return collection_is_cold(collection, field);
+}
+
 bool bucket_index_new(struct bucket_index **out, const struct bucket_index_config *config,
                       struct err *e)
 {
@@ -105,7 +110,7 @@ bool bucket_index_new(struct bucket_index **out, const struct bucket_index_confi
         collection_new(config->ignored, config->ignored_count, config->threshold_count);
     bool classic = is_used(config, "classic"), culprit = is_used(config, "culprit");
     ix->neighbours = classic ? neighbours_new() : NULL;
-    ix->culprit = culprit ? culprit_new(config->without) : NULL;
+    ix->culprit = culprit ? culprit_new(config->without, is_cold, ix->collection) : NULL;
     if (!ix->collection || (classic && !ix->neighbours) || (culprit && !ix->culprit))
         return err_set(e, ERR_NOMEM, 0, "no memory for an index");
     ix->lexicon = collection_lexicon_writer(ix->collection);

@@ -1,82 +1,370 @@
-/* culprit.c - see the header. */
-#include "group/culprit.h"
+/* culprit.c - see the header: what is kept, how it is added and taken back. */
+#include "group/culprit_internal.h"
 
-struct culprit {
-    unsigned without;
-};
-struct culprit *culprit_new(unsigned without)
+#include <math.h>
+#include <string.h>
+
+struct culprit *culprit_new(unsigned without, bool (*is_cold)(const void *ctx, struct str field),
+                            const void *cold_ctx)
 {
-    struct culprit *c = calloc(1, sizeof *c);
-    if (c)
-        c->without = without;
-    return c;
+    CLEANUP(culprit_free_p) struct culprit *c = calloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    c->without = without;
+    c->is_cold = is_cold;
+    c->cold_ctx = cold_ctx;
+    seglist_init(&c->project_info, sizeof(struct project));
+    seglist_init(&c->stacks, sizeof(struct stack));
+    seglist_init(&c->reports, sizeof(uint32_t));
+    pool_init(&c->pool);
+    bool ok = naming_init(&c->naming);
+    ok = frame_memory_init(&c->memory) && ok;
+    ok = helpers_init(&c->helpers, without) && ok;
+    ok = names_init(&c->projects) && ok;
+    ok = idmap_init(&c->by_functions) && ok;
+    if (!ok)
+        return NULL;
+    c->abort = naming_text_number(&c->naming, STR(TRACE_ABORT));
+    if (c->abort == NAMING_NONE)
+        return NULL;
+    culprit_keep(c);
+    struct culprit *made = c;
+    c = NULL;
+    return made;
 }
+
 void culprit_free(struct culprit *c)
 {
+    if (!c)
+        return;
+    naming_done(&c->naming);
+    frame_memory_done(&c->memory);
+    helpers_done(&c->helpers);
+    names_done(&c->projects);
+    seglist_done(&c->project_info);
+    seglist_done(&c->stacks);
+    idmap_done(&c->by_functions);
+    seglist_done(&c->reports);
+    pool_done(&c->pool);
+    journal_done(&c->journal);
+    cleaned_done(&c->cleaned);
+    VEC_FREE(&c->left);
+    VEC_FREE(&c->seen);
     free(c);
 }
-bool culprit_nearest(struct culprit *c, const struct report *r, float least,
-                     struct culprit_match *out, struct err *e)
+
+static struct err *no_memory(struct err *e)
 {
-    (void)c;
-    (void)r;
-    (void)least;
-    (void)e;
-    *out = (struct culprit_match){ CULPRIT_NONE, 0 };
+    err_set(e, ERR_NOMEM, 0, "no memory for a report in the index");
+    return e;
+}
+
+/* Blame. */
+
+static double context_weight(const struct culprit *c, const struct stack *s, uint32_t function)
+{
+    const struct project *p = seglist_at(&c->project_info, s->project);
+    const struct function *f = helpers_at(&c->helpers, function);
+    double all = atomic_load_explicit(&p->contexts, memory_order_relaxed);
+    double having = atomic_load_explicit(&f->contexts, memory_order_relaxed);
+    return log(1 + (1 + all) / (1 + having));
+}
+
+static uint32_t blame_context(const struct culprit *c, const struct stack *s, float *out)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < s->count; i++)
+        sum += context_weight(c, s, s->functions[i]);
+    for (uint32_t i = 0; i < s->count; i++)
+        out[i] = (float)(context_weight(c, s, s->functions[i]) / sum);
+    return s->count;
+}
+
+uint32_t culprit_blame(const struct culprit *c, const struct stack *s,
+                       float out[STACK_FUNCTIONS_MAX])
+{
+    if (s->is_context)
+        return blame_context(c, s, out);
+    uint32_t count = s->count < BLAME_FRAMES ? s->count : BLAME_FRAMES;
+    float reaching = 1;
+    for (uint32_t i = 0; i < count; i++) {
+        float h = i + 1 < count ? helpers_h(&c->helpers, s->functions[i]) : 0;
+        out[i] = reaching * (1 - h);
+        reaching *= h;
+    }
+    return count;
+}
+
+bool culprit_deaths_differ(const struct culprit *c, const struct stack *a, const struct stack *b)
+{
+    return !(c->without & CULPRIT_DEATHS) && a->death != b->death && a->death != NAMING_NONE &&
+           b->death != NAMING_NONE && a->death != c->abort && b->death != c->abort;
+}
+
+double culprit_factor(const struct culprit *c, bool deaths_differ, double rest)
+{
+    double factor = deaths_differ ? DEATHS_DIFFER : 1;
+    return c->without & CULPRIT_REST ? factor : factor * (1 - REST + REST * rest);
+}
+
+/* Asking. */
+
+static bool ask_project(struct culprit *c, struct str project, uint32_t *out)
+{
+    struct err ignored;
+    if (c->project_info.len <= c->projects.names.len && !seglist_grow(&c->project_info, 1))
+        return false;
+    *out = names_add(&c->projects, project, &ignored);
+    return *out != NAMES_NONE;
+}
+
+static bool push_function(struct culprit *c, struct stack *s, uint32_t name)
+{
+    bool memory = naming_info(&c->naming, name)->is_memory_word;
+    uint32_t function = helpers_function(&c->helpers, s->project, name, memory);
+    if (function == HELPER_NONE)
+        return false;
+    c->asked.functions[s->count++] = function;
     return true;
 }
+
+static bool ask_trace(struct culprit *c, const struct report *r, struct stack *s)
+{
+    const struct frame_memory *memory = c->without & CULPRIT_MEMORY ? NULL : &c->memory;
+    bool keep_platform = c->without & CULPRIT_PLATFORM;
+    if (!clean_trace(&c->cleaned, &r->trace, s->project, &c->naming, memory, keep_platform))
+        return false;
+    for (size_t i = 0; i < c->cleaned.names.len; i++)
+        if (!push_function(c, s, c->cleaned.names.at[i].name))
+            return false;
+    return true;
+}
+
+/* "field=value", the value without its digits. False: no memory. */
+static bool ask_text(struct culprit *c, const struct report_text *t, struct stack *s)
+{
+    char text[1024];
+    size_t n = 0;
+    for (size_t i = 0; i < t->field.len && n < 256; i++)
+        text[n++] = t->field.ptr[i];
+    text[n++] = '=';
+    for (size_t i = 0; i < t->text.len && n < sizeof text; i++)
+        if (t->text.ptr[i] < '0' || t->text.ptr[i] > '9')
+            text[n++] = t->text.ptr[i];
+    uint32_t name = naming_text_number(&c->naming, (struct str){ text, n });
+    return name != NAMING_NONE && push_function(c, s, name);
+}
+
+static bool ask_context(struct culprit *c, const struct report *r, struct stack *s)
+{
+    s->is_context = true;
+    for (size_t i = 0; i < r->text_count && s->count < CONTEXT_TEXTS_MAX; i++) {
+        const struct report_text *t = &r->texts[i];
+        if (!str_starts(t->field, STR("stacktrace")) && !str_eq(t->field, STR("database_id")) &&
+            !str_eq(t->field, STR("date")) && !c->is_cold(c->cold_ctx, t->field) &&
+            !ask_text(c, t, s))
+            return false;
+    }
+    return true;
+}
+
+static uint64_t stack_hash(const struct stack *s)
+{
+    uint64_t salt = (uint64_t)s->project << 33 ^ (uint64_t)s->death << 1 ^ s->is_context;
+    return idmap_hash((struct str){ (const char *)s->functions, s->count * sizeof *s->functions },
+                      salt);
+}
+
+bool culprit_ask(struct culprit *c, const struct report *r, struct err *e)
+{
+    struct asked *a = &c->asked;
+    struct stack *s = &a->stack;
+    a->is_valid = false;
+    *s = (struct stack){ .functions = a->functions, .death = NAMING_NONE };
+    bool ok = ask_project(c, r->project, &s->project) && ask_trace(c, r, s) &&
+              (s->count > 0 || ask_context(c, r, s));
+    if (ok && r->trace.death.len > 0) {
+        s->death = naming_text_number(&c->naming, r->trace.death);
+        ok = s->death != NAMING_NONE;
+    }
+    if (!ok)
+        return no_memory(e) && false;
+    a->hash = stack_hash(s);
+    a->texts = r->texts;
+    a->database_id = r->database_id;
+    a->is_valid = true;
+    return true;
+}
+
+struct sought_stack {
+    const struct culprit *culprit;
+    const struct stack *stack;
+};
+
+static bool is_stack(const void *ctx, uint32_t id)
+{
+    const struct sought_stack *sought = ctx;
+    const struct stack *a = culprit_stack(sought->culprit, id), *b = sought->stack;
+    return a->count == b->count && a->project == b->project && a->death == b->death &&
+           a->is_context == b->is_context &&
+           memcmp(a->functions, b->functions, a->count * sizeof *a->functions) == 0;
+}
+
+uint32_t culprit_find_stack(const struct culprit *c, const struct asked *a)
+{
+    struct sought_stack sought = { c, &a->stack };
+    uint32_t id = idmap_find(&c->by_functions, a->hash, is_stack, &sought);
+    return id == IDMAP_NONE ? CULPRIT_NONE : id;
+}
+
+/* Adding. */
+
+static bool post_stack(struct culprit *c, uint32_t function, uint32_t stack)
+{
+    struct function *f = helpers_at(&c->helpers, function);
+    struct journal *j = &c->journal;
+    struct stack_block *b = f->stacks;
+    if (b && b->stacks[b->count - 1] == stack)
+        return true; /* the function stands in the stack twice */
+    if (!b || b->count == STACK_BLOCK) {
+        b = pool_alloc(&c->pool, sizeof *b, sizeof(void *));
+        if (!b || !journal_u64(j, &f->stacks))
+            return false;
+        *b = (struct stack_block){ .older = f->stacks };
+        f->stacks = b;
+    }
+    if (!journal_u32(j, &b->count) || !journal_u32(j, &f->stack_count))
+        return false;
+    b->stacks[b->count++] = stack;
+    f->stack_count++;
+    return true;
+}
+
+static bool add_stack(struct culprit *c, uint32_t report, uint32_t *out)
+{
+    const struct stack *asked = &c->asked.stack;
+    size_t bytes = asked->count * sizeof *asked->functions;
+    uint32_t *functions = pool_alloc(&c->pool, bytes, sizeof *functions);
+    uint32_t number = (uint32_t)c->stacks.len;
+    if (!functions || !seglist_grow(&c->stacks, 1))
+        return false;
+    memcpy(functions, asked->functions, bytes);
+    struct stack *s = seglist_at(&c->stacks, number);
+    *s = *asked;
+    s->functions = functions;
+    s->first_report = report;
+    uint32_t heads = s->is_context || s->count < BLAME_FRAMES ? s->count : BLAME_FRAMES;
+    for (uint32_t i = 0; i < heads; i++)
+        if (!post_stack(c, functions[i], number))
+            return false;
+    *out = number;
+    return journal_insert(&c->journal, &c->by_functions, c->asked.hash, number);
+}
+
+static bool learn_context(struct culprit *c, const struct stack *s, struct project *p)
+{
+    if (!journal_u32(&c->journal, &p->contexts))
+        return false;
+    atomic_fetch_add_explicit(&p->contexts, 1, memory_order_relaxed);
+    for (uint32_t i = 0; i < s->count; i++) {
+        struct function *f = helpers_at(&c->helpers, s->functions[i]);
+        if (!journal_u32(&c->journal, &f->contexts))
+            return false;
+        atomic_fetch_add_explicit(&f->contexts, 1, memory_order_relaxed);
+    }
+    return true;
+}
+
+/* What the crash teaches of each function that blame reached. */
+static bool learn_helpers(struct culprit *c, const struct stack *s, const struct project *p)
+{
+    float reaching = 1;
+    for (uint32_t i = 0; i + 1 < s->count && i < BLAME_FRAMES; i++) {
+        uint32_t weight = (uint32_t)(reaching * HELPER_UNIT + 0.5F);
+        if (weight < HELPER_UNIT / 50)
+            break;
+        if (!helpers_learn(&c->helpers, s->functions[i], s->functions[i + 1], weight, s->death,
+                           c->abort, &p->deaths, &c->journal, &c->pool))
+            return false;
+        reaching *= helpers_h(&c->helpers, s->functions[i]);
+    }
+    return true;
+}
+
+static bool learn(struct culprit *c, const struct report *r, const struct stack *s)
+{
+    struct project *p = seglist_at(&c->project_info, s->project);
+    if (s->death != NAMING_NONE && !deaths_count(&p->deaths, s->death, &c->journal))
+        return false;
+    if (s->is_context)
+        return learn_context(c, s, p);
+    return learn_helpers(c, s, p) && clean_learn(&c->cleaned, &r->trace, s->project, &c->naming,
+                                                 &c->memory, &c->journal, &c->pool);
+}
+
+static bool add(struct culprit *c, const struct report *r, uint32_t report)
+{
+    uint32_t number = culprit_find_stack(c, &c->asked);
+    if ((number == CULPRIT_NONE && !add_stack(c, report, &number)) ||
+        !learn(c, r, &c->asked.stack) || !seglist_grow(&c->reports, 1))
+        return false;
+    *(uint32_t *)seglist_at(&c->reports, report) = number;
+    return true;
+}
+
 bool culprit_add(struct culprit *c, const struct report *r, uint32_t report, struct err *e)
 {
-    (void)c;
-    (void)r;
-    (void)report;
-    (void)e;
+    const struct asked *a = &c->asked;
+    bool known = a->is_valid && a->texts == r->texts && a->database_id.ptr == r->database_id.ptr;
+    if (!known && !culprit_ask(c, r, e))
+        return false;
+    c->last.journal = journal_mark(&c->journal);
+    c->last.stacks = c->stacks.len;
+    c->last.reports = c->reports.len;
+    c->last.pool = pool_mark(&c->pool);
+    bool ok = add(c, r, report);
+    c->asked.is_valid = false;
+    if (!ok) {
+        culprit_undo_last(c);
+        return no_memory(e) && false;
+    }
     return true;
 }
+
 void culprit_keep(struct culprit *c)
 {
-    (void)c;
+    naming_publish(&c->naming);
+    journal_forget(&c->journal);
+    c->kept.journal = 0;
+    c->kept.stacks = c->stacks.len;
+    c->kept.reports = c->reports.len;
+    c->kept.pool = pool_mark(&c->pool);
 }
-void culprit_undo(struct culprit *c)
-{
-    (void)c;
-}
+
 void culprit_undo_last(struct culprit *c)
 {
-    (void)c;
+    c->asked.is_valid = false;
+    journal_undo(&c->journal, c->last.journal);
+    seglist_truncate(&c->reports, c->last.reports);
+    seglist_truncate(&c->stacks, c->last.stacks);
+    pool_rewind(&c->pool, c->last.pool);
 }
+
+void culprit_undo(struct culprit *c)
+{
+    c->last = c->kept;
+    culprit_undo_last(c);
+}
+
 struct culprit_cost culprit_cost(const struct culprit *c)
 {
-    (void)c;
-    return (struct culprit_cost){ 0 };
+    return c->cost;
 }
+
 size_t culprit_bytes(const struct culprit *c)
 {
-    (void)c;
-    return 0;
-}
-bool culprit_explain(const struct culprit *c, uint32_t query, uint32_t other,
-                     const struct trace *qt, const struct trace *ot,
-                     struct culprit_explanation *out, struct arena *a, struct err *e)
-{
-    (void)c;
-    (void)query;
-    (void)other;
-    (void)qt;
-    (void)ot;
-    (void)a;
-    (void)e;
-    *out = (struct culprit_explanation){ 0 };
-    return true;
-}
-bool culprit_explain_new(struct culprit *c, const struct report *r, uint32_t other,
-                         struct culprit_explanation *out, struct arena *a, struct err *e)
-{
-    (void)c;
-    (void)r;
-    (void)other;
-    (void)a;
-    (void)e;
-    *out = (struct culprit_explanation){ 0 };
-    return true;
+    return naming_bytes(&c->naming) + pool_bytes(&c->pool) +
+           c->helpers.functions.len * (sizeof(struct function) + 16) +
+           c->stacks.len * (sizeof(struct stack) + 16) + c->memory.places.len * 48 +
+           c->reports.len * sizeof(uint32_t);
 }

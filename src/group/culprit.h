@@ -36,7 +36,10 @@ enum culprit_part {
 
 struct culprit;
 
-struct culprit *culprit_new(unsigned without); /* parts left out, 0; NULL: no memory */
+/* without: parts left out, 0. is_cold: which fields do not take part in grouping. NULL: no memory.
+ */
+struct culprit *culprit_new(unsigned without, bool (*is_cold)(const void *ctx, struct str field),
+                            const void *cold_ctx);
 void culprit_free(struct culprit *c);
 DEFINE_CLEANUP(struct culprit, culprit_free)
 
@@ -45,7 +48,7 @@ struct culprit_match {
     float score;
 };
 
-/* Writer. `contexts`: texts of the report that may stand for its stack when it has none. */
+/* Writer. A report without a stack is compared by its other texts. */
 
 /* The nearest report of the same project among those added, of at least `least`. ERR_NOMEM. */
 MUST_CHECK bool culprit_nearest(struct culprit *c, const struct report *r, float least,

@@ -73,10 +73,10 @@ static bool fill_terms(struct explanation *out, struct arena *a, struct err *e)
     if (!terms)
         return err_set(e, ERR_NOMEM, 0, "no memory for an explanation");
     for (size_t i = 0; i < x->count; i++)
-        terms[i] = (struct term_weight){ STR("stacktrace.function"), x->lines[i].function,
-                                         x->lines[i].value };
+        if (x->lines[i].value > 0)
+            terms[out->count++] = (struct term_weight){ STR("stacktrace.function"),
+                                                        x->lines[i].function, x->lines[i].value };
     out->score = x->score;
-    out->count = x->count;
     out->terms = terms;
     return true;
 }

@@ -1,0 +1,247 @@
+/* clean.c - see the header. Frames are taken by places: a place is one frame that was called, with
+ * those that were inlined into it, which are told from its memory when this report lacks them. */
+#include "group/clean.h"
+
+#define HANDLER_FRAMES 24 /* a signal handler's frames stand no deeper than this */
+
+void cleaned_done(struct cleaned *c)
+{
+    VEC_FREE(&c->names);
+    VEC_FREE(&c->fates);
+    VEC_FREE(&c->chain);
+}
+
+/* How many frames at the top belong to a signal handler, with its trampoline; NAMING_NONE: no
+ * memory. */
+static uint32_t handler_frames(const struct trace *t, struct naming *n)
+{
+    for (uint32_t i = 0; i < t->count && i < HANDLER_FRAMES; i++) {
+        if (t->frames[i].function.len == 0)
+            continue;
+        uint32_t name = naming_function(n, t->frames[i].function);
+        if (name == NAMING_NONE)
+            return NAMING_NONE;
+        if (naming_info(n, name)->is_trampoline)
+            return i + 1 < t->count ? i + 1 : 0;
+    }
+    return 0;
+}
+
+/* Frames [first, end) stand at one place. */
+struct place {
+    uint32_t first, end;
+    bool all_named, has_key;
+    const struct module_info *module;
+    struct frame_place key;
+};
+
+static uint32_t place_end(const struct trace *t, uint32_t i)
+{
+    while (i + 1 < t->count && t->frames[i].inlined)
+        i++;
+    return i + 1;
+}
+
+/* Finds the place of frame `first`; its functions go to c->chain. False: no memory. */
+static bool place_read(struct cleaned *c, const struct trace *t, uint32_t first, uint32_t project,
+                       struct naming *n, struct place *p)
+{
+    *p = (struct place){ .first = first, .end = place_end(t, first), .all_named = true };
+    struct str module = STR("");
+    c->chain.len = 0;
+    for (uint32_t i = first; i < p->end; i++) {
+        if (t->frames[i].module.len > 0)
+            module = t->frames[i].module;
+        if (t->frames[i].function.len == 0) {
+            p->all_named = false;
+            continue;
+        }
+        uint32_t name = naming_function(n, t->frames[i].function);
+        if (name == NAMING_NONE || !VEC_RESERVE(&c->chain, 1))
+            return false;
+        if (c->chain.len == 0 || c->chain.at[c->chain.len - 1] != name)
+            c->chain.at[c->chain.len++] = name;
+    }
+    p->module = naming_module(n, module);
+    if (!p->module)
+        return false;
+    const struct trace_frame *f = &t->frames[first];
+    p->has_key = f->has_site && f->build.len > 0;
+    uint32_t build = p->has_key ? naming_text_number(n, f->build) : 0;
+    p->key = (struct frame_place){ project, build, p->module->base, f->site };
+    return build != NAMING_NONE;
+}
+
+/* The same place when reports do not say in which module it is. */
+static struct frame_place without_module(struct frame_place at)
+{
+    at.module = NAMING_NONE;
+    return at;
+}
+
+static struct frame_chain recall(const struct cleaned *c, const struct place *p, struct str module,
+                                 const struct frame_memory *memory)
+{
+    struct frame_chain known = { c->chain.at, (uint32_t)c->chain.len };
+    struct frame_chain chain = { NULL, 0 };
+    if (memory && p->has_key)
+        chain =
+            frame_memory_recall(memory, module.len > 0 ? p->key : without_module(p->key), known);
+    return chain.count ? chain : known;
+}
+
+static struct str module_of(const struct trace *t, const struct place *p)
+{
+    for (uint32_t i = p->first; i < p->end; i++)
+        if (t->frames[i].module.len > 0)
+            return t->frames[i].module;
+    return STR("");
+}
+
+/* Folding: when the last names repeat those before them, they go. */
+static void fold(struct cleaned *c)
+{
+    struct cleaned_name *at = c->names.at;
+    size_t len = c->names.len;
+    for (size_t turn = 1; turn <= CLEAN_CYCLE_MAX && 2 * turn <= len; turn++) {
+        size_t k = 0;
+        while (k < turn && at[len - 1 - k].name == at[len - 1 - k - turn].name)
+            k++;
+        if (k < turn)
+            continue;
+        for (k = len - turn; k < len; k++)
+            c->fates.at[at[k].frame] = CLEAN_REPEATS;
+        c->names.len = len - turn;
+        return;
+    }
+}
+
+static enum clean_fate fate_of(struct naming *n, const struct place *p, uint32_t name,
+                               bool keep_platform)
+{
+    if (keep_platform)
+        return CLEAN_COMPARED;
+    if (p->module->is_system)
+        return CLEAN_SYSTEM;
+    switch ((enum platform_kind)naming_info(n, name)->kind) {
+    case PLATFORM_ENDS:
+        return CLEAN_ENDS;
+    case PLATFORM_STARTS:
+        return CLEAN_STARTS;
+    case PLATFORM_SYSTEM:
+        return CLEAN_SYSTEM;
+    case PLATFORM_NONE:
+        break;
+    }
+    return CLEAN_COMPARED;
+}
+
+/* The frame of the place that is called so, from frame `from` on; else its outermost. */
+static uint32_t frame_called(const struct trace *t, const struct place *p, struct naming *n,
+                             uint32_t name, bool *found)
+{
+    for (uint32_t i = p->first; i < p->end; i++)
+        if (t->frames[i].function.len > 0 && naming_function(n, t->frames[i].function) == name) {
+            *found = true;
+            return i;
+        }
+    *found = false;
+    return p->end - 1;
+}
+
+static bool take_name(struct cleaned *c, const struct trace *t, const struct place *p,
+                      struct naming *n, uint32_t name, bool keep_platform)
+{
+    bool found;
+    uint32_t frame = frame_called(t, p, n, name, &found);
+    enum clean_fate fate = fate_of(n, p, name, keep_platform);
+    if (fate == CLEAN_COMPARED && !found)
+        fate = CLEAN_NAMED;
+    if (found || t->frames[frame].function.len == 0)
+        c->fates.at[frame] = (uint8_t)fate;
+    if (fate > CLEAN_NAMED)
+        return true;
+    if (c->names.len == CLEAN_NAMES_MAX) {
+        c->fates.at[frame] = CLEAN_REPEATS;
+        return true;
+    }
+    if (!VEC_PUSH(&c->names, ((struct cleaned_name){ name, frame, !found })))
+        return false;
+    fold(c);
+    return true;
+}
+
+/* A place without any name: its module and site stand in. */
+static bool take_unnamed(struct cleaned *c, const struct trace *t, const struct place *p,
+                         struct naming *n, bool keep_platform)
+{
+    const struct trace_frame *f = &t->frames[p->first];
+    struct str module = module_of(t, p);
+    if (!f->has_site && module.len == 0)
+        return true;
+    if (p->module->is_system && !keep_platform) {
+        c->fates.at[p->first] = CLEAN_SYSTEM;
+        return true;
+    }
+    uint32_t name = naming_place(n, module, f->site);
+    return name != NAMING_NONE && take_name(c, t, p, n, name, true);
+}
+
+static bool take_place(struct cleaned *c, const struct trace *t, const struct place *p,
+                       struct naming *n, const struct frame_memory *memory, bool keep_platform)
+{
+    struct frame_chain chain = recall(c, p, module_of(t, p), memory);
+    if (chain.count == 0)
+        return take_unnamed(c, t, p, n, keep_platform);
+    for (uint32_t i = 0; i < chain.count; i++)
+        if (!take_name(c, t, p, n, chain.names[i], keep_platform))
+            return false;
+    return true;
+}
+
+static bool take_all(struct cleaned *c, const struct trace *t, uint32_t from, uint32_t project,
+                     struct naming *n, const struct frame_memory *memory, bool keep_platform)
+{
+    struct place p;
+    c->names.len = 0;
+    for (uint32_t i = 0; i < t->count; i++)
+        c->fates.at[i] = i < from ? CLEAN_HANDLER : CLEAN_UNKNOWN;
+    for (uint32_t i = from; i < t->count; i = p.end)
+        if (!place_read(c, t, i, project, n, &p) || !take_place(c, t, &p, n, memory, keep_platform))
+            return false;
+    return true;
+}
+
+bool clean_trace(struct cleaned *c, const struct trace *t, uint32_t project, struct naming *n,
+                 const struct frame_memory *memory, bool keep_platform)
+{
+    c->fates.len = 0;
+    if (!VEC_RESERVE(&c->fates, t->count))
+        return false;
+    c->fates.len = t->count;
+    uint32_t from = keep_platform ? 0 : handler_frames(t, n);
+    return from != NAMING_NONE && take_all(c, t, from, project, n, memory, keep_platform) &&
+           (c->names.len > 0 || keep_platform || take_all(c, t, 0, project, n, memory, true));
+}
+
+static bool learn_place(const struct cleaned *c, const struct place *p, bool has_module,
+                        struct frame_memory *memory, struct journal *j, struct pool *pool)
+{
+    struct frame_chain chain = { c->chain.at, (uint32_t)c->chain.len };
+    return frame_memory_learn(memory, without_module(p->key), chain, j, pool) &&
+           (!has_module || frame_memory_learn(memory, p->key, chain, j, pool));
+}
+
+bool clean_learn(struct cleaned *c, const struct trace *t, uint32_t project, struct naming *n,
+                 struct frame_memory *memory, struct journal *j, struct pool *pool)
+{
+    struct place p;
+    for (uint32_t i = 0; i < t->count; i = p.end) {
+        if (!place_read(c, t, i, project, n, &p))
+            return false;
+        if (p.has_key && p.all_named && c->chain.len > 0 && c->chain.len <= FRAME_CHAIN_MAX &&
+            !learn_place(c, &p, module_of(t, &p).len > 0, memory, j, pool))
+            return false;
+    }
+    return true;
+}

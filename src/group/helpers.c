@@ -1,0 +1,245 @@
+/* helpers.c - see the header.
+ *
+ * The likelihood of deaths. base(s) is how often programs of the project die by s. When one fault
+ * is at work that kills by b, a crash shows s with
+ *
+ *     same(s | b) = 0.89 if s = b;  0.1 if s is an abort;  0.01 else          (b no abort)
+ *                   0.98 if s = b;  0.02 else                                 (b an abort)
+ *
+ * for handlers and assertions end a dying program by an abort, while what aborts does not turn into
+ * something else. One caller's crashes are of one fault, or of many (then each shows s with
+ * base(s)); both are taken as likely. */
+#include "group/helpers.h"
+
+#include "group/culprit.h"
+
+#include <math.h>
+
+#define SAME_FAULT 0.89
+#define ABORT_OF_OTHER 0.1
+#define ANOTHER 0.01
+#define ABORT_OF_ABORT 0.98
+#define OTHER_OF_ABORT 0.02
+#define ONE_FAULT 0.5    /* of one caller's crashes, before anything is known */
+#define KINDS_AT_LEAST 5 /* ways to die that a project is taken to have from the start */
+
+struct caller {
+    struct caller *next;
+    uint32_t caller;
+    uint32_t total;
+    uint32_t kind[HELPER_DEATHS_KINDS], weight[HELPER_DEATHS_KINDS];
+    uint32_t kinds;
+    double log_spread; /* total * ln(total) */
+    double log_own;    /* of its deaths, if it has faults of its own */
+};
+
+bool helpers_init(struct helpers *hs, unsigned without)
+{
+    hs->without = without;
+    seglist_init(&hs->functions, sizeof(struct function));
+    return idmap_init(&hs->map);
+}
+
+void helpers_done(struct helpers *hs)
+{
+    seglist_done(&hs->functions);
+    idmap_done(&hs->map);
+}
+
+/* Functions. */
+
+struct sought_function {
+    const struct helpers *helpers;
+    uint32_t project, name;
+};
+
+static bool is_function(const void *ctx, uint32_t id)
+{
+    const struct sought_function *s = ctx;
+    const struct function *f = helpers_at(s->helpers, id);
+    return f->name == s->name && f->project == s->project;
+}
+
+static float h_of(double log_odds)
+{
+    return (float)(1.0 / (1.0 + exp(-log_odds)));
+}
+
+static double log_odds(const struct helpers *hs, const struct function *f, double callers,
+                       double deaths)
+{
+    if (hs->without & CULPRIT_HELPERS)
+        return log(HELPER_CONSTANT / (1 - HELPER_CONSTANT));
+    double word = f->is_memory_word && !(hs->without & CULPRIT_WORDS) ? HELPER_WORD : 0;
+    double own = hs->without & CULPRIT_DEATHS
+                     ? 0
+                     : fmax(-HELPER_DEATHS_MAX, fmin(HELPER_DEATHS_MAX, deaths));
+    return HELPER_BIAS + HELPER_CALLERS * log(1 + callers) + word + own;
+}
+
+uint32_t helpers_function(struct helpers *hs, uint32_t project, uint32_t name, bool is_memory_word)
+{
+    uint32_t key[2] = { project, name };
+    uint64_t hash = idmap_hash((struct str){ (const char *)key, sizeof key }, 0);
+    struct sought_function sought = { hs, project, name };
+    uint32_t id = idmap_find(&hs->map, hash, is_function, &sought);
+    if (id != IDMAP_NONE)
+        return id;
+    if (!seglist_grow(&hs->functions, 1))
+        return HELPER_NONE;
+    id = (uint32_t)(hs->functions.len - 1);
+    struct function *f = helpers_at(hs, id);
+    f->name = name;
+    f->project = project;
+    f->is_memory_word = is_memory_word;
+    atomic_store_explicit(&f->h, h_of(log_odds(hs, f, 0, 0)), memory_order_relaxed);
+    if (idmap_insert(&hs->map, hash, id))
+        return id;
+    seglist_truncate(&hs->functions, id);
+    return HELPER_NONE;
+}
+
+/* Deaths. */
+
+bool deaths_count(struct deaths *d, uint32_t death, struct journal *j)
+{
+    uint32_t i = 0;
+    while (i < d->kinds && d->kind[i] != death)
+        i++;
+    if (i == HELPER_KINDS)
+        i--; /* the rare ones share the last place */
+    if (!journal_u32(j, &d->kinds) || !journal_u32(j, &d->kind[i]) ||
+        !journal_u32(j, &d->count[i]) || !journal_u32(j, &d->total))
+        return false;
+    if (i == d->kinds) {
+        d->kinds++;
+        d->kind[i] = death;
+    }
+    d->count[i]++;
+    d->total++;
+    return true;
+}
+
+static double base_of(const struct deaths *d, uint32_t death)
+{
+    double count = 0.5;
+    for (uint32_t i = 0; i < d->kinds; i++)
+        if (d->kind[i] == death)
+            count += d->count[i];
+    uint32_t kinds = d->kinds > KINDS_AT_LEAST ? d->kinds : KINDS_AT_LEAST;
+    return count / (d->total + 0.5 * kinds);
+}
+
+static double log_same(uint32_t shown, uint32_t fault, uint32_t abort)
+{
+    if (fault == abort)
+        return log(shown == fault ? ABORT_OF_ABORT : OTHER_OF_ABORT);
+    return log(shown == fault ? SAME_FAULT : shown == abort ? ABORT_OF_OTHER : ANOTHER);
+}
+
+/* ln of the likelihood of these deaths if one fault is behind them all. */
+static double log_one_fault(const uint32_t *kind, const uint32_t *weight, uint32_t kinds,
+                            uint32_t abort, const struct deaths *base)
+{
+    double best = -INFINITY, sum = 0, logs[HELPER_KINDS];
+    for (uint32_t b = 0; b < kinds; b++) {
+        logs[b] = log(base_of(base, kind[b]));
+        for (uint32_t s = 0; s < kinds; s++)
+            logs[b] += (double)weight[s] / HELPER_UNIT * log_same(kind[s], kind[b], abort);
+        best = fmax(best, logs[b]);
+    }
+    for (uint32_t b = 0; b < kinds; b++)
+        sum += exp(logs[b] - best);
+    return kinds ? best + log(sum) : 0;
+}
+
+/* The same if they are of one fault or, as likely, of many. */
+static double log_own(const struct caller *c, uint32_t abort, const struct deaths *base)
+{
+    if (c->kinds == 0)
+        return 0;
+    double many = 0, one = log_one_fault(c->kind, c->weight, c->kinds, abort, base);
+    for (uint32_t s = 0; s < c->kinds; s++)
+        many += (double)c->weight[s] / HELPER_UNIT * log(base_of(base, c->kind[s]));
+    double best = fmax(many, one);
+    return best + log(ONE_FAULT * exp(one - best) + (1 - ONE_FAULT) * exp(many - best));
+}
+
+/* Learning. */
+
+static bool count_kind(uint32_t *kind, uint32_t *weight, uint32_t *kinds, uint32_t max,
+                       uint32_t death, uint32_t more, struct journal *j)
+{
+    uint32_t i = 0;
+    while (i < *kinds && kind[i] != death)
+        i++;
+    if (i == max)
+        i--;
+    if (!journal_u32(j, kinds) || !journal_u32(j, &kind[i]) || !journal_u32(j, &weight[i]))
+        return false;
+    if (i == *kinds) {
+        ++*kinds;
+        kind[i] = death;
+    }
+    weight[i] += more;
+    return true;
+}
+
+/* The place where crashes under this caller are counted; NULL: no memory. */
+static struct caller *caller_of(struct function *f, uint32_t caller, struct journal *j,
+                                struct pool *p)
+{
+    for (struct caller *c = f->callers; c; c = c->next)
+        if (c->caller == caller)
+            return c;
+    if (f->caller_count == HELPER_CALLERS_MAX)
+        return f->callers; /* the latest, which stands for all further ones */
+    struct caller *c = pool_alloc(p, sizeof *c, sizeof(void *));
+    if (!c || !journal_u64(j, &f->callers) || !journal_u32(j, &f->caller_count))
+        return NULL;
+    *c = (struct caller){ .next = f->callers, .caller = caller };
+    f->callers = c;
+    f->caller_count++;
+    return c;
+}
+
+/* e to the entropy of how crashes spread over the callers; 0 without any. */
+static double effective_callers(const struct function *f)
+{
+    double total = 0, spread = 0;
+    for (const struct caller *c = f->callers; c; c = c->next) {
+        total += (double)c->total / HELPER_UNIT;
+        spread += c->log_spread;
+    }
+    return total > 0 ? exp(log(total) - spread / total) : 0;
+}
+
+static double log_deaths(const struct function *f, uint32_t abort, const struct deaths *base)
+{
+    double own = 0;
+    for (const struct caller *c = f->callers; c; c = c->next)
+        own += c->log_own;
+    return own - log_one_fault(f->kind, f->weight, f->kinds, abort, base);
+}
+
+bool helpers_learn(struct helpers *hs, uint32_t function, uint32_t caller, uint32_t weight,
+                   uint32_t death, uint32_t abort, const struct deaths *base, struct journal *j,
+                   struct pool *p)
+{
+    struct function *f = helpers_at(hs, function);
+    struct caller *c = caller_of(f, caller, j, p);
+    if (!c || !journal_u32(j, &c->total) || !journal_u64(j, &c->log_spread) ||
+        !journal_u64(j, &c->log_own) || !journal_u32(j, &f->h))
+        return false;
+    if (death != HELPER_NONE &&
+        (!count_kind(c->kind, c->weight, &c->kinds, HELPER_DEATHS_KINDS, death, weight, j) ||
+         !count_kind(f->kind, f->weight, &f->kinds, HELPER_KINDS, death, weight, j)))
+        return false;
+    c->total += weight;
+    double total = (double)c->total / HELPER_UNIT;
+    c->log_spread = total * log(total);
+    c->log_own = log_own(c, abort, base);
+    float h = h_of(log_odds(hs, f, effective_callers(f), log_deaths(f, abort, base)));
+    atomic_store_explicit(&f->h, h, memory_order_relaxed);
+    return true;
+}

@@ -1,0 +1,132 @@
+/* naming.c - see the header. */
+#include "group/naming.h"
+
+#include "report/fingerprint.h"
+
+#include <stdio.h>
+
+#define SCRATCH_BYTES ((size_t)1 << 20) /* for one name */
+#define PLACE_TEXT_MAX 512
+
+bool naming_init(struct naming *n)
+{
+    *n = (struct naming){ 0 };
+    bool ok = names_init(&n->names);
+    ok = names_init(&n->sent) && ok;
+    ok = names_init(&n->modules) && ok;
+    seglist_init(&n->info, sizeof(struct name_info));
+    seglist_init(&n->meant, sizeof(uint32_t));
+    seglist_init(&n->module_info, sizeof(struct module_info));
+    n->scratch = arena_new(SCRATCH_BYTES);
+    return ok && n->scratch;
+}
+
+void naming_done(struct naming *n)
+{
+    names_done(&n->names);
+    names_done(&n->sent);
+    names_done(&n->modules);
+    seglist_done(&n->info);
+    seglist_done(&n->meant);
+    seglist_done(&n->module_info);
+    arena_free(n->scratch);
+}
+
+void naming_publish(struct naming *n)
+{
+    names_publish(&n->names);
+}
+
+size_t naming_bytes(const struct naming *n)
+{
+    return names_bytes(&n->names) + names_bytes(&n->sent) + names_bytes(&n->modules);
+}
+
+/* The number of a text in one of the tables; *is_new when it has just got it. */
+static uint32_t number_of(struct names *names, struct seglist *beside, struct str text,
+                          bool *is_new)
+{
+    struct err ignored;
+    uint32_t number = names_find_added(names, text);
+    *is_new = number == NAMES_NONE;
+    if (!*is_new)
+        return number;
+    if (beside->len <= names->names.len && !seglist_grow(beside, 1))
+        return NAMING_NONE;
+    return names_add(names, text, &ignored);
+}
+
+uint32_t naming_text_number(struct naming *n, struct str text)
+{
+    bool is_new;
+    return number_of(&n->names, &n->info, text, &is_new);
+}
+
+uint32_t naming_function(struct naming *n, struct str text)
+{
+    struct str meant;
+    bool is_new;
+    uint32_t sent = number_of(&n->sent, &n->meant, text, &is_new);
+    if (sent == NAMING_NONE)
+        return NAMING_NONE;
+    uint32_t *number = seglist_at(&n->meant, sent); /* 0 until it is known, else number + 1 */
+    if (*number == 0) {
+        arena_reset(n->scratch);
+        if (!fingerprint_function(text, n->scratch, &meant) || meant.len == 0)
+            meant = text;
+        *number = naming_text_number(n, meant) + 1; /* NAMING_NONE + 1 is 0 */
+    }
+    return *number - 1;
+}
+
+const struct name_info *naming_info(struct naming *n, uint32_t name)
+{
+    struct name_info *info = seglist_at(&n->info, name);
+    if (!info->looked_up) {
+        struct str text = naming_text(n, name);
+        *info = (struct name_info){ .looked_up = true,
+                                    .kind = (uint8_t)platform_frame(text, STR("")),
+                                    .is_trampoline = platform_is_trampoline(text),
+                                    .is_memory_word = platform_is_memory_word(text) };
+    }
+    return info;
+}
+
+static struct str base_name(struct str path)
+{
+    size_t n = path.len;
+    while (n > 0 && path.ptr[n - 1] != '/' && path.ptr[n - 1] != '\\')
+        n--;
+    return (struct str){ path.ptr + n, path.len - n };
+}
+
+const struct module_info *naming_module(struct naming *n, struct str module)
+{
+    bool is_new;
+    uint32_t number = number_of(&n->modules, &n->module_info, module, &is_new);
+    if (number == NAMING_NONE)
+        return NULL;
+    struct module_info *info = seglist_at(&n->module_info, number);
+    if (info->base == 0) {
+        uint32_t base = naming_text_number(n, base_name(module));
+        if (base == NAMING_NONE)
+            return NULL;
+        info->base = base + 1;
+        info->is_system = module.len > 0 && platform_frame(STR(""), module) == PLATFORM_SYSTEM;
+    }
+    return info;
+}
+
+uint32_t naming_place(struct naming *n, struct str module, uint16_t site)
+{
+    char text[PLACE_TEXT_MAX];
+    struct str base = base_name(module);
+    int len = snprintf(text, sizeof text, "%.*s+0x%03x", (int)(base.len < 256 ? base.len : 256),
+                       base.ptr, (unsigned)site);
+    return naming_text_number(n, (struct str){ text, (size_t)len });
+}
+
+struct str naming_text(const struct naming *n, uint32_t name)
+{
+    return names_text(&n->names, name);
+}

@@ -1,0 +1,55 @@
+/* naming.h - what frames are called when they are compared, each name once and by number.
+ *
+ * A function's name as sent becomes the one of fingerprint_function, which leaves out what differs
+ * between builds; what the platform knows of it (platform.h) is looked up once. Projects and deaths
+ * have their numbers here, too.
+ *
+ * Threads: one writer; naming_text for any thread, about names that were published. Memory: all
+ * belongs to the struct naming. Nothing is taken back: words are likely to come again. */
+#ifndef CRUMPLE_GROUP_NAMING_H
+#define CRUMPLE_GROUP_NAMING_H
+
+#include "base/arena.h"
+#include "group/names.h"
+#include "group/platform.h"
+
+#define NAMING_NONE UINT32_MAX /* no name, and no memory for one */
+
+struct naming {
+    struct names names;         /* as compared */
+    struct seglist info;        /* of those: struct name_info */
+    struct names sent;          /* functions as sent */
+    struct seglist meant;       /* of those: uint32_t, the number as compared */
+    struct names modules;       /* as sent */
+    struct seglist module_info; /* of those: struct module_info */
+    struct arena *scratch;
+};
+
+struct name_info {
+    bool looked_up;
+    uint8_t kind; /* enum platform_kind */
+    bool is_trampoline, is_memory_word;
+};
+struct module_info {
+    uint32_t base; /* the number of its name without folders, + 1; 0: not looked up */
+    bool is_system;
+};
+
+bool naming_init(struct naming *n); /* false: no memory; naming_done is fine then, too */
+void naming_done(struct naming *n);
+void naming_publish(struct naming *n);
+size_t naming_bytes(const struct naming *n);
+
+/* NAMING_NONE: no memory. */
+uint32_t naming_text_number(struct naming *n, struct str text);
+/* Of a function as sent; `text` is not empty. */
+uint32_t naming_function(struct naming *n, struct str text);
+/* Of a frame without a function: module and site stand in. */
+uint32_t naming_place(struct naming *n, struct str module, uint16_t site);
+/* NULL: no memory. */
+const struct name_info *naming_info(struct naming *n, uint32_t name);
+const struct module_info *naming_module(struct naming *n, struct str module);
+
+struct str naming_text(const struct naming *n, uint32_t name);
+
+#endif
