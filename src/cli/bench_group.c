@@ -192,7 +192,7 @@ const struct command command_bench_group = {
         "core. Reading and parsing are not counted. Prints one line of JSON.\n\n"
         "  --warm N           the first N reports fill the index and are not measured\n"
         "  --measure N        stop when N more are measured (default: all that there are)\n"
-        "  --similarity NAME  how alike two reports are (default: classic)\n\n"
+        "  --similarity NAME  how alike two reports are: culprit (default) or classic\n\n"
         "  reports_per_second       over the measured reports, by the clock on the wall\n"
         "  reports_per_cpu_second   the same by the time that the thread had a core: on a busy\n"
         "                           machine the better figure\n"

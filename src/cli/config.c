@@ -1,8 +1,10 @@
 /* config.c - one table says which keys there are, what they may be, and where they go. */
 #include "cli/config.h"
 
+#include "base/utf8.h"
 #include "cli/args.h"
 #include "group/similarity.h"
+#include "report/report.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -173,6 +175,27 @@ static bool set_ignored(struct config *c, const struct key *key, const char *val
     return true;
 }
 
+/* The name itself, which is there for ever; NULL: there is none of that name. */
+static const char *similarity_named(const char *name)
+{
+    static const char *const names[] = { "culprit", "classic" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(name, names[i]))
+            return names[i];
+    return NULL;
+}
+
+static bool set_similarity(struct config *c, const struct key *key, const char *value,
+                           struct err *e)
+{
+    const char *similarity = similarity_named(value);
+    if (!similarity)
+        return err_set(e, ERR_INPUT, 0, "%s must be culprit or classic, not \"%.60s\"", key->name,
+                       value);
+    c->engine.grouping.similarity = similarity;
+    return true;
+}
+
 static bool set_max_query_terms(struct config *c, const struct key *key, const char *value,
                                 struct err *e)
 {
@@ -215,7 +238,7 @@ static const struct key keys[] = {
     { "server", "workers", set_size, AT(engine.workers), 0, 1024 },
     { "grouping", "thresholds", set_thresholds, 0, 0, 0 },
     { "grouping", "default_threshold", set_real, AT(default_threshold), 0, 0 },
-    { "grouping", "similarity", set_text, AT(engine.grouping.similarity), 0, 0 },
+    { "grouping", "similarity", set_similarity, 0, 0, 0 },
     { "grouping", "max_query_terms", set_max_query_terms, 0, 0, 0 },
     { "grouping", "ignore_fields", set_ignored, 0, 0, 0 },
     { "limits", "connections", set_size, AT(http.connections_max), 1, 1000000 },
@@ -271,9 +294,38 @@ struct reading {
     bool seen[KEYS];
 };
 
+/* A line of [similarity], where the keys are names of projects. */
+static bool set_project(struct config *c, const char *name, const char *value, struct err *e)
+{
+    struct bucket_index_config *g = &c->engine.grouping;
+    struct str project = str_from_c(name);
+    if (!report_project_check(project, e))
+        return false;
+    if (utf8_valid_prefix(project) < project.len)
+        return err_set(e, ERR_INPUT, 0, "the project's name is not UTF-8: save the file as that");
+    for (size_t i = 0; i < g->project_count; i++)
+        if (str_eq(c->projects[i].project, project))
+            return err_set(e, ERR_INPUT, 0, "%.80s stands here for the second time", name);
+    if (g->project_count == CONFIG_PROJECTS_MAX)
+        return err_set(e, ERR_INPUT, 0, "at most %d projects may have a similarity of their own",
+                       CONFIG_PROJECTS_MAX);
+    struct project_similarity *p = &c->projects[g->project_count];
+    p->similarity = similarity_named(value);
+    if (!p->similarity)
+        return err_set(e, ERR_INPUT, 0, "%.60s must have culprit or classic, not \"%.60s\"", name,
+                       value);
+    if (!arena_str(c->arena, project, &p->project))
+        return no_memory(e);
+    g->projects = c->projects;
+    g->project_count++;
+    return true;
+}
+
 static bool set_key(struct reading *r, const char *section, const char *name, const char *value)
 {
     bool section_known = false;
+    if (!strcmp(section, "similarity"))
+        return set_project(r->config, name, value, r->e);
     for (size_t i = 0; i < KEYS; i++) {
         bool here = !strcmp(keys[i].section, section);
         section_known |= here;
@@ -393,6 +445,9 @@ bool config_finish(struct config *c, struct err *e)
     size_t at;
     if (!c->engine.data_dir || !*c->engine.data_dir)
         return err_set(e, ERR_INPUT, 0, "--data is missing: the directory that holds the reports");
+    if (!similarity_named(g->similarity))
+        return err_set(e, ERR_INPUT, 0, "--similarity must be culprit or classic, not \"%.60s\"",
+                       g->similarity);
     if (g->threshold_count == 0)
         return err_set(e, ERR_INPUT, 0, "there must be at least one threshold");
     for (size_t i = 1; i < g->threshold_count; i++)

@@ -14,6 +14,7 @@
 
 #define CONFIG_LISTEN_MAX 16
 #define CONFIG_IGNORED_MAX 256
+#define CONFIG_PROJECTS_MAX 256 /* that have a similarity of their own */
 
 struct config {
     struct arena *arena;
@@ -30,6 +31,7 @@ struct config {
     struct http_listen listen[CONFIG_LISTEN_MAX];
     double thresholds[COLLECTION_THRESHOLDS_MAX];
     struct str ignored[CONFIG_IGNORED_MAX];
+    struct project_similarity projects[CONFIG_PROJECTS_MAX];
 };
 
 /* Every key at its default. */
@@ -42,9 +44,10 @@ MUST_CHECK bool config_read(struct config *c, const char *path, struct err *e);
 /* Adds "ADDR:PORT", "http://ADDR:PORT" or "https://ADDR:PORT" to the listeners. ERR_INPUT. */
 MUST_CHECK bool config_add_listen(struct config *c, const char *address_port, struct err *e);
 
-/* What only the whole shows: thresholds rise and have the default among them, there is a data
- * directory, and a certificate with its key when a listener speaks TLS. With no listener yet, makes
- * the default one, 127.0.0.1:8081. */
+/* What only the whole shows: there is a data directory, the similarity is one that there is (an
+ * option may have named it), thresholds rise and have the default among them, and there is a
+ * certificate with its key when a listener speaks TLS. With no listener yet, makes the default one,
+ * 127.0.0.1:8081. */
 MUST_CHECK bool config_finish(struct config *c, struct err *e);
 
 /* Which of the thresholds T is; ERR_INPUT with a list of those that there are. */

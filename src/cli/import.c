@@ -337,8 +337,9 @@ const struct command command_import = {
         "                     none\n"
         "  --threshold T      the threshold of the buckets in OUT (default: the default "
         "threshold)\n"
-        "  --similarity NAME  how alike two reports are (default: classic)\n"
-        "  --config FILE      the server's configuration, when it has its own thresholds\n\n"
+        "  --similarity NAME  how alike two reports are: culprit (default) or classic; of all\n"
+        "                     projects but those for which FILE has another\n"
+        "  --config FILE      the server's configuration, when it says how to group\n\n"
         "Examples:\n\n"
         "  crumple import reports.jsonl --data /var/lib/crumple --project Ubuntu\n"
         "  xzcat reports.jsonl.xz | crumple import - --data /tmp/crashes --assignments out.tsv\n",

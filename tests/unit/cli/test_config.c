@@ -74,6 +74,7 @@ static void test_sample_has_the_defaults(void **state)
 
     const struct bucket_index_config *s = &sample.engine.grouping, *p = &plain.engine.grouping;
     assert_string_equal(s->similarity, p->similarity);
+    assert_int_equal(s->project_count, 0);
     assert_int_equal(s->max_query_terms, p->max_query_terms);
     assert_int_equal(s->threshold_count, p->threshold_count);
     for (size_t i = 0; i < s->threshold_count; i++)
@@ -130,6 +131,56 @@ static void test_values(void **state)
     assert_non_null(strstr(e.msg, "0.5 2 3.25"));
 }
 
+static void test_similarities(void **state)
+{
+    (void)state;
+    CLEANUP(arena_free_p) struct arena *a = arena_new(1 << 20);
+    static struct config c;
+    struct err e = { 0 };
+    if (!read_text(&c, a,
+                   "[server]\ndata=/d\n[grouping]\nsimilarity = culprit\n"
+                   "[similarity]\nMy Project = classic\nmy project=culprit ; inline\n"
+                   "Übung;1 [x]  =  classic\n[similarity]\nlast = culprit\n",
+                   &e) ||
+        !config_finish(&c, &e))
+        fail_msg("%s", e.msg);
+    static const struct {
+        const char *project, *similarity;
+    } want[] = {
+        { "My Project", "classic" },
+        { "my project", "culprit" },
+        { "Übung;1 [x]", "classic" },
+        { "last", "culprit" },
+    };
+    struct bucket_index_config *g = &c.engine.grouping;
+    assert_string_equal(g->similarity, "culprit");
+    assert_int_equal(g->project_count, sizeof want / sizeof *want);
+    for (size_t i = 0; i < g->project_count; i++) {
+        assert_true(str_eq(g->projects[i].project, str_from_c(want[i].project)));
+        assert_string_equal(g->projects[i].similarity, want[i].similarity);
+    }
+    g->similarity = "bm25"; /* as an option may have it */
+    assert_false(config_finish(&c, &e));
+    assert_string_equal(e.msg, "--similarity must be culprit or classic, not \"bm25\"");
+}
+
+static void test_many_projects(void **state)
+{
+    (void)state;
+    CLEANUP(arena_free_p) struct arena *a = arena_new(1 << 20);
+    static struct config c;
+    struct err e = { 0 };
+    static char text[20000];
+    size_t len = (size_t)snprintf(text, sizeof text, "[similarity]\n");
+    for (int i = 0; i < CONFIG_PROJECTS_MAX; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, "p%d = classic\n", i);
+    assert_true(read_text(&c, a, text, &e));
+    assert_int_equal(c.engine.grouping.project_count, CONFIG_PROJECTS_MAX);
+    snprintf(text + len, sizeof text - len, "one more = classic\n");
+    assert_false(read_text(&c, a, text, &e));
+    assert_non_null(strstr(e.msg, "line 258: at most 256 projects"));
+}
+
 static void test_errors(void **state)
 {
     (void)state;
@@ -166,6 +217,18 @@ static void test_errors(void **state)
         { "[grouping]\nthresholds = 1 two\n", "line 2:", "\"two\"" },
         { "[grouping]\nthresholds = 1 -2\n", "line 2:", "\"-2\"" },
         { "[grouping]\nmax_query_terms = 0\n", "line 2:", "from 1" },
+        { "[grouping]\nsimilarity = bm25\n",
+          "line 2:", "similarity must be culprit or classic, not \"bm25\"" },
+        { "[grouping]\nsimilarity =\n", "line 2:", "must be culprit or classic" },
+        { "[similarity]\np = Classic\n",
+          "line 2:", "p must have culprit or classic, not \"Classic\"" },
+        { "[similarity]\np = classic\nq = classic\np = culprit\n",
+          "line 4:", "p stands here for the second time" },
+        { "[similarity]\np = classic\n  q = classic\n", "line 3:", "second time" },
+        { "[similarity]\np:q = classic\n", "line 2:", "not \"q = classic\"" },
+        { "[similarity]\nreports = classic\n", "line 2:", "meaning in URLs" },
+        { "[similarity]\n= classic\n", "line 2:", "must not be empty" },
+        { "[similarity]\nM\xfcll = classic\n", "line 2:", "not UTF-8" },
         { "[server]\ndata = d\n[grouping]\nthresholds = 1 4 3\n", NULL, "must rise" },
         { "[server]\ndata = d\n[grouping]\nthresholds = 1 2\n", NULL, "default_threshold: 4" },
         { "[server]\ndata = d\n[grouping]\nthresholds =\n", NULL, "at least one" },
@@ -249,6 +312,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sample_has_the_defaults),
         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_similarities),
+        cmocka_unit_test(test_many_projects),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_no_file),
         cmocka_unit_test(test_loopback),
