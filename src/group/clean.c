@@ -32,7 +32,7 @@ struct place {
     uint32_t first, end;
     bool all_named, has_key;
     const struct module_info *module;
-    struct frame_place key;
+    uint32_t owner; /* when has_key */
 };
 
 static uint32_t place_end(const struct trace *t, uint32_t i)
@@ -44,7 +44,7 @@ static uint32_t place_end(const struct trace *t, uint32_t i)
 
 /* Finds the place of frame `first`; its functions go to c->chain. False: no memory. */
 static bool place_read(struct cleaned *c, const struct trace *t, uint32_t first, uint32_t project,
-                       struct naming *n, struct place *p)
+                       struct naming *n, struct frame_memory *memory, struct place *p)
 {
     *p = (struct place){ .first = first, .end = place_end(t, first), .all_named = true };
     struct str module = STR("");
@@ -66,27 +66,23 @@ static bool place_read(struct cleaned *c, const struct trace *t, uint32_t first,
     if (!p->module)
         return false;
     const struct trace_frame *f = &t->frames[first];
-    p->has_key = f->has_site && f->build.len > 0;
-    uint32_t build = p->has_key ? naming_text_number(n, f->build) : 0;
-    p->key = (struct frame_place){ project, build, p->module->base, f->site };
-    return build != NAMING_NONE;
+    p->has_key = memory && f->has_site && f->build.len > 0;
+    if (!p->has_key)
+        return true;
+    uint32_t build = naming_text_number(n, f->build);
+    p->owner = build == NAMING_NONE ? FRAME_MEMORY_NONE
+                                    : frame_memory_owner(memory, project, build, p->module->base);
+    return p->owner != FRAME_MEMORY_NONE;
 }
 
-/* The same place when reports do not say in which module it is. */
-static struct frame_place without_module(struct frame_place at)
-{
-    at.module = NAMING_NONE;
-    return at;
-}
-
-static struct frame_chain recall(const struct cleaned *c, const struct place *p, struct str module,
-                                 const struct frame_memory *memory)
+static struct frame_chain recall(const struct cleaned *c, const struct trace *t,
+                                 const struct place *p, const struct frame_memory *memory)
 {
     struct frame_chain known = { c->chain.at, (uint32_t)c->chain.len };
-    struct frame_chain chain = { NULL, 0 };
-    if (memory && p->has_key)
-        chain =
-            frame_memory_recall(memory, module.len > 0 ? p->key : without_module(p->key), known);
+    if (!p->has_key)
+        return known;
+    struct frame_chain chain =
+        frame_memory_recall(memory, p->owner, t->frames[p->first].site, known);
     return chain.count ? chain : known;
 }
 
@@ -188,9 +184,9 @@ static bool take_unnamed(struct cleaned *c, const struct trace *t, const struct 
 }
 
 static bool take_place(struct cleaned *c, const struct trace *t, const struct place *p,
-                       struct naming *n, const struct frame_memory *memory, bool keep_platform)
+                       struct naming *n, struct frame_memory *memory, bool keep_platform)
 {
-    struct frame_chain chain = recall(c, p, module_of(t, p), memory);
+    struct frame_chain chain = recall(c, t, p, memory);
     if (chain.count == 0)
         return take_unnamed(c, t, p, n, keep_platform);
     for (uint32_t i = 0; i < chain.count; i++)
@@ -200,20 +196,21 @@ static bool take_place(struct cleaned *c, const struct trace *t, const struct pl
 }
 
 static bool take_all(struct cleaned *c, const struct trace *t, uint32_t from, uint32_t project,
-                     struct naming *n, const struct frame_memory *memory, bool keep_platform)
+                     struct naming *n, struct frame_memory *memory, bool keep_platform)
 {
     struct place p;
     c->names.len = 0;
     for (uint32_t i = 0; i < t->count; i++)
         c->fates.at[i] = i < from ? CLEAN_HANDLER : CLEAN_UNKNOWN;
     for (uint32_t i = from; i < t->count; i = p.end)
-        if (!place_read(c, t, i, project, n, &p) || !take_place(c, t, &p, n, memory, keep_platform))
+        if (!place_read(c, t, i, project, n, memory, &p) ||
+            !take_place(c, t, &p, n, memory, keep_platform))
             return false;
     return true;
 }
 
 bool clean_trace(struct cleaned *c, const struct trace *t, uint32_t project, struct naming *n,
-                 const struct frame_memory *memory, bool keep_platform)
+                 struct frame_memory *memory, bool keep_platform)
 {
     c->fates.len = 0;
     if (!VEC_RESERVE(&c->fates, t->count))
@@ -224,23 +221,16 @@ bool clean_trace(struct cleaned *c, const struct trace *t, uint32_t project, str
            (c->names.len > 0 || keep_platform || take_all(c, t, 0, project, n, memory, true));
 }
 
-static bool learn_place(const struct cleaned *c, const struct place *p, bool has_module,
-                        struct frame_memory *memory, struct journal *j, struct pool *pool)
-{
-    struct frame_chain chain = { c->chain.at, (uint32_t)c->chain.len };
-    return frame_memory_learn(memory, without_module(p->key), chain, j, pool) &&
-           (!has_module || frame_memory_learn(memory, p->key, chain, j, pool));
-}
-
 bool clean_learn(struct cleaned *c, const struct trace *t, uint32_t project, struct naming *n,
-                 struct frame_memory *memory, struct journal *j, struct pool *pool)
+                 struct frame_memory *memory)
 {
     struct place p;
     for (uint32_t i = 0; i < t->count; i = p.end) {
-        if (!place_read(c, t, i, project, n, &p))
+        if (!place_read(c, t, i, project, n, memory, &p))
             return false;
-        if (p.has_key && p.all_named && c->chain.len > 0 && c->chain.len <= FRAME_CHAIN_MAX &&
-            !learn_place(c, &p, module_of(t, &p).len > 0, memory, j, pool))
+        struct frame_chain chain = { c->chain.at, (uint32_t)c->chain.len };
+        if (p.has_key && p.all_named && chain.count > 0 && chain.count <= FRAME_CHAIN_MAX &&
+            !frame_memory_learn(memory, p.owner, t->frames[i].site, chain))
             return false;
     }
     return true;

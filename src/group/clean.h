@@ -38,11 +38,9 @@ void cleaned_done(struct cleaned *c);
 /* memory: NULL to do without. keep_platform: take frames of the platform like others, which is done
  * when nothing else is left, too. False: no memory. */
 MUST_CHECK bool clean_trace(struct cleaned *c, const struct trace *t, uint32_t project,
-                            struct naming *n, const struct frame_memory *memory,
-                            bool keep_platform);
+                            struct naming *n, struct frame_memory *memory, bool keep_platform);
 /* Remembers the places of the trace. */
 MUST_CHECK bool clean_learn(struct cleaned *c, const struct trace *t, uint32_t project,
-                            struct naming *n, struct frame_memory *memory, struct journal *j,
-                            struct pool *p);
+                            struct naming *n, struct frame_memory *memory);
 
 #endif

@@ -130,7 +130,7 @@ static bool push_function(struct culprit *c, struct stack *s, uint32_t name)
 
 static bool ask_trace(struct culprit *c, const struct report *r, struct stack *s)
 {
-    const struct frame_memory *memory = c->without & CULPRIT_MEMORY ? NULL : &c->memory;
+    struct frame_memory *memory = c->without & CULPRIT_MEMORY ? NULL : &c->memory;
     bool keep_platform = c->without & CULPRIT_PLATFORM;
     if (!clean_trace(&c->cleaned, &r->trace, s->project, &c->naming, memory, keep_platform))
         return false;
@@ -219,24 +219,39 @@ uint32_t culprit_find_stack(const struct culprit *c, const struct asked *a)
 
 /* Adding. */
 
+static struct stack_block *add_block(struct culprit *c, struct function *f)
+{
+    uint32_t room = !f->stacks                          ? STACK_BLOCK_FIRST
+                    : f->stacks->room < STACK_BLOCK_MAX ? 2 * f->stacks->room
+                                                        : STACK_BLOCK_MAX;
+    struct stack_block *b =
+        pool_alloc(&c->pool, sizeof *b + room * sizeof *b->stacks, sizeof(void *));
+    if (!b || !journal_u64(&c->journal, &f->stacks))
+        return NULL;
+    *b = (struct stack_block){ .older = f->stacks, .room = room };
+    f->stacks = b;
+    return b;
+}
+
 static bool post_stack(struct culprit *c, uint32_t function, uint32_t stack)
 {
     struct function *f = helpers_at(&c->helpers, function);
     struct journal *j = &c->journal;
     struct stack_block *b = f->stacks;
-    if (b && b->stacks[b->count - 1] == stack)
+    uint32_t newest = b ? b->stacks[b->count - 1] : f->first_stack;
+    if (f->stack_count > 0 && newest == stack)
         return true; /* the function stands in the stack twice */
-    if (!b || b->count == STACK_BLOCK) {
-        b = pool_alloc(&c->pool, sizeof *b, sizeof(void *));
-        if (!b || !journal_u64(j, &f->stacks))
-            return false;
-        *b = (struct stack_block){ .older = f->stacks };
-        f->stacks = b;
+    if (!journal_u32(j, &f->stack_count) || !journal_u32(j, &f->first_stack))
+        return false;
+    if (f->stack_count++ == 0) {
+        f->first_stack = stack;
+        return true;
     }
-    if (!journal_u32(j, &b->count) || !journal_u32(j, &f->stack_count))
+    if ((!b || b->count == b->room) && !(b = add_block(c, f)))
+        return false;
+    if (!journal_u32(j, &b->count))
         return false;
     b->stacks[b->count++] = stack;
-    f->stack_count++;
     return true;
 }
 
@@ -298,8 +313,8 @@ static bool learn(struct culprit *c, const struct report *r, const struct stack 
         return false;
     if (s->is_context)
         return learn_context(c, s, p);
-    return learn_helpers(c, s, p) && clean_learn(&c->cleaned, &r->trace, s->project, &c->naming,
-                                                 &c->memory, &c->journal, &c->pool);
+    return learn_helpers(c, s, p) &&
+           clean_learn(&c->cleaned, &r->trace, s->project, &c->naming, &c->memory);
 }
 
 static bool add(struct culprit *c, const struct report *r, uint32_t report)
@@ -319,6 +334,7 @@ bool culprit_add(struct culprit *c, const struct report *r, uint32_t report, str
     if (!known && !culprit_ask(c, r, e))
         return false;
     c->last.journal = journal_mark(&c->journal);
+    c->last.places = frame_memory_mark(&c->memory);
     c->last.stacks = c->stacks.len;
     c->last.reports = c->reports.len;
     c->last.pool = pool_mark(&c->pool);
@@ -335,7 +351,8 @@ void culprit_keep(struct culprit *c)
 {
     naming_publish(&c->naming);
     journal_forget(&c->journal);
-    c->kept.journal = 0;
+    frame_memory_keep(&c->memory);
+    c->kept.journal = c->kept.places = 0;
     c->kept.stacks = c->stacks.len;
     c->kept.reports = c->reports.len;
     c->kept.pool = pool_mark(&c->pool);
@@ -345,6 +362,7 @@ void culprit_undo_last(struct culprit *c)
 {
     c->asked.is_valid = false;
     journal_undo(&c->journal, c->last.journal);
+    frame_memory_undo(&c->memory, c->last.places);
     seglist_truncate(&c->reports, c->last.reports);
     seglist_truncate(&c->stacks, c->last.stacks);
     pool_rewind(&c->pool, c->last.pool);
@@ -365,6 +383,6 @@ size_t culprit_bytes(const struct culprit *c)
 {
     return naming_bytes(&c->naming) + pool_bytes(&c->pool) +
            c->helpers.functions.len * (sizeof(struct function) + 16) +
-           c->stacks.len * (sizeof(struct stack) + 16) + c->memory.places.len * 48 +
+           c->stacks.len * (sizeof(struct stack) + 16) + frame_memory_bytes(&c->memory) +
            c->reports.len * sizeof(uint32_t);
 }

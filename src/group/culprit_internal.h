@@ -27,11 +27,12 @@ struct stack {
     bool is_context; /* of reports that have no stack trace */
 };
 
-#define STACK_BLOCK 14
+#define STACK_BLOCK_FIRST 4
+#define STACK_BLOCK_MAX 128
 struct stack_block {
     struct stack_block *older;
-    uint32_t count;
-    uint32_t stacks[STACK_BLOCK];
+    uint32_t count, room;
+    uint32_t stacks[]; /* `room` of them */
 };
 
 struct project {
@@ -66,7 +67,7 @@ struct culprit {
 
     struct journal journal;
     struct {
-        size_t journal, stacks, reports;
+        size_t journal, places, stacks, reports;
         struct pool_mark pool;
     } kept, last; /* what undo goes back to; what undo_last goes back to */
 

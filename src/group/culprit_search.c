@@ -91,20 +91,29 @@ static void look_at(struct search *s, uint32_t number)
     }
 }
 
+/* False: enough were looked at. */
+static bool look_once(struct search *s, uint32_t stack)
+{
+    s->c->cost.postings++;
+    if (s->c->seen.at[stack] == s->c->search)
+        return true;
+    if (s->candidates == CANDIDATES_MAX)
+        return false;
+    s->c->seen.at[stack] = s->c->search;
+    s->candidates++;
+    look_at(s, stack);
+    return true;
+}
+
 static void look_through(struct search *s, uint32_t function)
 {
     const struct function *f = helpers_at(&s->c->helpers, function);
     for (const struct stack_block *b = f->stacks; b; b = b->older)
-        for (uint32_t i = b->count; i-- > 0;) {
-            s->c->cost.postings++;
-            if (s->c->seen.at[b->stacks[i]] == s->c->search)
-                continue;
-            if (s->candidates == CANDIDATES_MAX)
+        for (uint32_t i = b->count; i-- > 0;)
+            if (!look_once(s, b->stacks[i]))
                 return;
-            s->c->seen.at[b->stacks[i]] = s->c->search;
-            s->candidates++;
-            look_at(s, b->stacks[i]);
-        }
+    if (f->stack_count > 0)
+        (void)look_once(s, f->first_stack);
 }
 
 /* The function of the question with the most blame that was not looked through; its blame goes. */

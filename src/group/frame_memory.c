@@ -1,51 +1,53 @@
-/* frame_memory.c - see the header. */
+/* frame_memory.c - see the header. A slot is never emptied: what is taken back stays as a place of
+ * which nothing is known. */
 #include "group/frame_memory.h"
 
 #include <string.h>
 
-struct remembered {
-    struct frame_place at;
-    uint32_t count; /* of names */
-    uint32_t contradicted;
-    uint32_t *names;
-};
+#define SLOTS_FIRST 1024
 
 bool frame_memory_init(struct frame_memory *m)
 {
-    seglist_init(&m->places, sizeof(struct remembered));
-    return idmap_init(&m->map);
+    *m = (struct frame_memory){ .slot_count = SLOTS_FIRST };
+    m->slots = calloc(m->slot_count, sizeof *m->slots);
+    return names_init(&m->owners) && m->slots;
 }
 
 void frame_memory_done(struct frame_memory *m)
 {
-    seglist_done(&m->places);
-    idmap_done(&m->map);
+    names_done(&m->owners);
+    free(m->slots);
+    VEC_FREE(&m->chains);
+    VEC_FREE(&m->changed);
 }
 
-static uint64_t place_hash(struct frame_place at)
+uint32_t frame_memory_owner(struct frame_memory *m, uint32_t project, uint32_t build,
+                            uint32_t module)
 {
-    uint32_t key[4] = { at.project, at.build, at.module, at.site };
-    return idmap_hash((struct str){ (const char *)key, sizeof key }, 0);
+    struct err ignored;
+    uint32_t key[3] = { project, build, module };
+    return names_add(&m->owners, (struct str){ (const char *)key, sizeof key }, &ignored);
 }
 
-struct sought_place {
-    const struct frame_memory *memory;
-    struct frame_place at;
-};
-
-static bool is_place(const void *ctx, uint32_t id)
+/* Owners are numbers of ours, so nobody can choose them to collide. */
+static size_t first_slot(const struct frame_memory *m, uint32_t owner, uint16_t site)
 {
-    const struct sought_place *s = ctx;
-    const struct remembered *r = seglist_at(&s->memory->places, id);
-    return r->at.site == s->at.site && r->at.build == s->at.build && r->at.module == s->at.module &&
-           r->at.project == s->at.project;
+    uint64_t key = (uint64_t)owner << 12 | site;
+    return (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 20) & (m->slot_count - 1);
 }
 
-static struct remembered *find(const struct frame_memory *m, struct frame_place at, uint64_t hash)
+/* The slot of the place, or the free one where it would go. */
+static struct remembered *slot_of(const struct frame_memory *m, uint32_t owner, uint16_t site)
 {
-    struct sought_place sought = { m, at };
-    uint32_t id = idmap_find(&m->map, hash, is_place, &sought);
-    return id == IDMAP_NONE ? NULL : seglist_at(&m->places, id);
+    size_t i = first_slot(m, owner, site);
+    while (m->slots[i].owner != 0 && (m->slots[i].owner != owner + 1 || m->slots[i].site != site))
+        i = (i + 1) & (m->slot_count - 1);
+    return &m->slots[i];
+}
+
+static struct frame_chain chain_of(const struct frame_memory *m, const struct remembered *r)
+{
+    return (struct frame_chain){ r->count == 1 ? &r->chain : m->chains.at + r->chain, r->count };
 }
 
 static bool is_part(struct frame_chain part, struct frame_chain whole)
@@ -60,48 +62,86 @@ static bool is_part(struct frame_chain part, struct frame_chain whole)
     return true;
 }
 
-struct frame_chain frame_memory_recall(const struct frame_memory *m, struct frame_place at,
+struct frame_chain frame_memory_recall(const struct frame_memory *m, uint32_t owner, uint16_t site,
                                        struct frame_chain known)
 {
-    const struct remembered *r = find(m, at, place_hash(at));
-    if (!r || r->contradicted)
+    const struct remembered *r = slot_of(m, owner, site);
+    if (r->owner == 0 || r->contradicted || r->count == 0 || !is_part(known, chain_of(m, r)))
         return (struct frame_chain){ NULL, 0 };
-    struct frame_chain chain = { r->names, r->count };
-    return is_part(known, chain) ? chain : (struct frame_chain){ NULL, 0 };
+    return chain_of(m, r);
 }
 
-static bool set_chain(struct remembered *r, struct frame_chain chain, struct journal *j,
-                      struct pool *p)
+static bool grow(struct frame_memory *m)
 {
-    uint32_t *names = pool_alloc(p, chain.count * sizeof *names, sizeof *names);
-    if (!names || !journal_u64(j, &r->names) || !journal_u32(j, &r->count))
+    struct frame_memory next = { .slot_count = 2 * m->slot_count };
+    next.slots = calloc(next.slot_count, sizeof *next.slots);
+    if (!next.slots)
         return false;
-    memcpy(names, chain.names, chain.count * sizeof *names);
-    r->names = names;
-    r->count = chain.count;
+    for (size_t i = 0; i < m->slot_count; i++)
+        if (m->slots[i].owner != 0)
+            *slot_of(&next, m->slots[i].owner - 1, m->slots[i].site) = m->slots[i];
+    free(m->slots);
+    m->slots = next.slots;
+    m->slot_count = next.slot_count;
     return true;
 }
 
-bool frame_memory_learn(struct frame_memory *m, struct frame_place at, struct frame_chain chain,
-                        struct journal *j, struct pool *p)
+static bool set_chain(struct frame_memory *m, struct remembered *r, struct frame_chain chain)
 {
-    uint64_t hash = place_hash(at);
-    struct remembered *r = find(m, at, hash);
-    if (!r) {
-        if (!seglist_grow(&m->places, 1))
-            return false;
-        uint32_t id = (uint32_t)(m->places.len - 1);
-        r = seglist_at(&m->places, id);
-        r->at = at;
-        return set_chain(r, chain, j, p) && journal_insert(j, &m->map, hash, id);
+    if (chain.count > 1 && !VEC_RESERVE(&m->chains, chain.count))
+        return false;
+    r->chain = chain.count == 1 ? chain.names[0] : (uint32_t)m->chains.len;
+    r->count = (uint8_t)chain.count;
+    if (chain.count > 1) {
+        memcpy(m->chains.at + m->chains.len, chain.names, chain.count * sizeof *chain.names);
+        m->chains.len += chain.count;
     }
-    struct frame_chain before = { r->names, r->count };
-    if (r->contradicted || is_part(chain, before))
-        return true;
-    if (is_part(before, chain))
-        return set_chain(r, chain, j, p);
-    if (!journal_u32(j, &r->contradicted))
-        return false;
-    r->contradicted = 1;
     return true;
+}
+
+bool frame_memory_learn(struct frame_memory *m, uint32_t owner, uint16_t site,
+                        struct frame_chain chain)
+{
+    if (m->used >= m->slot_count / 4 * 3 && !grow(m))
+        return false;
+    struct remembered *r = slot_of(m, owner, site);
+    struct frame_chain before = chain_of(m, r);
+    if (r->contradicted || (r->count > 0 && is_part(chain, before)))
+        return true;
+    struct remembered old = {
+        .owner = owner + 1, .chain = r->chain, .site = site, .count = r->count
+    };
+    if (!VEC_PUSH(&m->changed, old))
+        return false;
+    m->used += r->owner == 0;
+    r->owner = owner + 1;
+    r->site = site;
+    if (is_part(before, chain))
+        return set_chain(m, r, chain);
+    r->contradicted = true;
+    return true;
+}
+
+size_t frame_memory_mark(const struct frame_memory *m)
+{
+    return m->changed.len;
+}
+
+void frame_memory_undo(struct frame_memory *m, size_t mark)
+{
+    while (m->changed.len > mark) {
+        const struct remembered *old = &m->changed.at[--m->changed.len];
+        *slot_of(m, old->owner - 1, old->site) = *old;
+    }
+}
+
+void frame_memory_keep(struct frame_memory *m)
+{
+    m->changed.len = 0;
+}
+
+size_t frame_memory_bytes(const struct frame_memory *m)
+{
+    return m->slot_count * sizeof *m->slots + m->chains.cap * sizeof *m->chains.at +
+           names_bytes(&m->owners);
 }

@@ -26,11 +26,9 @@
 struct caller {
     struct caller *next;
     uint32_t caller;
-    uint32_t total;
-    uint32_t kind[HELPER_DEATHS_KINDS], weight[HELPER_DEATHS_KINDS];
+    uint32_t total; /* weight of its crashes */
+    uint32_t kind[HELPER_CALLER_KINDS], weight[HELPER_CALLER_KINDS];
     uint32_t kinds;
-    double log_spread; /* total * ln(total) */
-    double log_own;    /* of its deaths, if it has faults of its own */
 };
 
 bool helpers_init(struct helpers *hs, unsigned without)
@@ -208,8 +206,9 @@ static double effective_callers(const struct function *f)
 {
     double total = 0, spread = 0;
     for (const struct caller *c = f->callers; c; c = c->next) {
-        total += (double)c->total / HELPER_UNIT;
-        spread += c->log_spread;
+        double w = (double)c->total / HELPER_UNIT;
+        total += w;
+        spread += w * log(w);
     }
     return total > 0 ? exp(log(total) - spread / total) : 0;
 }
@@ -218,7 +217,7 @@ static double log_deaths(const struct function *f, uint32_t abort, const struct 
 {
     double own = 0;
     for (const struct caller *c = f->callers; c; c = c->next)
-        own += c->log_own;
+        own += log_own(c, abort, base);
     return own - log_one_fault(f->kind, f->weight, f->kinds, abort, base);
 }
 
@@ -228,17 +227,13 @@ bool helpers_learn(struct helpers *hs, uint32_t function, uint32_t caller, uint3
 {
     struct function *f = helpers_at(hs, function);
     struct caller *c = caller_of(f, caller, j, p);
-    if (!c || !journal_u32(j, &c->total) || !journal_u64(j, &c->log_spread) ||
-        !journal_u64(j, &c->log_own) || !journal_u32(j, &f->h))
+    if (!c || !journal_u32(j, &c->total) || !journal_u32(j, &f->h))
         return false;
     if (death != HELPER_NONE &&
-        (!count_kind(c->kind, c->weight, &c->kinds, HELPER_DEATHS_KINDS, death, weight, j) ||
-         !count_kind(f->kind, f->weight, &f->kinds, HELPER_KINDS, death, weight, j)))
+        (!count_kind(c->kind, c->weight, &c->kinds, HELPER_CALLER_KINDS, death, weight, j) ||
+         !count_kind(f->kind, f->weight, &f->kinds, HELPER_FUNCTION_KINDS, death, weight, j)))
         return false;
     c->total += weight;
-    double total = (double)c->total / HELPER_UNIT;
-    c->log_spread = total * log(total);
-    c->log_own = log_own(c, abort, base);
     float h = h_of(log_odds(hs, f, effective_callers(f), log_deaths(f, abort, base)));
     atomic_store_explicit(&f->h, h, memory_order_relaxed);
     return true;

@@ -25,10 +25,11 @@
 #define HELPER_CALLERS 0.7
 #define HELPER_WORD 2.0
 #define HELPER_DEATHS_MAX 4.0
-#define HELPER_CONSTANT 0.5   /* of each function, when nothing is learnt */
-#define HELPER_CALLERS_MAX 32 /* told apart; further ones count as one */
-#define HELPER_DEATHS_KINDS 4 /* told apart under one caller, and HELPER_KINDS of a function */
-#define HELPER_KINDS 8
+#define HELPER_CONSTANT 0.5     /* of each function, when nothing is learnt */
+#define HELPER_CALLERS_MAX 32   /* told apart; further ones count as one */
+#define HELPER_CALLER_KINDS 2   /* of deaths that are told apart under one caller, */
+#define HELPER_FUNCTION_KINDS 4 /* of a function, */
+#define HELPER_KINDS 8          /* of a project; rarer ones count as the last */
 #define HELPER_UNIT                                                                                \
     1024 /* a whole crash; parts of it are whole numbers, so that they add exactly */
 
@@ -48,13 +49,15 @@ struct function {
     uint32_t name, project; /* numbers of naming.h */
     _Atomic float h;
     _Atomic uint32_t contexts; /* reports without a stack that hold it as a text */
-    bool is_memory_word;
-    struct caller *callers;
     uint32_t caller_count;
-    struct stack_block *stacks; /* that hold it near the top, newest block first */
-    uint32_t stack_count;
-    uint32_t kind[HELPER_KINDS], weight[HELPER_KINDS]; /* deaths of crashes that reached it */
+    struct caller *callers;
+    uint32_t kind[HELPER_FUNCTION_KINDS]; /* deaths of crashes that reached it, */
+    uint32_t weight[HELPER_FUNCTION_KINDS];
     uint32_t kinds;
+    /* Stacks that hold it near the top: one here, all further ones in blocks, newest first. */
+    uint32_t first_stack, stack_count;
+    bool is_memory_word;
+    struct stack_block *stacks;
 };
 
 struct helpers {
