@@ -101,6 +101,15 @@ bool culprit_deaths_differ(const struct culprit *c, const struct stack *a, const
            b->death != NAMING_NONE && a->death != c->abort && b->death != c->abort;
 }
 
+double culprit_score(double likeness)
+{
+    if (likeness <= SCORE_BEND)
+        return SCORE_SCALE * likeness;
+    double above = likeness < 1 ? (likeness - SCORE_BEND) / (1 - SCORE_BEND) : 1;
+    double bend = SCORE_SCALE * SCORE_BEND;
+    return bend + (SCORE_MOST - bend) * (1 - sqrt(1 - above));
+}
+
 double culprit_factor(const struct culprit *c, bool deaths_differ, double rest)
 {
     double factor = deaths_differ ? DEATHS_DIFFER : 1;

@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-#define LINE_LEAST 0.005 /* functions with less blame than this in both reports are left out */
+#define LINE_LEAST 0.005 /* functions with less blame than this, and not in common, are left out   \
+                          */
 
 /* The functions that have blame in one of two stacks, each once. */
 struct lines {
@@ -62,7 +63,8 @@ static void drop_small_lines(struct lines *l)
 {
     size_t kept = 0;
     for (size_t i = 0; i < l->count; i++)
-        if (l->at[i].query_blame >= LINE_LEAST || l->at[i].other_blame >= LINE_LEAST)
+        if (l->at[i].value > 0 || l->at[i].query_blame >= LINE_LEAST ||
+            l->at[i].other_blame >= LINE_LEAST)
             l->at[kept++] = l->at[i];
     l->count = kept;
 }
@@ -91,14 +93,16 @@ static bool explain_stacks(const struct culprit *c, const struct stack *query,
                                          .deaths_differ = culprit_deaths_differ(c, query, other),
                                          .query_death = death_of(c, query),
                                          .other_death = death_of(c, other) };
-    double factor = SCORE_SCALE * culprit_factor(c, out->deaths_differ, out->rest);
+    double common = 0;
     for (size_t i = 0; i < l.count; i++) {
         struct culprit_line *line = &l.at[i];
-        double common =
-            line->query_blame < line->other_blame ? line->query_blame : line->other_blame;
-        line->value = query->project == other->project ? common * factor : 0;
-        out->score += line->value;
+        line->value = line->query_blame < line->other_blame ? line->query_blame : line->other_blame;
+        common += line->value;
     }
+    if (query->project == other->project && query->is_context == other->is_context)
+        out->score = culprit_score(common * culprit_factor(c, out->deaths_differ, out->rest));
+    for (size_t i = 0; i < l.count; i++)
+        l.at[i].value *= common > 0 ? out->score / common : 0;
     drop_small_lines(&l);
     if (l.count)
         qsort(l.at, l.count, sizeof *l.at, by_value);

@@ -12,8 +12,12 @@
 #define CONTEXT_TEXTS_MAX 32 /* texts of a report without a stack that are compared */
 #define STACK_FUNCTIONS_MAX CLEAN_NAMES_MAX
 
-/* score = SCORE_SCALE * common blame * (DEATHS_DIFFER, when they do) * (1 - REST + REST * rest) */
+/* likeness = common blame * (DEATHS_DIFFER, when they do) * (1 - REST + REST * rest), 0 to 1.
+ * The score is ten times that; above SCORE_BEND, where likeness is all but whole, it rises to
+ * SCORE_MOST, ever faster, so that thresholds tell like from equal there. */
 #define SCORE_SCALE 10.0
+#define SCORE_BEND 0.8
+#define SCORE_MOST 10.9
 #define DEATHS_DIFFER 0.3
 #define REST 0.2
 
@@ -87,6 +91,7 @@ uint32_t culprit_blame(const struct culprit *c, const struct stack *s,
                        float out[STACK_FUNCTIONS_MAX]);
 /* Deaths that one fault does not bring about. */
 bool culprit_deaths_differ(const struct culprit *c, const struct stack *a, const struct stack *b);
+double culprit_score(double likeness);
 /* What the common blame is multiplied by. rest: how much of two stacks is the same: twice the
  * functions of one that the other has, too, through all functions of both; 1 at most. */
 double culprit_factor(const struct culprit *c, bool deaths_differ, double rest);

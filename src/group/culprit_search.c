@@ -15,7 +15,7 @@ struct search {
     float blame[STACK_FUNCTIONS_MAX];
     uint32_t count; /* functions with blame */
     uint32_t candidates;
-    double best;    /* score of the best stack, or what is asked for at least */
+    double best;    /* likeness of the best stack; before there is one, 0 */
     uint32_t stack; /* the best one, or CULPRIT_NONE */
 };
 
@@ -79,14 +79,14 @@ static void look_at(struct search *s, uint32_t number)
     if (other->is_context != s->asked->is_context)
         return;
     bool differ = culprit_deaths_differ(s->c, s->asked, other);
-    double score = SCORE_SCALE * common_blame(s, other);
-    if (score * culprit_factor(s->c, differ, 1) < s->best)
+    double likeness = common_blame(s, other);
+    if (likeness * culprit_factor(s->c, differ, 1) < s->best)
         return;
-    score *= culprit_factor(s->c, differ, shared_rest(s, other));
+    likeness *= culprit_factor(s->c, differ, shared_rest(s, other));
     bool is_older = s->stack != CULPRIT_NONE &&
                     other->first_report < culprit_stack(s->c, s->stack)->first_report;
-    if (score > s->best || (score == s->best && (s->stack == CULPRIT_NONE || is_older))) {
-        s->best = score;
+    if (likeness > s->best || (likeness == s->best && is_older)) {
+        s->best = likeness;
         s->stack = number;
     }
 }
@@ -132,7 +132,7 @@ static void search_all(struct search *s)
 {
     double left = 1;
     question_mark(s);
-    for (uint32_t i = 0; i < s->count && SCORE_SCALE * left >= s->best; i++) {
+    for (uint32_t i = 0; i < s->count && left >= s->best; i++) {
         float blame;
         uint32_t function = next_function(s, &blame);
         look_through(s, function);
@@ -148,11 +148,11 @@ bool culprit_nearest(struct culprit *c, const struct report *r, float least,
         return false;
     if (!fits_scratch(c))
         return err_set(e, ERR_NOMEM, 0, "no memory to place a report");
-    struct search s = { .c = c, .asked = &c->asked.stack, .best = (double)least };
+    struct search s = { .c = c, .asked = &c->asked.stack };
     s.stack = s.asked->count ? culprit_find_stack(c, &c->asked) : CULPRIT_NONE;
     c->cost.searches++;
     if (s.stack != CULPRIT_NONE) {
-        s.best = SCORE_SCALE;
+        s.best = 1;
     } else if (s.asked->count) {
         if (++c->search == 0)
             return err_set(e, ERR_LIMIT, 0, "more searches than can be counted");
@@ -160,8 +160,9 @@ bool culprit_nearest(struct culprit *c, const struct report *r, float least,
         search_all(&s);
         c->cost.candidates += s.candidates;
     }
+    float score = (float)culprit_score(s.best);
     *out = (struct culprit_match){ CULPRIT_NONE, 0 };
-    if (s.stack != CULPRIT_NONE && s.best >= (double)least)
-        *out = (struct culprit_match){ culprit_stack(c, s.stack)->first_report, (float)s.best };
+    if (s.stack != CULPRIT_NONE && score >= least)
+        *out = (struct culprit_match){ culprit_stack(c, s.stack)->first_report, score };
     return true;
 }
