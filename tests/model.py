@@ -1,4 +1,4 @@
-"""The grouping as docs/grouping.md tells it, by brute force: every report is scored against every
+"""The grouping as docs/grouping-classic.md tells it, by brute force: every report is scored against every
 earlier one. Nothing here is shared with the server, so that the two can be held against each other.
 
     m = Model()

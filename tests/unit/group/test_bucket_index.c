@@ -57,7 +57,7 @@ static void check_bucket(const struct fixture *f, uint32_t report, size_t thresh
     assert_true(str_eq(got, str_from_c(want)));
 }
 
-/* The worked example of docs/grouping.md. */
+/* The worked example of docs/grouping-classic.md. */
 
 static const char *const example[] = {
     "{\"database_id\": \"crash:1\", \"project\": \"demo\", \"stacktrace\": [{\"function\": "
