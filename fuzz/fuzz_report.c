@@ -26,6 +26,19 @@ static bool half(void *ctx, struct str function, double *out)
     return function.len % 2;
 }
 
+static void assert_same_trace(const struct trace *a, const struct trace *b)
+{
+    assert(a->count == b->count && a->count <= TRACE_FRAMES_MAX);
+    assert(str_eq(a->build, b->build) && str_eq(a->death, b->death));
+    for (size_t i = 0; i < a->count; i++) {
+        const struct trace_frame *f = &a->frames[i], *g = &b->frames[i];
+        assert(str_eq(f->function, g->function) && str_eq(f->module, g->module));
+        assert(str_eq(f->build, g->build) && f->line == g->line && f->site == g->site);
+        assert(f->has_site == g->has_site && f->inlined == g->inlined && f->index == g->index);
+        assert(f->index < REPORT_FRAMES_MAX && (i == 0 || f->index > f[-1].index));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     CLEANUP(arena_free_p) struct arena *a = arena_new(64u << 20);
@@ -49,6 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(ok);
     assert(memcmp(r.content_hash, again.content_hash, sizeof r.content_hash) == 0);
     assert(str_eq(r.project, again.project));
+    assert_same_trace(&r.trace, &again.trace);
     buf_done(&b);
     return 0;
 }

@@ -2,7 +2,8 @@
  * and how the program died.
  *
  * Place in the story: report_from_json makes it with the rest of the report; the similarity
- * `culprit` (group/culprit.h) compares it; the engine's shorthand keeps it for the next start.
+ * `culprit` (group/culprit.h) compares it; the engine's shorthand keeps it for the next start, so a
+ * change of what is made of a report raises KEY_VERSION in engine/shorthand.c.
  * Threads: pure. Memory: borrows the report's JSON and lives in its arena. */
 #ifndef CRUMPLE_REPORT_TRACE_H
 #define CRUMPLE_REPORT_TRACE_H
@@ -12,23 +13,27 @@
 
 #define TRACE_FRAMES_MAX 256  /* topmost, after equal turns of a recursion are folded */
 #define TRACE_CYCLE_MAX 8     /* frames in a turn */
+#define TRACE_DEATH_MAX 256   /* bytes; a longer one is a message, and is not taken */
+#define TRACE_SITE_MASK 0xfff /* of an address; see `site` */
 #define TRACE_ABORT "SIGABRT" /* the death that may be another death's end */
 
 struct trace_frame {
-    struct str function; /* as sent; empty: not known */
+    struct str function; /* as sent; empty: not known, which "??" and its like say, too */
     struct str module;   /* the loaded binary, as sent; empty: not known */
     struct str build;    /* what tells builds of the module apart: its debug id, else trace.build */
     uint32_t line;       /* in the source; 0: not known */
     /* The low 12 bits of its address. Modules are loaded at whole pages, so a place in a build of a
      * module has the same ones in every process. */
-    uint16_t site;
+    uint16_t site; /* 0 unless has_site */
     bool has_site;
-    bool inlined;   /* at the same address as the next frame: inlined into it */
-    uint32_t index; /* in the report's stacktrace, from 0 */
+    /* At the same address as the next frame, and another function: inlined into it. With the same
+     * function it is a turn of a recursion. */
+    bool inlined;
+    uint32_t index; /* in the report's stacktrace, from 0; rising */
 };
 
 struct trace {
-    const struct trace_frame *frames; /* top of stack first */
+    const struct trace_frame *frames; /* top of stack first; of turns that are equal, the first */
     size_t count;
     struct str build; /* package and version, as the report says; empty: not known */
     struct str death; /* signal or type of exception, in one spelling; empty: not known */
