@@ -20,11 +20,26 @@ static void touch(struct str s)
         touched += (unsigned char)s.ptr[i];
 }
 
+static void touch_trace(const struct trace *t)
+{
+    assert(t->count <= TRACE_FRAMES_MAX);
+    touch(t->build);
+    touch(t->death);
+    for (size_t i = 0; i < t->count; i++) {
+        const struct trace_frame *f = &t->frames[i];
+        touch(f->function);
+        touch(f->module);
+        touch(f->build);
+        assert(f->site <= TRACE_SITE_MASK && (f->has_site || f->site == 0));
+        assert(f->index < REPORT_FRAMES_MAX && (i == 0 || f->index > f[-1].index));
+    }
+}
+
 static void read_shorthand(const struct collection *c, struct str form, struct arena *a)
 {
     struct bucket_index_config grouping = bucket_index_defaults();
     struct shorthand s;
-    struct shorthand_texts t;
+    struct shorthand_report t;
     struct err e = { 0 };
     bool ready = shorthand_init(&s, &grouping, &e);
     assert(ready);
@@ -34,6 +49,7 @@ static void read_shorthand(const struct collection *c, struct str form, struct a
             touch(t.texts[i].text);
             assert(t.known[i] == COLLECTION_NONE); /* nothing has been learnt */
         }
+        touch_trace(&t.trace);
     } else {
         assert(!s.begun); /* and the next report begins a new chain */
     }

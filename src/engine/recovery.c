@@ -174,11 +174,11 @@ static void make_report(struct recovery *r, struct recovered *item, struct arena
 {
     struct shorthand *sh = &r->engine->shorthand;
     const struct stored_report *row = &item->row;
-    struct shorthand_texts t;
+    struct shorthand_report t;
     *known = NULL;
     if (row->shorthand.len > 0 &&
         shorthand_read(sh, r->engine->current->shown.collection, row->shorthand, a, &t)) {
-        item->report = (struct report){ .texts = t.texts, .text_count = t.count };
+        item->report = (struct report){ .texts = t.texts, .text_count = t.count, .trace = t.trace };
         *known = t.known;
     } else {
         shorthand_reset(sh); /* a report without one breaks the chain, too */

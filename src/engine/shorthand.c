@@ -6,8 +6,9 @@
 #include "base/leb128.h"
 
 #define KEY_MAX (1 << 20)
-/* To be changed with the format, and with the fields that are never values (collection_is_cold). */
-#define KEY_VERSION "1"
+/* To be changed with the format, with the fields that are never values (collection_is_cold), and
+ * with what trace_collect makes of a report. */
+#define KEY_VERSION "2"
 
 bool shorthand_init(struct shorthand *s, const struct bucket_index_config *grouping, struct err *e)
 {
@@ -31,6 +32,7 @@ void shorthand_done(struct shorthand *s)
 {
     codes_done(&s->values);
     codes_done(&s->fields);
+    trace_codes_reset(&s->traces);
     buf_done(&s->key);
 }
 
@@ -38,6 +40,7 @@ void shorthand_reset(struct shorthand *s)
 {
     codes_done(&s->values);
     codes_done(&s->fields);
+    trace_codes_reset(&s->traces);
     s->begun = s->kept_begun = false;
     s->kept_values = s->kept_fields = 0;
 }
@@ -52,6 +55,7 @@ void shorthand_undo(struct shorthand *s)
 {
     codes_truncate(&s->values, s->kept_values);
     codes_truncate(&s->fields, s->kept_fields);
+    trace_codes_undo(&s->traces);
     s->begun = s->kept_begun;
 }
 
@@ -59,6 +63,7 @@ void shorthand_keep(struct shorthand *s)
 {
     s->kept_values = s->values.numbers.len;
     s->kept_fields = s->fields.numbers.len;
+    trace_codes_keep(&s->traces);
     s->kept_begun = s->begun;
 }
 
@@ -134,7 +139,7 @@ static bool write_value(struct shorthand *s, const struct lexicon *lx, uint32_t 
 }
 
 bool shorthand_write(struct shorthand *s, const struct collection *c, uint32_t report,
-                     struct buf *out)
+                     const struct trace *trace, struct buf *out)
 {
     struct walk w = walk_of(c, report);
     buf_char(out, s->begun ? 0 : 1);
@@ -145,7 +150,7 @@ bool shorthand_write(struct shorthand *s, const struct collection *c, uint32_t r
     for (uint32_t i = 0; i < w.count; i++)
         if (!write_value(s, collection_lexicon(c), value_at(&w, i), out))
             return false;
-    return true;
+    return trace_codes_write(&s->traces, trace, out);
 }
 
 /* Reading: nothing in a form is believed. */
@@ -232,25 +237,26 @@ static bool read_head(struct shorthand *s, struct reading *r)
 }
 
 static bool read_all(struct shorthand *s, const struct lexicon *lx, struct reading *r,
-                     struct fresh *fresh, struct arena *a, struct shorthand_texts *out)
+                     struct fresh *fresh, struct arena *a, struct shorthand_report *out)
 {
     if (!read_head(s, r))
         return false;
     size_t count = read_number(r);
     if (r->failed || count > r->rest.len) /* each takes a byte at least */
         return false;
-    *out = (struct shorthand_texts){ arena_array(a, count, sizeof *out->texts),
-                                     arena_array(a, count, sizeof *out->known), count };
+    *out = (struct shorthand_report){ .texts = arena_array(a, count, sizeof *out->texts),
+                                      .known = arena_array(a, count, sizeof *out->known),
+                                      .count = count };
     if (!out->texts || !out->known)
         return false;
     for (size_t i = 0; i < count; i++)
         if (!read_value(s, lx, r, fresh, &out->texts[i], &out->known[i]))
             return false;
-    return r->rest.len == 0;
+    return trace_codes_read(&s->traces, &r->rest, a, &out->trace) && r->rest.len == 0;
 }
 
 bool shorthand_read(struct shorthand *s, const struct collection *c, struct str form,
-                    struct arena *a, struct shorthand_texts *out)
+                    struct arena *a, struct shorthand_report *out)
 {
     struct reading r = { .rest = form };
     struct fresh fresh = { 0 };

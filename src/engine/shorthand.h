@@ -8,6 +8,7 @@
  *     then            how many values; each value:
  *     value           code + 1                              or 0, field, length, text
  *     field           code + 1                              or 0, length, name
+ *     at the end      the stack trace, as shorthand_trace.h writes it
  *
  * Numbers are as base/leb128.h writes them. The key says which fields are values at all; when the
  * configuration has changed, the chain is not ours. A chain that is not ours, or is damaged, cannot
@@ -20,6 +21,7 @@
 
 #include "base/buf.h"
 #include "base/vec.h"
+#include "engine/shorthand_trace.h"
 #include "group/bucket_index.h"
 
 /* Codes for things that the lexicon knows by numbers. */
@@ -32,6 +34,7 @@ struct shorthand {
     struct buf key;
     bool begun; /* what is written next goes on with the chain */
     struct codes values, fields;
+    struct trace_codes traces;
     /* What shorthand_undo goes back to. */
     bool kept_begun;
     size_t kept_values, kept_fields;
@@ -46,22 +49,23 @@ void shorthand_reset(struct shorthand *s);
 /* Appends the shorthand of a report that is in the collection, published or not; out keeps the
  * failure when it is over its limit. False: no memory. */
 MUST_CHECK bool shorthand_write(struct shorthand *s, const struct collection *c, uint32_t report,
-                                struct buf *out);
+                                const struct trace *trace, struct buf *out);
 /* Takes back the codes of what was written since shorthand_keep. */
 void shorthand_undo(struct shorthand *s);
 void shorthand_keep(struct shorthand *s);
 
 /* A report's values as texts; known[i] as in bucket_index_restore. */
-struct shorthand_texts {
+struct shorthand_report {
     struct report_text *texts;
     uint32_t *known;
     size_t count;
+    struct trace trace; /* good until the shorthand is used again */
 };
 
 /* The texts are the form's, the lexicon's and the arena's. False: it does not go on with the chain,
  * is damaged, or memory is short; the chain is over then. */
 MUST_CHECK bool shorthand_read(struct shorthand *s, const struct collection *c, struct str form,
-                               struct arena *a, struct shorthand_texts *out);
+                               struct arena *a, struct shorthand_report *out);
 /* After the report that was read last has been added to the collection under this number. False: no
  * memory; the chain is over. */
 MUST_CHECK bool shorthand_learn(struct shorthand *s, const struct collection *c, uint32_t report);

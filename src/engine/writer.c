@@ -93,12 +93,13 @@ static bool batch_prepare(struct batch *b, struct engine_job **jobs, size_t coun
     return true;
 }
 
-static bool write_shorthand(struct batch *b, uint32_t number, struct buf *buf, struct str *out,
-                            struct err *e)
+static bool write_shorthand(struct batch *b, const struct item *item, struct buf *buf,
+                            struct str *out, struct err *e)
 {
     buf_reset(buf);
-    if (!shorthand_write(&b->engine->shorthand, b->collection, number, buf) || !buf_ok(buf) ||
-        !arena_str(b->scratch, buf_view(buf), out))
+    if (!shorthand_write(&b->engine->shorthand, b->collection, item->number, &item->report.trace,
+                         buf) ||
+        !buf_ok(buf) || !arena_str(b->scratch, buf_view(buf), out))
         return err_set(e, ERR_NOMEM, 0, "shorthand of a report");
     return true;
 }
@@ -109,7 +110,7 @@ static bool write_shorthands(struct batch *b, struct stored_report *rows, struct
     bool ok = true;
     buf_init(&buf, SHORTHAND_MAX);
     for (size_t i = 0; i < b->added.len && ok; i++)
-        ok = write_shorthand(b, rows[i].number, &buf, &rows[i].shorthand, e);
+        ok = write_shorthand(b, b->added.at[i], &buf, &rows[i].shorthand, e);
     buf_done(&buf);
     return ok;
 }

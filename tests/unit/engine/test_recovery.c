@@ -1,6 +1,7 @@
 /* What the engine does when things fail under it, and what it is after a restart. */
 #include "unit/engine/harness.h"
 
+#include "base/buf.h"
 #include "base/log.h"
 #include "store/store.h"
 
@@ -311,6 +312,70 @@ static void shorthands_decide_nothing(void **state)
     }
 }
 
+/* A report whose stack says more than names: places, lost names, inlined frames, recursion. Not all
+ * of it is kept as values, so what is here must come from the shorthand. */
+static void post_with_trace(struct place *p, unsigned n)
+{
+    struct buf b;
+    unsigned bug = n * n % 23;
+    buf_init(&b, 1 << 20);
+    buf_printf(&b,
+               "{\"database_id\":\"t%u\",\"project\":\"p%u\",\"date\":\"2020-01-01\","
+               "\"Package\":\"app 1.%u\",\"Signal\":\"%u\",\"stacktrace\":[",
+               n, bug % 2, n % 3, bug % 5 ? 11 : 6);
+    for (unsigned i = 0; i < 6 + bug % 4 + n % 40; i++) {
+        unsigned f = i < 3 ? bug + i : i < 6 ? 40 + (bug + i) % 7 : 50 + i % 2;
+        buf_printf(&b, "%s{\"address\":\"0x%x\",\"dylib\":\"/usr/bin/app\"", i ? "," : "",
+                   0x55000000 + n * 0x1000 + (f == 41 ? 40 : f) * 64 + n % 3);
+        if ((n + i) % 4 != 0)
+            buf_printf(&b, ",\"function\":\"work%u\",\"fileline\":\"%u\"", f, f * 3);
+        buf_printf(&b, "}");
+    }
+    buf_printf(&b, "]}");
+    assert_true(buf_ok(&b));
+    post_ok(p, "", "%.*s", STR_ARG(buf_view(&b)));
+    buf_done(&b);
+}
+
+/* Buckets are the same with restarts in between, whether the traces of what was stored come from
+ * shorthands, from payloads, or, in part, from both. */
+static void traces_outlive_restarts(void **state)
+{
+    enum { REPORTS = 240, BETWEEN = 40 };
+    static const char *const before_start[] = {
+        NULL,                                                   /* no restarts */
+        "SELECT 1",                                             /* shorthands */
+        "UPDATE reports SET shorthand = x''",                   /* payloads */
+        "UPDATE reports SET shorthand = x'' WHERE number = 30", /* the chain breaks */
+    };
+    struct place *p = *state;
+    char *first = NULL;
+    p->config.workers = 1;
+    p->config.grouping.similarity = "culprit";
+    for (size_t i = 0; i < COUNT_OF(before_start); i++) {
+        struct err e = { 0 };
+        place_open(p);
+        assert_true(engine_delete_all(p->engine, &e));
+        for (unsigned n = 0; n < REPORTS; n++) {
+            if (before_start[i] && n % BETWEEN == BETWEEN - 1) {
+                place_close(p);
+                sql(p, before_start[i]);
+                place_open(p);
+            }
+            post_with_trace(p, n);
+        }
+        char *all = dump(p);
+        place_close(p);
+        if (!first)
+            first = all;
+        else if (strcmp(first, all) != 0)
+            fail_msg("%s", before_start[i]);
+        if (first != all)
+            free(all);
+    }
+    free(first);
+}
+
 /* With other fields left out of grouping, other values are kept: those of a fresh index. */
 static void ignored_fields_change(void **state)
 {
@@ -354,9 +419,10 @@ int main(void)
     log_set_level(LOG_ERROR);
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, place_setup, place_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(restart_equals),   CASE(batches_do_not_matter),     CASE(store_fails),
-        CASE(short_of_memory),  CASE(damaged_payload),           CASE(twice_in_store),
-        CASE(other_thresholds), CASE(shorthands_decide_nothing), CASE(ignored_fields_change),
+        CASE(restart_equals),          CASE(batches_do_not_matter),     CASE(store_fails),
+        CASE(short_of_memory),         CASE(damaged_payload),           CASE(twice_in_store),
+        CASE(other_thresholds),        CASE(shorthands_decide_nothing), CASE(ignored_fields_change),
+        CASE(traces_outlive_restarts),
     };
     return cmocka_run_group_tests_name("engine recovery", tests, NULL, NULL);
 }

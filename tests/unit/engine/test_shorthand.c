@@ -1,4 +1,5 @@
-/* Shorthands: written, read and learnt they give the same values; damaged ones are refused. */
+/* Shorthands: written, read and learnt they give the same values and the same traces; damaged ones
+ * are refused. */
 #include "engine/shorthand.h"
 
 #include "unit/cmocka_all.h"
@@ -22,6 +23,41 @@ static struct report report_of(size_t first, size_t count, const char *id)
                             .has_date = true,
                             .texts = texts + first,
                             .text_count = count };
+}
+
+/* Every kind of frame; the second trace has frames of the first at other places, and a leap. */
+static const struct trace_frame frames[] = {
+    { STR("alpha"), STR("liba"), STR("b1"), 12, 0xabc, true, true, 0 },
+    { STR("beta"), STR("liba"), STR("b1"), 0, 0xabc, true, false, 1 },
+    { STR(""), STR("liba"), STR("b1"), 0, 0, true, false, 2 },
+    { STR(""), STR(""), STR("pkg 1"), UINT32_MAX, 0, false, false, 3 },
+    { STR("liba"), STR("a\0b"), STR(""), 1, 0xfff, true, false, 9999 },
+    { STR("alpha"), STR("liba"), STR("b1"), 12, 0xabd, true, false, 0 },
+    { STR("alpha"), STR("liba"), STR("b2"), 12, 0xabc, true, true, 4 },
+    { STR("beta"), STR("liba"), STR("b1"), 7, 0xabc, true, false, 5 },
+    { STR("gamma"), STR("liba"), STR("b2"), 7, 0, false, false, 700 },
+};
+static const struct trace traces[] = {
+    { frames, 5, STR("pkg 1"), STR("SIGSEGV") },
+    { frames, 5, STR("pkg 1"), STR("SIGSEGV") },
+    { frames + 5, 4, STR(""), STR("beta") },
+    { 0 },
+};
+
+static void assert_trace(const struct trace *got, const struct trace *want)
+{
+    assert_int_equal(got->count, want->count);
+    assert_true(str_eq(got->build, want->build));
+    assert_true(str_eq(got->death, want->death));
+    for (size_t i = 0; i < want->count; i++) {
+        const struct trace_frame *g = &got->frames[i], *w = &want->frames[i];
+        if (!str_eq(g->function, w->function) || !str_eq(g->module, w->module) ||
+            !str_eq(g->build, w->build) || g->line != w->line || g->site != w->site ||
+            g->has_site != w->has_site || g->inlined != w->inlined || g->index != w->index)
+            fail_msg("frame %zu: %.*s in %.*s of %.*s, line %u, site %x, index %u", i,
+                     STR_ARG(g->function), STR_ARG(g->module), STR_ARG(g->build), g->line, g->site,
+                     g->index);
+    }
 }
 
 static void add(struct bucket_index *ix, const struct report *r, const uint32_t *known)
@@ -66,11 +102,11 @@ static void write_all(struct buf *out, size_t *ends)
         if (i == 1) { /* one that could not be stored leaves no trace */
             struct buf lost;
             buf_init(&lost, 1 << 20);
-            assert_true(shorthand_write(&s, bucket_index_collection(ix), i, &lost));
+            assert_true(shorthand_write(&s, bucket_index_collection(ix), i, &traces[2], &lost));
             shorthand_undo(&s);
             buf_done(&lost);
         }
-        assert_true(shorthand_write(&s, bucket_index_collection(ix), i, out));
+        assert_true(shorthand_write(&s, bucket_index_collection(ix), i, &traces[i], out));
         shorthand_keep(&s);
         ends[i] = out->len;
     }
@@ -94,7 +130,7 @@ static void there_and_back(void **state)
     write_all(&all, ends);
     init(&s);
     for (uint32_t i = 0; i < REPORTS; i++) {
-        struct shorthand_texts t;
+        struct shorthand_report t;
         struct str form = { all.ptr + begin, ends[i] - begin };
         begin = ends[i];
         assert_true(shorthand_read(&s, bucket_index_collection(ix), form, a, &t));
@@ -106,13 +142,16 @@ static void there_and_back(void **state)
             assert_memory_equal(t.texts[k].text.ptr, want[i][k], strlen(want[i][k]));
             assert_int_equal(t.known[k] == COLLECTION_NONE, i == 0);
         }
+        assert_trace(&t.trace, &traces[i]);
         struct report r = report_of(0, 0, ids[i]);
         r.texts = t.texts;
         r.text_count = t.count;
         add(ix, &r, t.known);
         assert_true(shorthand_learn(&s, bucket_index_collection(ix), i));
     }
-    assert_true(ends[1] - ends[0] < 10); /* nothing is spelt out twice */
+    /* Nothing is spelt out twice: a byte a value and a frame, five bytes around them, and the leap.
+     */
+    assert_int_equal(ends[1] - ends[0], 6 + 5 + 5 + 2);
     const struct collection *c = bucket_index_collection(ix);
     bucket_index_publish(ix);
     assert_int_equal(collection_report(c, 0).stack, collection_report(c, 1).stack);
@@ -127,7 +166,7 @@ static bool reads(const char *form, size_t len)
     struct bucket_index *ix = index_new();
     struct arena *a = arena_new(1 << 20);
     struct shorthand s;
-    struct shorthand_texts t;
+    struct shorthand_report t;
     char *copy = malloc(len + 1);
     assert_non_null(copy);
     memcpy(copy + 1, form, len);

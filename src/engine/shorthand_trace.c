@@ -1,0 +1,298 @@
+/* shorthand_trace.c - see the header. Writer and reader give codes in the same order, that of the
+ * form; and nothing in a form is believed: what is spelt out must be new, as a writer's is. */
+#include "engine/shorthand_trace.h"
+
+#include "base/leb128.h"
+#include "report/report.h"
+
+#define HEAD_LEAP 1u
+#define HEAD_PLACE 2u
+#define HEAD_LINE 4u
+#define HEAD_BITS 3
+
+#define STRING_EMPTY 0
+#define STRING_SPELT 1
+#define STRING_CODES 2 /* the first of them */
+
+#define PLACE_MAX ((TRACE_SITE_MASK << 2) | 3)
+
+static bool begin(struct trace_codes *c)
+{
+    if (c->begun)
+        return true;
+    c->begun = true; /* so that trace_codes_reset takes away what is there */
+    bool strings = names_init(&c->strings), kinds = idmap_init(&c->kind_map);
+    if (!strings || !kinds)
+        trace_codes_reset(c);
+    return c->begun;
+}
+
+void trace_codes_reset(struct trace_codes *c)
+{
+    if (c->begun) {
+        names_done(&c->strings);
+        idmap_done(&c->kind_map);
+    }
+    VEC_FREE(&c->kinds);
+    *c = (struct trace_codes){ 0 };
+}
+
+/* A kind is found by its strings. */
+struct kind_key {
+    uint32_t function, module, build;
+};
+
+static uint64_t kind_hash(const struct frame_kind *k)
+{
+    const struct kind_key key = { k->function, k->module, k->build };
+    return idmap_hash((struct str){ (const char *)&key, sizeof key }, 0);
+}
+
+struct sought_kind {
+    const struct trace_codes *codes;
+    const struct frame_kind *kind;
+};
+
+static bool is_sought(const void *ctx, uint32_t id)
+{
+    const struct sought_kind *sought = ctx;
+    const struct frame_kind *k = &sought->codes->kinds.at[id], *want = sought->kind;
+    return k->function == want->function && k->module == want->module && k->build == want->build;
+}
+
+static uint32_t find_kind(const struct trace_codes *c, const struct frame_kind *k, uint64_t hash)
+{
+    const struct sought_kind sought = { c, k };
+    return idmap_find(&c->kind_map, hash, is_sought, &sought);
+}
+
+static bool add_kind(struct trace_codes *c, const struct frame_kind *k, uint64_t hash)
+{
+    if (c->kinds.len == IDMAP_NONE || !VEC_RESERVE(&c->kinds, 1) ||
+        !idmap_insert(&c->kind_map, hash, (uint32_t)c->kinds.len))
+        return false;
+    c->kinds.at[c->kinds.len++] = *k;
+    return true;
+}
+
+void trace_codes_undo(struct trace_codes *c)
+{
+    if (!c->begun)
+        return;
+    names_rewind(&c->strings, c->kept_strings);
+    while (c->kinds.len > c->kept_kinds) {
+        size_t last = --c->kinds.len;
+        idmap_remove(&c->kind_map, kind_hash(&c->kinds.at[last]), (uint32_t)last);
+    }
+}
+
+void trace_codes_keep(struct trace_codes *c)
+{
+    if (!c->begun)
+        return;
+    c->kept_strings = names_mark(&c->strings);
+    c->kept_kinds = c->kinds.len;
+}
+
+/* Writing. */
+
+/* A string and its number (0: empty; else its code + 1). */
+struct numbered {
+    struct str text;
+    uint32_t number;
+    bool is_new;
+};
+
+/* s holds the one that came last, which mostly comes again. False: no memory. */
+static bool number_string(struct trace_codes *c, struct str text, struct numbered *s)
+{
+    struct err ignored;
+    s->is_new = false;
+    if (str_eq(s->text, text))
+        return true;
+    size_t before = c->strings.names.len;
+    uint32_t code = text.len > 0 ? names_add(&c->strings, text, &ignored) : 0;
+    if (code == NAMES_NONE)
+        return false;
+    *s = (struct numbered){ text, text.len > 0 ? code + 1 : 0, c->strings.names.len > before };
+    return true;
+}
+
+static void write_string(const struct numbered *s, struct buf *out)
+{
+    if (s->is_new) {
+        leb128_write(out, STRING_SPELT);
+        leb128_write(out, s->text.len);
+        buf_str(out, s->text);
+    } else {
+        leb128_write(out, s->number > 0 ? (size_t)s->number - 1 + STRING_CODES : STRING_EMPTY);
+    }
+}
+
+/* The strings of the latest frame. */
+struct frame_strings {
+    struct numbered function, module, build;
+};
+
+static bool number_frame(struct trace_codes *c, const struct trace_frame *f,
+                         struct frame_strings *s)
+{
+    return number_string(c, f->function, &s->function) && number_string(c, f->module, &s->module) &&
+           number_string(c, f->build, &s->build);
+}
+
+static bool write_frame(struct trace_codes *c, const struct trace_frame *f, uint32_t expected,
+                        struct frame_strings *s, struct buf *out)
+{
+    if (!number_frame(c, f, s))
+        return false;
+    const struct frame_kind kind = {
+        .function = s->function.number,
+        .module = s->module.number,
+        .build = s->build.number,
+        .line = f->line,
+        .place = (uint16_t)(f->site << 2 | f->has_site << 1 | f->inlined),
+    };
+    static const struct frame_kind none;
+    uint64_t hash = kind_hash(&kind);
+    uint32_t code = find_kind(c, &kind, hash);
+    const struct frame_kind *first = code == IDMAP_NONE ? &none : &c->kinds.at[code];
+    unsigned bits = (f->index != expected ? HEAD_LEAP : 0) |
+                    (kind.place != first->place ? HEAD_PLACE : 0) |
+                    (kind.line != first->line ? HEAD_LINE : 0);
+    leb128_write(out, (code == IDMAP_NONE ? 0 : (size_t)code + 1) << HEAD_BITS | bits);
+    if (code == IDMAP_NONE) {
+        write_string(&s->function, out);
+        write_string(&s->module, out);
+        write_string(&s->build, out);
+    }
+    if (bits & HEAD_LEAP)
+        leb128_write(out, f->index - expected);
+    if (bits & HEAD_PLACE)
+        leb128_write(out, kind.place);
+    if (bits & HEAD_LINE)
+        leb128_write(out, kind.line);
+    return code != IDMAP_NONE || add_kind(c, &kind, hash);
+}
+
+bool trace_codes_write(struct trace_codes *c, const struct trace *t, struct buf *out)
+{
+    struct numbered build = { .text = STR("") }, death = { .text = STR("") };
+    if (!begin(c) || !number_string(c, t->build, &build) || !number_string(c, t->death, &death))
+        return false;
+    write_string(&build, out);
+    write_string(&death, out);
+    leb128_write(out, t->count);
+    struct frame_strings latest = { { .text = STR("") }, { .text = STR("") }, build };
+    uint32_t expected = 0;
+    for (size_t i = 0; i < t->count; i++) {
+        if (!write_frame(c, &t->frames[i], expected, &latest, out))
+            return false;
+        expected = t->frames[i].index + 1;
+    }
+    return true;
+}
+
+/* Reading. */
+
+/* The number of a string, as in struct frame_kind. */
+static bool read_string(struct trace_codes *c, struct str *form, uint32_t *number)
+{
+    struct err ignored;
+    size_t n, len, known = c->strings.names.len;
+    *number = 0;
+    if (!leb128_read(form, &n))
+        return false;
+    if (n != STRING_SPELT) {
+        if (n == STRING_EMPTY)
+            return true;
+        *number = (uint32_t)(n - STRING_CODES + 1);
+        return n - STRING_CODES < known;
+    }
+    if (!leb128_read(form, &len) || len == 0 || len > form->len)
+        return false;
+    uint32_t code = names_add(&c->strings, (struct str){ form->ptr, len }, &ignored);
+    *form = (struct str){ form->ptr + len, form->len - len };
+    *number = code + 1;
+    return code == known; /* it is new */
+}
+
+static bool read_strings(struct trace_codes *c, struct str *form, struct frame_kind *k)
+{
+    return read_string(c, form, &k->function) && read_string(c, form, &k->module) &&
+           read_string(c, form, &k->build);
+}
+
+/* A number that is in the form when the bit is set; else *out stays. */
+static bool read_if(size_t head, unsigned bit, struct str *form, size_t most, size_t *out)
+{
+    return !(head & bit) || (leb128_read(form, out) && *out <= most);
+}
+
+static struct str string_of(const struct trace_codes *c, uint32_t number)
+{
+    return number > 0 ? names_text(&c->strings, number - 1) : STR("");
+}
+
+static bool frame_of(const struct trace_codes *c, const struct frame_kind *k, size_t index,
+                     struct trace_frame *f)
+{
+    *f = (struct trace_frame){
+        .function = string_of(c, k->function),
+        .module = string_of(c, k->module),
+        .build = string_of(c, k->build),
+        .line = k->line,
+        .site = (uint16_t)(k->place >> 2),
+        .has_site = k->place & 2,
+        .inlined = k->place & 1,
+        .index = (uint32_t)index,
+    };
+    return (f->has_site || f->site == 0) && index < REPORT_FRAMES_MAX;
+}
+
+static bool read_frame(struct trace_codes *c, struct str *form, size_t expected,
+                       struct trace_frame *f)
+{
+    size_t head, leap = 0;
+    struct frame_kind k = { 0 };
+    if (!leb128_read(form, &head))
+        return false;
+    size_t code = head >> HEAD_BITS;
+    if (code > c->kinds.len || (code == 0 && !read_strings(c, form, &k)))
+        return false;
+    if (code > 0)
+        k = c->kinds.at[code - 1];
+    size_t place = k.place, line = k.line;
+    if (!read_if(head, HEAD_LEAP, form, REPORT_FRAMES_MAX, &leap) ||
+        !read_if(head, HEAD_PLACE, form, PLACE_MAX, &place) ||
+        !read_if(head, HEAD_LINE, form, UINT32_MAX, &line))
+        return false;
+    k.place = (uint16_t)place;
+    k.line = (uint32_t)line;
+    if (code == 0) {
+        uint64_t hash = kind_hash(&k);
+        if (find_kind(c, &k, hash) != IDMAP_NONE || !add_kind(c, &k, hash))
+            return false;
+    }
+    return frame_of(c, &k, expected + leap, f);
+}
+
+bool trace_codes_read(struct trace_codes *c, struct str *form, struct arena *a, struct trace *out)
+{
+    uint32_t build, death;
+    size_t count;
+    if (!begin(c) || !read_string(c, form, &build) || !read_string(c, form, &death) ||
+        !leb128_read(form, &count) || count > TRACE_FRAMES_MAX)
+        return false;
+    struct trace_frame *frames = arena_array(a, count, sizeof *frames);
+    if (!frames)
+        return false;
+    size_t expected = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!read_frame(c, form, expected, &frames[i]))
+            return false;
+        expected = (size_t)frames[i].index + 1;
+    }
+    *out = (struct trace){ frames, count, string_of(c, build), string_of(c, death) };
+    return true;
+}

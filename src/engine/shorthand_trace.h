@@ -1,0 +1,56 @@
+/* shorthand_trace.h - the part of a shorthand that holds the report's stack trace.
+ *
+ * Strings and kinds of frames are spelt out the first time and get the next number (their code).
+ * A kind is a function in a module of a build, with the place and the line of the first such frame:
+ * most frames of a kind stand just there.
+ *
+ *     trace           build, death, how many frames; each frame:
+ *     frame           head; kind, when it is spelt out; leap, place, line, as the head says
+ *     head            (code of its kind + 1, or 0: spelt out) * 8 + LEAP + PLACE + LINE
+ *     kind            function, module, build
+ *     leap            frames of the report that were left out in front of it
+ *     place           site * 4 + has_site * 2 + inlined
+ *     string          0: empty; 1, length, text: spelt out; else code + 2
+ *
+ * A kind that is spelt out takes its place and line from the frame (without PLACE, LINE: 0).
+ * Threads: one at a time. */
+#ifndef CRUMPLE_ENGINE_SHORTHAND_TRACE_H
+#define CRUMPLE_ENGINE_SHORTHAND_TRACE_H
+
+#include "base/buf.h"
+#include "base/idmap.h"
+#include "base/vec.h"
+#include "group/names.h"
+#include "report/trace.h"
+
+struct frame_kind {
+    uint32_t function, module, build; /* 0: empty; else the code of the string + 1 */
+    uint32_t line;
+    uint16_t place;
+};
+
+struct trace_codes {
+    bool begun; /* the tables are there */
+    struct names strings;
+    VEC(struct frame_kind) kinds;
+    struct idmap kind_map;
+    /* What trace_codes_undo goes back to. */
+    struct names_mark kept_strings;
+    size_t kept_kinds;
+};
+
+/* Zeroed memory is an empty one; so it is again after this. */
+void trace_codes_reset(struct trace_codes *c);
+void trace_codes_undo(struct trace_codes *c);
+void trace_codes_keep(struct trace_codes *c);
+
+/* False: no memory; trace_codes_undo takes back what was begun. */
+MUST_CHECK bool trace_codes_write(struct trace_codes *c, const struct trace *t, struct buf *out);
+
+/* Takes a trace off the front of *form, and learns what it spells out. Its strings are the codes',
+ * and good until these are reset or undone; the rest is the arena's. False: it is damaged, or
+ * memory is short, and the codes are of no more use but for trace_codes_reset. */
+MUST_CHECK bool trace_codes_read(struct trace_codes *c, struct str *form, struct arena *a,
+                                 struct trace *out);
+
+#endif
