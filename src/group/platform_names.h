@@ -410,7 +410,7 @@ static const char *const system_modules[] = {
     "libsystem_*", "libsystem.b.*", "libdyld.*", "dyld", "dyld_sim", "dyld_shared_cache*",
     "libdispatch.*", "libobjc.*", "libcompiler_rt.*", "libmacho.*", "libswiftcore.*",
     "libswift_concurrency.*", "libswiftdispatch.*",
-    /* scripts of Node.js and Python that are part of them; the Java runtime's modules */
+    /* scripts that are part of Node.js and of Python */
     "node:*", "<frozen importlib*", "<frozen runpy>", "<frozen zipimport>",
 };
 
