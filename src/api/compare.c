@@ -1,5 +1,6 @@
-/* compare.c - two reports side by side: how alike they are in the eyes of the grouping, both ways;
- * the frames that both stacks have in the same order; the thresholds at which they share a bucket.
+/* compare.c - two reports side by side: how alike they are in the eyes of the grouping, both ways,
+ * and why; the frames that both stacks have in the same order; the thresholds at which they share a
+ * bucket.
  *
  * The frames are aligned by a longest common subsequence of function names, which costs the product
  * of the lengths: only the COMPARE_FRAMES topmost frames are looked at. */
@@ -72,13 +73,21 @@ static bool render_common(struct json_writer *w, const struct frames *a, const s
     return true;
 }
 
-static bool load_frames(struct reading *r, uint32_t report, struct frames **out, struct err *e)
+/* A report of the two. */
+struct side {
+    uint32_t report;
+    struct frames *frames;
+    struct trace trace;
+};
+
+static bool side_load(struct side *s, struct reading *r, uint32_t report, struct err *e)
 {
     const struct json *payload;
-    if (!reading_payload(r, report, &payload, e))
+    s->report = report;
+    if (!reading_payload(r, report, &payload, e) || !reading_trace(r, payload, &s->trace, e))
         return false;
-    *out = frames_of(payload, r->arena);
-    return *out || err_set(e, ERR_NOMEM, 0, "no memory for the frames");
+    s->frames = frames_of(payload, r->arena);
+    return s->frames || err_set(e, ERR_NOMEM, 0, "no memory for the frames");
 }
 
 static void render_shared(struct json_writer *w, const struct reading *r, const uint32_t *a,
@@ -92,14 +101,20 @@ static void render_shared(struct json_writer *w, const struct reading *r, const 
     json_object_end(w);
 }
 
+static bool side_compare(const struct reading *r, const struct side *query,
+                         const struct side *other, struct explanation *out, struct err *e)
+{
+    return bucket_index_compare(r->view->index, query->report, other->report, &query->trace,
+                                &other->trace, out, r->arena, e);
+}
+
 static bool compare(struct reading *r, uint32_t report, uint32_t other, struct err *e)
 {
     struct explanation there, back;
-    struct frames *a, *b;
+    struct side a, b;
     struct json_writer w;
-    if (!bucket_index_compare(r->view->index, report, other, NULL, NULL, &there, r->arena, e) ||
-        !bucket_index_compare(r->view->index, other, report, NULL, NULL, &back, r->arena, e) ||
-        !load_frames(r, report, &a, e) || !load_frames(r, other, &b, e))
+    if (!side_load(&a, r, report, e) || !side_load(&b, r, other, e) ||
+        !side_compare(r, &a, &b, &there, e) || !side_compare(r, &b, &a, &back, e))
         return false;
     struct collected one = collection_report(r->c, report);
     struct collected two = collection_report(r->c, other);
@@ -111,10 +126,9 @@ static bool compare(struct reading *r, uint32_t report, uint32_t other, struct e
     json_double(&w, there.score);
     json_key(&w, STR("reverse_score"));
     json_double(&w, back.score);
-    json_key(&w, STR("terms"));
-    render_terms(&w, &there);
+    render_explanation(&w, reading_similarity(r, report), "terms", EXPLAINED_BOTH, &there);
     json_key(&w, STR("common"));
-    if (!render_common(&w, a, b, r->arena))
+    if (!render_common(&w, a.frames, b.frames, r->arena))
         return err_set(e, ERR_NOMEM, 0, "no memory to align the frames");
     json_key(&w, STR("buckets"));
     render_shared(&w, r, one.buckets, two.buckets);

@@ -127,6 +127,15 @@ static struct assignment assignment_of_result(const struct engine_result *r)
     };
 }
 
+static void write_explanation(struct json_writer *w, const struct post *p,
+                              const struct engine_result *r)
+{
+    const struct engine_view *view = engine_view_acquire(p->api->engine);
+    const char *similarity = bucket_index_similarity(view->index, r->project);
+    render_explanation(w, similarity, "explanation", EXPLAINED_POSTED, r->explanation);
+    engine_view_release(p->api->engine, view);
+}
+
 static void write_result(struct json_writer *w, const struct post *p, struct links *l,
                          const struct engine_result *r)
 {
@@ -139,10 +148,8 @@ static void write_result(struct json_writer *w, const struct post *p, struct lin
         return;
     }
     render_assignment(w, p->api, l, &a);
-    if (p->job.explain) {
-        json_key(w, STR("explanation"));
-        render_terms(w, r->explanation);
-    }
+    if (p->job.explain)
+        write_explanation(w, p, r);
     json_object_end(w);
 }
 

@@ -54,6 +54,40 @@ void api_report(struct http_exchange *x, void *ctx)
     reading_done(&r);
 }
 
+static bool trace_keep(struct trace *t, struct arena *a)
+{
+    struct trace_frame *frames = arena_array(a, t->count ? t->count : 1, sizeof *frames);
+    bool ok = frames && arena_str(a, t->build, &t->build) && arena_str(a, t->death, &t->death);
+    for (size_t i = 0; i < t->count && ok; i++) {
+        frames[i] = t->frames[i];
+        ok = arena_str(a, frames[i].function, &frames[i].function) &&
+             arena_str(a, frames[i].module, &frames[i].module) &&
+             arena_str(a, frames[i].build, &frames[i].build);
+    }
+    t->frames = frames;
+    return ok;
+}
+
+bool reading_trace(struct reading *r, const struct json *payload, struct trace *out, struct err *e)
+{
+    return (trace_collect(out, payload, r->arena) && trace_keep(out, r->arena)) ||
+           err_set(e, ERR_NOMEM, 0, "no memory for the stack trace");
+}
+
+const char *reading_similarity(const struct reading *r, uint32_t report)
+{
+    struct collected own = collection_report(r->c, report);
+    return bucket_index_similarity(r->view->index, collection_project(r->c, own.project));
+}
+
+static bool summarize(struct reading *r, uint32_t report, struct explanation *out, struct err *e)
+{
+    const struct json *payload;
+    struct trace trace;
+    return reading_payload(r, report, &payload, e) && reading_trace(r, payload, &trace, e) &&
+           bucket_index_summary(r->view->index, report, &trace, out, r->arena, e);
+}
+
 static void answer_summary(struct reading *r)
 {
     uint32_t report;
@@ -61,7 +95,7 @@ static void answer_summary(struct reading *r)
     struct explanation summary;
     if (!reading_find(r, "id", false, &report))
         return;
-    if (!bucket_index_summary(r->view->index, report, NULL, &summary, r->arena, &e)) {
+    if (!summarize(r, report, &summary, &e)) {
         http_answer_err(r->x, &e);
         return;
     }
@@ -71,8 +105,7 @@ static void answer_summary(struct reading *r)
     json_object(&w);
     json_member(&w, "database_id", collection_name(r->c, own.name));
     json_member(&w, "project", collection_project(r->c, own.project));
-    json_key(&w, STR("summary"));
-    render_terms(&w, &summary);
+    render_explanation(&w, reading_similarity(r, report), "summary", EXPLAINED_ALONE, &summary);
     json_object_end(&w);
     reading_answer(r, 200);
 }

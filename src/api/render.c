@@ -2,6 +2,7 @@
  * Every route writes through this file, so that a report looks the same wherever it stands. */
 #include "api/shared.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -244,7 +245,7 @@ bool render_report(struct json_writer *w, struct reading *r, uint32_t report, co
     return true;
 }
 
-void render_terms(struct json_writer *w, const struct explanation *x)
+static void render_terms(struct json_writer *w, const struct explanation *x)
 {
     json_list(w);
     for (size_t i = 0; x && i < x->count; i++) {
@@ -256,6 +257,84 @@ void render_terms(struct json_writer *w, const struct explanation *x)
         json_object_end(w);
     }
     json_list_end(w);
+}
+
+/* To four decimals: people read these. */
+static void member_rounded(struct json_writer *w, struct str name, double value)
+{
+    json_key(w, name);
+    json_double(w, round(value * 1e4) / 1e4);
+}
+
+static void member_or_null(struct json_writer *w, struct str name, struct str text)
+{
+    json_key(w, name);
+    if (text.len > 0)
+        json_str(w, text);
+    else
+        json_null(w);
+}
+
+static void render_functions(struct json_writer *w, enum explained of,
+                             const struct culprit_explanation *x)
+{
+    json_key(w, STR("functions"));
+    json_list(w);
+    for (size_t i = 0; i < x->count; i++) {
+        const struct culprit_line *l = &x->lines[i];
+        json_object(w);
+        json_member(w, "function", l->function);
+        member_rounded(w, STR("helper"), l->helper);
+        member_rounded(w, STR("blame"), l->query_blame);
+        if (of != EXPLAINED_ALONE)
+            member_rounded(w, STR("other_blame"), l->other_blame);
+        member_rounded(w, STR("value"), l->value);
+        json_object_end(w);
+    }
+    json_list_end(w);
+}
+
+static void render_frames(struct json_writer *w, struct str name,
+                          const struct culprit_frame *frames, size_t count)
+{
+    json_key(w, name);
+    json_list(w);
+    for (size_t i = 0; i < count; i++) {
+        json_object(w);
+        json_key(w, STR("index"));
+        json_int(w, frames[i].index);
+        member_or_null(w, STR("function"), frames[i].function);
+        json_member(w, "why", str_from_c(frames[i].why));
+        json_object_end(w);
+    }
+    json_list_end(w);
+}
+
+static void render_culprit(struct json_writer *w, enum explained of,
+                           const struct culprit_explanation *x)
+{
+    render_functions(w, of, x);
+    if (of != EXPLAINED_ALONE)
+        member_rounded(w, STR("rest"), x->rest);
+    member_or_null(w, STR("death"), x->query_death);
+    if (of != EXPLAINED_ALONE) {
+        member_or_null(w, STR("other_death"), x->other_death);
+        json_key(w, STR("deaths_differ"));
+        json_bool(w, x->deaths_differ);
+    }
+    render_frames(w, STR("frames"), x->query_frames, x->query_frame_count);
+    if (of == EXPLAINED_BOTH)
+        render_frames(w, STR("other_frames"), x->other_frames, x->other_frame_count);
+}
+
+void render_explanation(struct json_writer *w, const char *similarity, const char *terms,
+                        enum explained of, const struct explanation *x)
+{
+    json_member(w, "similarity", str_from_c(similarity));
+    json_key(w, str_from_c(terms));
+    render_terms(w, x);
+    if (x && x->culprit)
+        render_culprit(w, of, x->culprit);
 }
 
 void render_config(struct json_writer *w, const struct api *api, bool thresholds)

@@ -96,6 +96,11 @@ MUST_CHECK bool reading_find(struct reading *r, const char *segment, bool any_pr
 /* The stored report, parsed; in r->scratch, which is emptied first. */
 MUST_CHECK bool reading_payload(struct reading *r, uint32_t report, const struct json **out,
                                 struct err *e);
+/* The stack trace of a payload, in r->arena: it stays when the payload goes. */
+MUST_CHECK bool reading_trace(struct reading *r, const struct json *payload, struct trace *out,
+                              struct err *e);
+/* The name of the similarity that groups the report's project. */
+const char *reading_similarity(const struct reading *r, uint32_t report);
 
 /* Parameters. False: 400 (or 404) has been answered. */
 struct page {
@@ -136,8 +141,17 @@ void render_assignment(struct json_writer *w, const struct api *api, struct link
  * is written: it was deleted meanwhile. */
 MUST_CHECK bool render_report(struct json_writer *w, struct reading *r, uint32_t report,
                               const size_t *totals, struct err *e);
-/* A list of {field, term, value}; NULL gives an empty one. */
-void render_terms(struct json_writer *w, const struct explanation *x);
+/* What an explanation is of. */
+enum explained {
+    EXPLAINED_ALONE,  /* one report, against itself */
+    EXPLAINED_POSTED, /* a report and its nearest one, of whose frames nothing is known here */
+    EXPLAINED_BOTH    /* two reports */
+};
+/* The name of the similarity as a member, the terms as a list of {field, term, value} under
+ * `terms`, and what `culprit` has to say; the caller makes the object. x NULL: nothing was
+ * compared. */
+void render_explanation(struct json_writer *w, const char *similarity, const char *terms,
+                        enum explained of, const struct explanation *x);
 /* {default_threshold}, and the thresholds when asked for, as an object. */
 void render_config(struct json_writer *w, const struct api *api, bool thresholds);
 

@@ -248,6 +248,42 @@ static bool result_of_placed(const struct batch *b, const struct item *item,
 
 /* Placing. */
 
+static bool frames_keep(struct culprit_frame *frames, size_t count, struct arena *a)
+{
+    bool ok = true;
+    for (size_t i = 0; i < count && ok; i++)
+        ok = arena_str(a, frames[i].function, &frames[i].function);
+    return ok;
+}
+
+static bool culprit_explanation_keep(struct culprit_explanation *x, struct arena *a)
+{
+    bool ok = arena_str(a, x->query_death, &x->query_death) &&
+              arena_str(a, x->other_death, &x->other_death) &&
+              frames_keep(x->query_frames, x->query_frame_count, a) &&
+              frames_keep(x->other_frames, x->other_frame_count, a);
+    for (size_t i = 0; i < x->count && ok; i++)
+        ok = arena_str(a, x->lines[i].function, &x->lines[i].function);
+    return ok;
+}
+
+/* Gives the explanation copies of its strings: they may be views into the index. */
+static bool explanation_keep(struct explanation *x, struct arena *a)
+{
+    bool ok = true;
+    for (size_t i = 0; i < x->count && ok; i++)
+        ok = arena_str(a, x->terms[i].field, &x->terms[i].field) &&
+             arena_str(a, x->terms[i].token, &x->terms[i].token);
+    if (!ok || !x->culprit)
+        return ok;
+    struct culprit_explanation *own = arena_alloc(a, sizeof *own);
+    if (!own)
+        return false;
+    *own = *x->culprit;
+    x->culprit = own;
+    return culprit_explanation_keep(own, a);
+}
+
 static bool explain(struct batch *b, struct engine_job *job, const struct item *item,
                     const struct placement *p)
 {
@@ -256,10 +292,8 @@ static bool explain(struct batch *b, struct engine_job *job, const struct item *
         return err_set(&job->err, ERR_NOMEM, 0, "explanation");
     if (!bucket_index_explain(b->index, &item->report, p, x, job->arena, &job->err))
         return false;
-    for (size_t i = 0; i < x->count; i++) /* they may be views into the index */
-        if (!arena_str(job->arena, x->terms[i].field, &x->terms[i].field) ||
-            !arena_str(job->arena, x->terms[i].token, &x->terms[i].token))
-            return err_set(&job->err, ERR_NOMEM, 0, "explanation");
+    if (!explanation_keep(x, job->arena))
+        return err_set(&job->err, ERR_NOMEM, 0, "explanation");
     item->result->explanation = x;
     return true;
 }

@@ -1,5 +1,5 @@
-"""The server's grouping against the brute-force model of tests/model.py, over HTTP: for each report
-the nearest earlier one, the score, and the bucket at every threshold."""
+"""The server's grouping by `classic` against the brute-force model of tests/model.py, over HTTP: for
+each report the nearest earlier one, the score, and the bucket at every threshold."""
 
 import json
 import lzma
@@ -14,6 +14,11 @@ import model
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 LIBRARIES = ["/lib/libc.so.6", "/usr/lib/libQtGui.so.4", "libglib-2.0.so.0", None]
+
+
+@pytest.fixture
+def server(make_server):
+    return make_server("--similarity", "classic")  # which the model tells
 
 
 def real_reports():

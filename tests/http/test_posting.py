@@ -27,6 +27,14 @@ def warm(server):
     return server
 
 
+@pytest.fixture
+def classic(make_server):
+    """The same, where reports of all projects may be near."""
+    server = make_server("--similarity", "classic")
+    server.post("/reports", crashes.background(300))
+    return server
+
+
 def test_one_report(server):
     answer = server.post("/alan_parsons/reports", report("a:1"))
     href = server.url + "/alan_parsons/reports/a:1"
@@ -61,20 +69,20 @@ def test_the_example_of_the_documentation(server):
     assert body["buckets"]["top_match"] is None
 
 
-def test_like_reports_share_buckets(warm):
-    warm.post("/one/reports", report("first", crashes.stack("Foo")))
-    body = warm.post("/two/reports", report("second", crashes.stack("Foo"))).json()
+def test_like_reports_share_buckets(classic):
+    classic.post("/one/reports", report("first", crashes.stack("Foo")))
+    body = classic.post("/two/reports", report("second", crashes.stack("Foo"))).json()
     match = body["buckets"]["top_match"]
     score = float(match.pop("score"))
     assert match == {"report_id": "first", "project": "one",
-                     "href": warm.url + "/one/reports/first"}
+                     "href": classic.url + "/one/reports/first"}
     assert score > 4
     for t, bucket in bucket_ids(body).items():
         assert bucket == ("first" if score >= float(t) else "second")
     # The report is always found where its bucket's href leads.
-    href = body["buckets"]["4.0"]["href"][len(warm.url):]
+    href = body["buckets"]["4.0"]["href"][len(classic.url):]
     assert href == "/two/buckets/4.0/first"
-    assert [r["database_id"] for r in warm.get(href).json()["top_reports"]] == ["second"]
+    assert [r["database_id"] for r in classic.get(href).json()["top_reports"]] == ["second"]
 
 
 def test_score_is_the_shortest_text_of_its_float(warm):
@@ -351,19 +359,19 @@ def test_dry_run_takes_one_report(server):
     server.post("/p/reports/dry-run", [report("x")], 400)
 
 
-def test_explain(warm):
-    plain = warm.post("/p/reports", report("first", crashes.stack("Foo"))).json()
+def test_explain(classic):
+    plain = classic.post("/p/reports", report("first", crashes.stack("Foo"))).json()
     assert "explanation" not in plain
-    body = warm.post("/p/reports?explain=true", report("x", crashes.stack("Foo"))).json()
+    body = classic.post("/p/reports?explain=true", report("x", crashes.stack("Foo"))).json()
     score = float(body["buckets"]["top_match"]["score"])
     assert sum(t["value"] for t in body["explanation"]) == pytest.approx(score, rel=1e-6)
     values = [t["value"] for t in body["explanation"]]
     assert values == sorted(values, reverse=True)
     assert {"stacktrace.function", "project"} == {t["field"] for t in body["explanation"]}
     assert "Foo" in {t["term"] for t in body["explanation"]}
-    body = warm.post("/reports?explain=true", report("y", ["nothingLikeIt"], project="elsewhere")).json()
+    body = classic.post("/reports?explain=true", report("y", ["nothingLikeIt"], project="elsewhere")).json()
     assert body["explanation"] == []
-    body = warm.post("/p/reports/dry-run?explain=true", report("z", crashes.stack("Foo")), 200).json()
+    body = classic.post("/p/reports/dry-run?explain=true", report("z", crashes.stack("Foo")), 200).json()
     assert body["explanation"]
 
 

@@ -19,6 +19,13 @@ def warm(server):
     return server
 
 
+@pytest.fixture
+def classic(make_server):
+    server = make_server("--similarity", "classic")
+    server.post("/reports", crashes.background(300))
+    return server
+
+
 def test_root(server):
     root = server.get("/").json()
     assert root["href"] == server.url + "/"
@@ -107,41 +114,41 @@ def test_reports_that_are_not_there(server, path, missing):
     assert (error["error"], error["not_found"]) == ("not_found", missing)
 
 
-def test_summary(warm):
-    warm.post("/p/reports", report("x", ["FooBar", "FooBaz", "main"], Package="thing 1"))
+def test_summary(classic):
+    classic.post("/p/reports", report("x", ["FooBar", "FooBaz", "main"], Package="thing 1"))
     for path in ("/p/reports/x/summary", "/reports/x/summary", "/p/reports/x/summary/"):
-        body = warm.get(path).json()
+        body = classic.get(path).json()
         summary = body.pop("summary")
-        assert body == {"database_id": "x", "project": "p"}
+        assert body == {"database_id": "x", "project": "p", "similarity": "classic"}
         values = [t["value"] for t in summary]
         assert values == sorted(values, reverse=True) and values[-1] > 0
         assert all(sorted(t) == ["field", "term", "value"] for t in summary)
         assert {"Foo", "Bar", "Baz"} <= {t["term"] for t in summary
                                          if t["field"] == "stacktrace.function"}
     # A word that nobody else has says more than one that all have.
-    warm.post("/p/reports", [report(f"c:{i}", ["common", f"special{i}"]) for i in range(50)])
-    summary = warm.get("/p/reports/c:7/summary").json()["summary"]
+    classic.post("/p/reports", [report(f"c:{i}", ["common", f"special{i}"]) for i in range(50)])
+    summary = classic.get("/p/reports/c:7/summary").json()["summary"]
     weight = {t["term"]: t["value"] for t in summary}
     assert weight["special"] < weight["7"] or "special" not in weight
 
 
-def test_compare(warm):
-    warm.post("/p/reports", report("a", ["FooTop", "FooMid", "FooMid", "extra", "main"]))
-    warm.post("/q/reports", report("b", ["FooTop", "other", "FooMid", "main", "start"]))
+def test_compare(classic):
+    classic.post("/p/reports", report("a", ["FooTop", "FooMid", "FooMid", "extra", "main"]))
+    classic.post("/q/reports", report("b", ["FooTop", "other", "FooMid", "main", "start"]))
     paths = ("/p/reports/a/compare/b", "/reports/a/compare/b", "/p/reports/a/compare/b/")
-    bodies = [warm.get(path).json() for path in paths]
+    bodies = [classic.get(path).json() for path in paths]
     assert bodies[0] == bodies[1] == bodies[2]
     body = bodies[0]
     assert (body["database_id"], body["other_id"]) == ("a", "b")
     assert sum(t["value"] for t in body["terms"]) == pytest.approx(body["score"], rel=1e-6)
-    back = warm.get("/reports/b/compare/a").json()
+    back = classic.get("/reports/b/compare/a").json()
     assert body["reverse_score"] == back["score"] and back["reverse_score"] == body["score"]
     assert body["score"] > 1
     assert [c["function"] for c in body["common"]] == ["FooTop", "FooMid", "main"]
     indexes = [(c["index"], c["other_index"]) for c in body["common"]]
     assert indexes[0] == (0, 0) and indexes[2] == (4, 3) and indexes[1][1] == 2
     assert sorted(body["buckets"]) == sorted(THRESHOLDS)
-    a, b = (warm.get(f"/reports/{i}").json()["buckets"] for i in "ab")
+    a, b = (classic.get(f"/reports/{i}").json()["buckets"] for i in "ab")
     assert body["buckets"] == {t: a[t]["id"] == b[t]["id"] for t in THRESHOLDS}
 
 

@@ -283,15 +283,34 @@ static void dry_runs(void **state)
     assert_int_equal(report_count(p), 1);
 }
 
-static void explained(void **state)
+static bool is_text(struct str s)
 {
-    struct place *p = *state;
-    char a[500], b[500];
+    return s.len > 0 && memchr(s.ptr, '\0', s.len) == NULL;
+}
+
+static void check_culprit(const struct culprit_explanation *x)
+{
+    assert_true(x->count > 0 && x->query_frame_count > 0);
+    for (size_t i = 0; i < x->count; i++)
+        assert_true(is_text(x->lines[i].function));
+    for (size_t i = 0; i < x->query_frame_count; i++)
+        assert_true(is_text(x->query_frames[i].function));
+    assert_true(str_eq(x->query_death, STR("SIGSEGV")));
+    assert_true(str_eq(x->other_death, STR("SIGSEGV")));
+}
+
+static void check_explained(struct place *p, const char *similarity)
+{
+    static const char body[] =
+        "[{\"database_id\":\"a\",\"project\":\"p\",\"Signal\":\"11\","
+        "\"stacktrace\":[{\"function\":\"sink\"},{\"function\":\"pour\"}]},"
+        "{\"database_id\":\"b\",\"project\":\"p\",\"Signal\":\"11\","
+        "\"stacktrace\":[{\"function\":\"sink\"},{\"function\":\"spill\"}]}]";
+    static const double low[] = { 0.01 };
+    p->config.grouping.similarity = similarity;
+    p->config.grouping.thresholds = low;
+    p->config.grouping.threshold_count = 1;
     place_open(p);
-    report_text(a, sizeof a, "a", 1);
-    report_text(b, sizeof b, "b", 1);
-    char body[1100];
-    snprintf(body, sizeof body, "[%s,%s]", a, b);
     struct sent *s = sent_new("", str_from_c(body));
     struct err e = { 0 };
     s->job.explain = true;
@@ -299,14 +318,27 @@ static void explained(void **state)
     sent_wait(s);
     assert_true(s->job.ok);
     assert_null(s->job.results[0].explanation);
-    assert_non_null(s->job.results[1].explanation);
     /* What it says stays when the index that it came from is gone. */
     assert_true(engine_delete_all(p->engine, &e));
     const struct explanation *x = s->job.results[1].explanation;
+    assert_non_null(x);
+    assert_true(x->count > 0);
     for (size_t i = 0; i < x->count; i++)
-        assert_true(memchr(x->terms[i].field.ptr, '\0', x->terms[i].field.len) == NULL &&
-                    x->terms[i].token.len > 0);
+        assert_true(is_text(x->terms[i].field) && is_text(x->terms[i].token));
+    assert_true((x->culprit != NULL) == (strcmp(similarity, "culprit") == 0));
+    if (x->culprit)
+        check_culprit(x->culprit);
     sent_free(s);
+}
+
+static void explained_by_classic(void **state)
+{
+    check_explained(*state, "classic");
+}
+
+static void explained_by_culprit(void **state)
+{
+    check_explained(*state, "culprit");
 }
 
 static void delete_all(void **state)
@@ -504,10 +536,23 @@ int main(void)
     log_set_level(LOG_ERROR);
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, place_setup, place_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(one),           CASE(list),          CASE(force_bucket),       CASE(same_or_conflict),
-        CASE(same_in_lists), CASE(refused),       CASE(list_too_long),      CASE(dry_runs),
-        CASE(explained),     CASE(delete_all),    CASE(delete_not_allowed), CASE(close_finishes),
-        CASE(busy),          CASE(second_engine), CASE(all_at_once),        CASE(metrics),
+        CASE(one),
+        CASE(list),
+        CASE(force_bucket),
+        CASE(same_or_conflict),
+        CASE(same_in_lists),
+        CASE(refused),
+        CASE(list_too_long),
+        CASE(dry_runs),
+        CASE(explained_by_classic),
+        CASE(explained_by_culprit),
+        CASE(delete_all),
+        CASE(delete_not_allowed),
+        CASE(close_finishes),
+        CASE(busy),
+        CASE(second_engine),
+        CASE(all_at_once),
+        CASE(metrics),
     };
     return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
 }
