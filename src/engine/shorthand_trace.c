@@ -129,16 +129,28 @@ static void write_string(const struct numbered *s, struct buf *out)
     }
 }
 
-/* The strings of the latest frame. */
+/* The strings of the latest frame; what it borrows of the trace. */
 struct frame_strings {
     struct numbered function, module, build;
+    struct str trace_build;
+    bool own_build;
 };
 
 static bool number_frame(struct trace_codes *c, const struct trace_frame *f,
                          struct frame_strings *s)
 {
+    s->own_build = !str_eq(f->build, s->trace_build);
     return number_string(c, f->function, &s->function) && number_string(c, f->module, &s->module) &&
-           number_string(c, f->build, &s->build);
+           (!s->own_build || number_string(c, f->build, &s->build));
+}
+
+static void write_kind(const struct frame_strings *s, struct buf *out)
+{
+    write_string(&s->function, out);
+    write_string(&s->module, out);
+    leb128_write(out, s->own_build);
+    if (s->own_build)
+        write_string(&s->build, out);
 }
 
 static bool write_frame(struct trace_codes *c, const struct trace_frame *f, uint32_t expected,
@@ -149,7 +161,7 @@ static bool write_frame(struct trace_codes *c, const struct trace_frame *f, uint
     const struct frame_kind kind = {
         .function = s->function.number,
         .module = s->module.number,
-        .build = s->build.number,
+        .build = s->own_build ? s->build.number + 1 : 0,
         .line = f->line,
         .place = (uint16_t)(f->site << 2 | f->has_site << 1 | f->inlined),
     };
@@ -161,11 +173,8 @@ static bool write_frame(struct trace_codes *c, const struct trace_frame *f, uint
                     (kind.place != first->place ? HEAD_PLACE : 0) |
                     (kind.line != first->line ? HEAD_LINE : 0);
     leb128_write(out, (code == IDMAP_NONE ? 0 : (size_t)code + 1) << HEAD_BITS | bits);
-    if (code == IDMAP_NONE) {
-        write_string(&s->function, out);
-        write_string(&s->module, out);
-        write_string(&s->build, out);
-    }
+    if (code == IDMAP_NONE)
+        write_kind(s, out);
     if (bits & HEAD_LEAP)
         leb128_write(out, f->index - expected);
     if (bits & HEAD_PLACE)
@@ -177,13 +186,13 @@ static bool write_frame(struct trace_codes *c, const struct trace_frame *f, uint
 
 bool trace_codes_write(struct trace_codes *c, const struct trace *t, struct buf *out)
 {
-    struct numbered build = { .text = STR("") }, death = { .text = STR("") };
+    struct numbered build = { 0 }, death = { 0 };
     if (!begin(c) || !number_string(c, t->build, &build) || !number_string(c, t->death, &death))
         return false;
     write_string(&build, out);
     write_string(&death, out);
     leb128_write(out, t->count);
-    struct frame_strings latest = { { .text = STR("") }, { .text = STR("") }, build };
+    struct frame_strings latest = { .trace_build = t->build };
     uint32_t expected = 0;
     for (size_t i = 0; i < t->count; i++) {
         if (!write_frame(c, &t->frames[i], expected, &latest, out))
@@ -217,10 +226,16 @@ static bool read_string(struct trace_codes *c, struct str *form, uint32_t *numbe
     return code == known; /* it is new */
 }
 
-static bool read_strings(struct trace_codes *c, struct str *form, struct frame_kind *k)
+static bool read_kind(struct trace_codes *c, struct str *form, struct frame_kind *k)
 {
-    return read_string(c, form, &k->function) && read_string(c, form, &k->module) &&
-           read_string(c, form, &k->build);
+    size_t own;
+    if (!read_string(c, form, &k->function) || !read_string(c, form, &k->module) ||
+        !leb128_read(form, &own) || own > 1)
+        return false;
+    if (own && !read_string(c, form, &k->build))
+        return false;
+    k->build += (uint32_t)own;
+    return true;
 }
 
 /* A number that is in the form when the bit is set; else *out stays. */
@@ -234,13 +249,13 @@ static struct str string_of(const struct trace_codes *c, uint32_t number)
     return number > 0 ? names_text(&c->strings, number - 1) : STR("");
 }
 
-static bool frame_of(const struct trace_codes *c, const struct frame_kind *k, size_t index,
-                     struct trace_frame *f)
+static bool frame_of(const struct trace_codes *c, const struct frame_kind *k,
+                     struct str trace_build, size_t index, struct trace_frame *f)
 {
     *f = (struct trace_frame){
         .function = string_of(c, k->function),
         .module = string_of(c, k->module),
-        .build = string_of(c, k->build),
+        .build = k->build > 0 ? string_of(c, k->build - 1) : trace_build,
         .line = k->line,
         .site = (uint16_t)(k->place >> 2),
         .has_site = k->place & 2,
@@ -250,15 +265,15 @@ static bool frame_of(const struct trace_codes *c, const struct frame_kind *k, si
     return (f->has_site || f->site == 0) && index < REPORT_FRAMES_MAX;
 }
 
-static bool read_frame(struct trace_codes *c, struct str *form, size_t expected,
-                       struct trace_frame *f)
+static bool read_frame(struct trace_codes *c, struct str *form, struct str trace_build,
+                       size_t expected, struct trace_frame *f)
 {
     size_t head, leap = 0;
     struct frame_kind k = { 0 };
     if (!leb128_read(form, &head))
         return false;
     size_t code = head >> HEAD_BITS;
-    if (code > c->kinds.len || (code == 0 && !read_strings(c, form, &k)))
+    if (code > c->kinds.len || (code == 0 && !read_kind(c, form, &k)))
         return false;
     if (code > 0)
         k = c->kinds.at[code - 1];
@@ -274,7 +289,7 @@ static bool read_frame(struct trace_codes *c, struct str *form, size_t expected,
         if (find_kind(c, &k, hash) != IDMAP_NONE || !add_kind(c, &k, hash))
             return false;
     }
-    return frame_of(c, &k, expected + leap, f);
+    return frame_of(c, &k, trace_build, expected + leap, f);
 }
 
 bool trace_codes_read(struct trace_codes *c, struct str *form, struct arena *a, struct trace *out)
@@ -287,12 +302,12 @@ bool trace_codes_read(struct trace_codes *c, struct str *form, struct arena *a, 
     struct trace_frame *frames = arena_array(a, count, sizeof *frames);
     if (!frames)
         return false;
+    *out = (struct trace){ frames, count, string_of(c, build), string_of(c, death) };
     size_t expected = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!read_frame(c, form, expected, &frames[i]))
+        if (!read_frame(c, form, out->build, expected, &frames[i]))
             return false;
         expected = (size_t)frames[i].index + 1;
     }
-    *out = (struct trace){ frames, count, string_of(c, build), string_of(c, death) };
     return true;
 }

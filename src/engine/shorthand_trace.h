@@ -1,13 +1,14 @@
 /* shorthand_trace.h - the part of a shorthand that holds the report's stack trace.
  *
  * Strings and kinds of frames are spelt out the first time and get the next number (their code).
- * A kind is a function in a module of a build, with the place and the line of the first such frame:
- * most frames of a kind stand just there.
+ * A kind is a function in a module, with the place and the line of the first such frame: many
+ * frames of a kind stand just there. Its build is a part of it when it is not that of the whole
+ * trace.
  *
  *     trace           build, death, how many frames; each frame:
  *     frame           head; kind, when it is spelt out; leap, place, line, as the head says
  *     head            (code of its kind + 1, or 0: spelt out) * 8 + LEAP + PLACE + LINE
- *     kind            function, module, build
+ *     kind            function, module; 0: the trace's build, or 1, build
  *     leap            frames of the report that were left out in front of it
  *     place           site * 4 + has_site * 2 + inlined
  *     string          0: empty; 1, length, text: spelt out; else code + 2
@@ -24,7 +25,8 @@
 #include "report/trace.h"
 
 struct frame_kind {
-    uint32_t function, module, build; /* 0: empty; else the code of the string + 1 */
+    uint32_t function, module; /* 0: empty; else the code of the string + 1 */
+    uint32_t build;            /* 0: the trace's; else the code + 2, or 1: empty */
     uint32_t line;
     uint16_t place;
 };
