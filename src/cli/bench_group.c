@@ -123,6 +123,7 @@ static void print_result(struct bench *b)
     printf("{\"reports_per_second\": %.1f, \"reports_per_cpu_second\": %.1f, \"reports\": %zu, "
            "\"warm\": %zu, \"median_us\": %.1f, \"p99_us\": %.1f, \"median_cpu_us\": %.1f, "
            "\"p99_cpu_us\": %.1f, \"postings_touched\": %.1f, \"candidates_checked\": %.1f, "
+           "\"cut_short\": %.5f, "
            "\"bytes_per_report\": %.1f, \"rss_bytes\": %llu}\n",
            n / sum_seconds(&b->wall), n / sum_seconds(&b->cpu), b->done, b->warm,
            (double)bench_percentile(&b->wall, 0.5) / 1e3,
@@ -131,6 +132,7 @@ static void print_result(struct bench *b)
            (double)bench_percentile(&b->cpu, 0.99) / 1e3,
            (double)(cost.postings_touched - b->warm_cost.postings_touched) / n,
            (double)(cost.candidates_checked - b->warm_cost.candidates_checked) / n,
+           (double)(cost.cut_short - b->warm_cost.cut_short) / n,
            (double)bucket_index_bytes(b->index) / (double)b->done,
            (unsigned long long)bench_rss_bytes());
 }
@@ -199,6 +201,8 @@ const struct command command_bench_group = {
         "  reports, warm            how many, and of those warm\n"
         "  median_us, p99_us        time of one report; median_cpu_us, p99_cpu_us: on the core\n"
         "  postings_touched, candidates_checked   work of the search, per report\n"
+        "  cut_short   share of searches that a limit ended: only they can have missed the "
+        "nearest\n"
         "  bytes_per_report         memory of the index\n"
         "  rss_bytes                memory of the process at the end\n\n"
         "Example:\n\n"

@@ -339,7 +339,7 @@ uint32_t bucket_index_added(const struct bucket_index *ix)
 static void publish_costs(struct bucket_index *ix)
 {
     size_t bytes = collection_bytes(ix->collection);
-    uint64_t searches = 0, postings = 0, candidates = 0;
+    uint64_t searches = 0, postings = 0, candidates = 0, cut_short = 0;
     if (ix->neighbours) {
         const struct neighbours_cost *cost = neighbours_cost(ix->neighbours);
         bytes += neighbours_bytes(ix->neighbours);
@@ -353,11 +353,13 @@ static void publish_costs(struct bucket_index *ix)
         searches += cost.searches;
         postings += cost.postings;
         candidates += cost.candidates;
+        cut_short += cost.cut_short;
     }
     atomic_store_explicit(&ix->bytes, bytes, memory_order_relaxed);
     atomic_store_explicit(&ix->searches, searches, memory_order_relaxed);
     atomic_store_explicit(&ix->postings, postings, memory_order_relaxed);
     atomic_store_explicit(&ix->candidates, candidates, memory_order_relaxed);
+    atomic_store_explicit(&ix->cut_short, cut_short, memory_order_relaxed);
 }
 
 void bucket_index_publish(struct bucket_index *ix)
@@ -396,7 +398,8 @@ struct bucket_index_cost bucket_index_cost(const struct bucket_index *ix)
     return (struct bucket_index_cost){
         .searches = atomic_load_explicit(&ix->searches, memory_order_relaxed),
         .postings_touched = atomic_load_explicit(&ix->postings, memory_order_relaxed),
-        .candidates_checked = atomic_load_explicit(&ix->candidates, memory_order_relaxed)
+        .candidates_checked = atomic_load_explicit(&ix->candidates, memory_order_relaxed),
+        .cut_short = atomic_load_explicit(&ix->cut_short, memory_order_relaxed)
     };
 }
 

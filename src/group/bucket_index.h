@@ -83,6 +83,7 @@ MUST_CHECK bool bucket_index_amend(struct bucket_index *ix, uint32_t report,
 /* What the search has cost so far, for bench and metrics. */
 struct bucket_index_cost {
     uint64_t searches, postings_touched, candidates_checked;
+    uint64_t cut_short; /* searches that ended at a limit: only these can have missed the nearest */
 };
 struct bucket_index_cost bucket_index_cost(const struct bucket_index *ix);
 

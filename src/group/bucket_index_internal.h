@@ -31,7 +31,7 @@ struct bucket_index {
 
     /* Set when publishing, for any thread. */
     _Atomic size_t bytes;
-    _Atomic uint64_t searches, postings, candidates;
+    _Atomic uint64_t searches, postings, candidates, cut_short;
 };
 
 /* Any thread. */

@@ -62,6 +62,7 @@ void culprit_undo_last(struct culprit *c); /* the latest add alone, once for eac
 
 struct culprit_cost {
     uint64_t searches, postings, candidates;
+    uint64_t cut_short; /* searches that left candidates out: only these can have missed the nearest */
 };
 struct culprit_cost culprit_cost(const struct culprit *c);
 size_t culprit_bytes(const struct culprit *c);

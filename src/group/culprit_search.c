@@ -15,6 +15,7 @@ struct search {
     float blame[STACK_FUNCTIONS_MAX];
     uint32_t count; /* functions with blame */
     uint32_t candidates;
+    bool is_cut_short;
     double best;    /* likeness of the best stack; before there is one, 0 */
     uint32_t stack; /* the best one, or CULPRIT_NONE */
 };
@@ -97,8 +98,10 @@ static bool look_once(struct search *s, uint32_t stack)
     s->c->cost.postings++;
     if (s->c->seen.at[stack] == s->c->search)
         return true;
-    if (s->candidates == CANDIDATES_MAX)
+    if (s->candidates == CANDIDATES_MAX) {
+        s->is_cut_short = true;
         return false;
+    }
     s->c->seen.at[stack] = s->c->search;
     s->candidates++;
     look_at(s, stack);
@@ -159,6 +162,7 @@ bool culprit_nearest(struct culprit *c, const struct report *r, float least,
         s.count = culprit_blame(c, s.asked, s.blame);
         search_all(&s);
         c->cost.candidates += s.candidates;
+        c->cost.cut_short += s.is_cut_short;
     }
     float score = (float)culprit_score(s.best);
     *out = (struct culprit_match){ CULPRIT_NONE, 0 };
