@@ -202,11 +202,161 @@ static void damaged(void **state)
     buf_done(&all);
 }
 
+/* --- traces alone -------------------------------------------------------------------------- */
+
+#define FORM_BYTES (1 << 20)
+
+static bool form_reads(struct trace_codes *c, struct str form, struct arena *a, struct trace *out)
+{
+    bool ok = trace_codes_read(c, &form, a, out);
+    return ok && form.len == 0;
+}
+
+/* What trace_collect never makes is not read either. */
+static void beyond_limits(void **state)
+{
+    (void)state;
+    static struct trace_frame many[TRACE_FRAMES_MAX + 1];
+    static const struct trace_frame late[] = { { .index = REPORT_FRAMES_MAX } };
+    static const struct trace_frame last[] = { { .index = REPORT_FRAMES_MAX - 1 } };
+    static const struct trace_frame far[] = { { .site = TRACE_SITE_MASK + 1, .has_site = true } };
+    static const struct trace_frame nowhere[] = { { .site = 5 } };
+    static const struct {
+        const char *name;
+        struct trace trace;
+        bool reads;
+    } cases[] = {
+        { "as many frames as may be", { .frames = many, .count = TRACE_FRAMES_MAX }, true },
+        { "a frame too many", { .frames = many, .count = TRACE_FRAMES_MAX + 1 }, false },
+        { "the last frame", { .frames = last, .count = 1 }, true },
+        { "a frame behind the last", { .frames = late, .count = 1 }, false },
+        { "a site of more than 12 bits", { .frames = far, .count = 1 }, false },
+        { "a site of a frame without one", { .frames = nowhere, .count = 1 }, false },
+    };
+    for (uint32_t i = 0; i < COUNT_OF(many); i++)
+        many[i].index = i;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        CLEANUP(arena_free_p) struct arena *a = arena_new(1 << 20);
+        struct trace_codes writer = { 0 }, reader = { 0 };
+        struct trace t;
+        struct buf form;
+        buf_init(&form, FORM_BYTES);
+        assert_true(trace_codes_write(&writer, &cases[i].trace, &form));
+        if (form_reads(&reader, buf_view(&form), a, &t) != cases[i].reads)
+            fail_msg("%s", cases[i].name);
+        trace_codes_reset(&writer);
+        trace_codes_reset(&reader);
+        buf_done(&form);
+    }
+}
+
+/* What is spelt out although it is known already comes from no writer, and would make codes of the
+ * reader and the writer differ. */
+static void spelt_twice(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        struct str form;
+        bool reads;
+    } cases[] = {
+        { "no frames", STR_INIT("\1\1b\0\0"), true },
+        { "a string", STR_INIT("\1\1b\1\1b\0"), false },
+        { "a string of no length", STR_INIT("\1\0\0\0"), false },
+        { "a code too high", STR_INIT("\1\1b\3\0"), false },
+        { "one kind", STR_INIT("\0\0\1\0\1\1f\0\0"), true },
+        { "a kind", STR_INIT("\0\0\2\0\1\1f\0\0\0\2\0\0"), false },
+        { "a kind by its code", STR_INIT("\0\0\2\0\1\1f\0\0\10"), true },
+        { "a kind's code too high", STR_INIT("\0\0\2\0\1\1f\0\0\20"), false },
+        { "a build that is neither", STR_INIT("\0\0\1\0\1\1f\0\2\0"), false },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        CLEANUP(arena_free_p) struct arena *a = arena_new(1 << 20);
+        struct trace_codes reader = { 0 };
+        struct trace t;
+        if (form_reads(&reader, cases[i].form, a, &t) != cases[i].reads)
+            fail_msg("%s", cases[i].name);
+        trace_codes_reset(&reader);
+    }
+}
+
+static uint64_t draw(uint64_t *seed, uint64_t below)
+{
+    *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (*seed >> 33) % below;
+}
+
+static struct str draw_text(uint64_t *seed)
+{
+    static const char letters[] = "abcdefgh";
+    return (struct str){ letters + draw(seed, 6), draw(seed, 3) };
+}
+
+static struct trace draw_trace(uint64_t *seed, struct arena *a)
+{
+    size_t count = draw(seed, 9);
+    struct trace_frame *f = arena_array(a, count, sizeof *f);
+    uint32_t index = 0;
+    assert_non_null(f);
+    for (size_t i = 0; i < count; i++) {
+        f[i] = (struct trace_frame){ .function = draw_text(seed),
+                                     .module = draw_text(seed),
+                                     .build = draw_text(seed),
+                                     .line = (uint32_t)draw(seed, 3) * 1000000000,
+                                     .has_site = draw(seed, 2),
+                                     .inlined = draw(seed, 2) };
+        f[i].site = f[i].has_site ? (uint16_t)draw(seed, TRACE_SITE_MASK + 1) : 0;
+        f[i].index = index + (draw(seed, 5) ? 0 : (uint32_t)draw(seed, 1000));
+        index = f[i].index + 1;
+    }
+    return (struct trace){ f, count, draw_text(seed), draw_text(seed) };
+}
+
+/* Any traces come back, whatever was written in between and taken back. */
+static void any_traces(void **state)
+{
+    (void)state;
+    const char *set = getenv("CRUMPLE_SEED");
+    uint64_t first = set ? strtoull(set, NULL, 10) : 1;
+    CLEANUP(arena_free_p) struct arena *a = arena_new(16 << 20);
+    for (uint64_t n = first; n < first + 40; n++) {
+        struct trace_codes writer = { 0 }, reader = { 0 };
+        uint64_t seed = n;
+        for (int i = 0; i < 100; i++) {
+            struct buf form, lost;
+            struct trace want = draw_trace(&seed, a), other = draw_trace(&seed, a), got;
+            buf_init(&form, FORM_BYTES);
+            buf_init(&lost, FORM_BYTES);
+            if (draw(&seed, 3) == 0) {
+                assert_true(trace_codes_write(&writer, &other, &lost));
+                trace_codes_undo(&writer);
+            }
+            assert_true(trace_codes_write(&writer, &want, &form));
+            trace_codes_keep(&writer);
+            if (!form_reads(&reader, buf_view(&form), a, &got))
+                fail_msg("seed %llu, trace %d", (unsigned long long)n, i);
+            assert_trace(&got, &want);
+            trace_codes_keep(&reader);
+            if (draw(&seed, 10) == 0) { /* a restart: the reader goes on as the writer */
+                struct trace_codes swap = writer;
+                writer = reader;
+                reader = swap;
+            }
+            buf_done(&form);
+            buf_done(&lost);
+        }
+        trace_codes_reset(&writer);
+        trace_codes_reset(&reader);
+        arena_reset(a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(there_and_back),
-        cmocka_unit_test(damaged),
+        cmocka_unit_test(there_and_back), cmocka_unit_test(damaged),
+        cmocka_unit_test(beyond_limits),  cmocka_unit_test(spelt_twice),
+        cmocka_unit_test(any_traces),
     };
     return cmocka_run_group_tests_name("shorthand", tests, NULL, NULL);
 }
