@@ -171,7 +171,7 @@ static void short_of_memory(void **state)
             sent[k] = sent_new("", str_from_c(body));
             sent[k]->job.explain = true;
         }
-        struct arena *tight = arena_new(600 + i * 100);
+        struct arena *tight = arena_new(600 + i * 300);
         assert_non_null(tight);
         sent[1]->job.arena = tight;
         bool taken[3];

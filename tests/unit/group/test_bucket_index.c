@@ -19,9 +19,17 @@ static void begin(struct fixture *f, const struct bucket_index_config *config)
     assert_true(bucket_index_new(&f->ix, config, &e));
 }
 
-static void begin_usual(struct fixture *f)
+/* The defaults, by the similarity whose scores are known here. */
+static struct bucket_index_config usual(void)
 {
     struct bucket_index_config config = bucket_index_defaults();
+    config.similarity = "classic";
+    return config;
+}
+
+static void begin_usual(struct fixture *f)
+{
+    struct bucket_index_config config = usual();
     begin(f, &config);
 }
 
@@ -155,7 +163,7 @@ static void test_twin_of_the_first(void **state)
 {
     (void)state;
     struct fixture f;
-    struct bucket_index_config config = bucket_index_defaults();
+    struct bucket_index_config config = usual();
     config.thresholds = (const double[]){ 0.1 };
     config.threshold_count = 1;
     begin(&f, &config);
@@ -194,7 +202,7 @@ static void test_unpublished_are_seen(void **state)
 {
     (void)state;
     struct fixture f;
-    struct bucket_index_config config = bucket_index_defaults();
+    struct bucket_index_config config = usual();
     config.thresholds = (const double[]){ 0.1 };
     config.threshold_count = 1;
     begin(&f, &config);
@@ -214,7 +222,7 @@ static void test_nothing_to_compare(void **state)
     struct fixture f;
     struct explanation x;
     struct err e;
-    struct bucket_index_config config = bucket_index_defaults();
+    struct bucket_index_config config = usual();
     config.ignored = (const struct str[]){ STR("project") };
     config.ignored_count = 1;
     begin(&f, &config);
@@ -235,7 +243,7 @@ static void test_force_bucket(void **state)
 {
     (void)state;
     struct fixture f;
-    struct bucket_index_config config = bucket_index_defaults();
+    struct bucket_index_config config = usual();
     config.thresholds = (const double[]){ 0.01, 90 };
     config.threshold_count = 2;
     begin(&f, &config);
@@ -295,7 +303,7 @@ static void test_ignored_fields(void **state)
         { { { NULL, 0 } }, 0, 5 },
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct bucket_index_config config = bucket_index_defaults();
+        struct bucket_index_config config = usual();
         config.ignored = cases[i].ignored;
         config.ignored_count = cases[i].count;
         begin(&f, &config);
