@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define CANDIDATES_MAX 2000 /* stacks looked at for one report, newest first */
+#define CANDIDATES_MAX 50000 /* stacks looked at for one report, newest first */
 
 struct search {
     struct culprit *c;
