@@ -66,6 +66,12 @@ def test_help_of_a_group():
     assert "crumple serve" not in done.stdout and "project" not in done.stdout
 
 
+@pytest.mark.parametrize("command", [["serve"], ["import"], ["bench", "group"]], ids=" ".join)
+def test_help_names_the_similarities(command):
+    told = crumple(*command, "--help").stdout
+    assert "culprit (default)" in told[told.index("--similarity NAME"):] and "classic" in told
+
+
 WRONG = [
     ([], "Usage: crumple"),
     (["swim"], 'no command "swim"'),
@@ -83,20 +89,21 @@ WRONG = [
     (["serve", "--data", "d", "--tls-cert", "c.pem"], "--tls-key is missing"),
     (["serve", "--data", "d", "--tls-key", "k.pem"], "--tls-cert is missing"),
     (["serve", "--data", "d", "more"], "one argument too many"),
-    (["serve", "--data", "d", "--similarity", "nonsense"], "nonsense"),
+    (["serve", "--data", "d", "--similarity", "nonsense"], 'culprit or classic, not "nonsense"'),
     (["import"], "FILE is missing"),
     (["import", "f"], "--data is missing"),
     (["import", "f", "--data", "d", "--threshold", "4.5"], "1 2 3 4 5 6 7 8 9 10 11"),
     (["import", "f", "--data", "d", "--threshold", "much"], "needs a number"),
     (["import", "f", "--data", "d", "--scores"], "--assignments"),
     (["import", "f", "--data", "d", "--project", "api"], "api"),
-    (["import", SAMPLES, "--data", "d", "--similarity", "nonsense"], "nonsense"),
+    (["import", SAMPLES, "--data", "d", "--similarity", "nonsense"],
+     'culprit or classic, not "nonsense"'),
     (["project", "create", "--data", "d"], "NAME is missing"),
     (["project", "create", "reports", "--data", "d"], "reports"),
     (["project", "create", "a", "b", "--data", "d"], "one argument too many"),
     (["bench", "group"], "FILE is missing"),
     (["bench", "group", "f", "--warm", "-1"], "whole number"),
-    (["bench", "group", "f", "--similarity", "nonsense"], "nonsense"),
+    (["bench", "group", "f", "--similarity", "nonsense"], "there are: culprit, classic"),
     (["bench", "ingest", "http://127.0.0.1:1"], "FILE is missing"),
     (["bench", "ingest", "127.0.0.1:1", "f"], "http://"),
     (["bench", "ingest", "http://127.0.0.1:1", "f", "--connections", "0"], "1 to"),
