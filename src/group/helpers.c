@@ -7,21 +7,21 @@
  *                   0.98 if s = b;  0.02 else                                 (b an abort)
  *
  * for handlers and assertions end a dying program by an abort, while what aborts does not turn into
- * something else. One caller's crashes are of one fault, or of many (then each shows s with
- * base(s)); both are taken as likely. */
+ * something else. What the project's programs hardly ever die by is as unlikely here, and s = b
+ * that much likelier: else, where all die alike, each crash would speak against one fault. One
+ * caller's crashes are of one fault, or of many (then each shows s with base(s)); both are taken as
+ * likely. */
 #include "group/helpers.h"
 
 #include "group/culprit.h"
 
 #include <math.h>
 
-#define SAME_FAULT 0.89
 #define ABORT_OF_OTHER 0.1
 #define ANOTHER 0.01
-#define ABORT_OF_ABORT 0.98
 #define OTHER_OF_ABORT 0.02
-#define ONE_FAULT 0.5    /* of one caller's crashes, before anything is known */
-#define KINDS_AT_LEAST 5 /* ways to die that a project is taken to have from the start */
+#define LEAST 1e-6
+#define ONE_FAULT 0.5 /* of one caller's crashes, before anything is known */
 
 struct caller {
     struct caller *next;
@@ -124,26 +124,32 @@ static double base_of(const struct deaths *d, uint32_t death)
     for (uint32_t i = 0; i < d->kinds; i++)
         if (d->kind[i] == death)
             count += d->count[i];
-    uint32_t kinds = d->kinds > KINDS_AT_LEAST ? d->kinds : KINDS_AT_LEAST;
-    return count / (d->total + 0.5 * kinds);
+    return count / (d->total + 0.5 * (d->kinds + 1)); /* one for all that did not come yet */
 }
 
-static double log_same(uint32_t shown, uint32_t fault, uint32_t abort)
+/* ln of how likely a fault that kills by `fault` shows each of the kinds. */
+static void log_same(double *out, const uint32_t *kind, uint32_t kinds, uint32_t fault,
+                     uint32_t abort, const struct deaths *base)
 {
-    if (fault == abort)
-        return log(shown == fault ? ABORT_OF_ABORT : OTHER_OF_ABORT);
-    return log(shown == fault ? SAME_FAULT : shown == abort ? ABORT_OF_OTHER : ANOTHER);
+    bool is_abort = fault == abort;
+    double aborts = is_abort ? 0 : base_of(base, abort);
+    double others = fmax(1 - base_of(base, fault) - aborts, LEAST);
+    others = fmin(is_abort ? OTHER_OF_ABORT : ANOTHER, others);
+    aborts = fmin(ABORT_OF_OTHER, aborts);
+    for (uint32_t s = 0; s < kinds; s++)
+        out[s] = log(kind[s] == fault ? 1 - aborts - others : kind[s] == abort ? aborts : others);
 }
 
 /* ln of the likelihood of these deaths if one fault is behind them all. */
 static double log_one_fault(const uint32_t *kind, const uint32_t *weight, uint32_t kinds,
                             uint32_t abort, const struct deaths *base)
 {
-    double best = -INFINITY, sum = 0, logs[HELPER_KINDS];
+    double best = -INFINITY, sum = 0, logs[HELPER_KINDS], same[HELPER_KINDS];
     for (uint32_t b = 0; b < kinds; b++) {
+        log_same(same, kind, kinds, kind[b], abort, base);
         logs[b] = log(base_of(base, kind[b]));
         for (uint32_t s = 0; s < kinds; s++)
-            logs[b] += (double)weight[s] / HELPER_UNIT * log_same(kind[s], kind[b], abort);
+            logs[b] += (double)weight[s] / HELPER_UNIT * same[s];
         best = fmax(best, logs[b]);
     }
     for (uint32_t b = 0; b < kinds; b++)
