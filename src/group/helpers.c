@@ -171,6 +171,12 @@ static double log_own(const struct caller *c, uint32_t abort, const struct death
 
 /* Learning. */
 
+/* Weights end somewhere: with a function's four millionth crash. */
+static uint32_t added(uint32_t weight, uint32_t more)
+{
+    return more < UINT32_MAX - weight ? weight + more : UINT32_MAX;
+}
+
 static bool count_kind(uint32_t *kind, uint32_t *weight, uint32_t *kinds, uint32_t max,
                        uint32_t death, uint32_t more, struct journal *j)
 {
@@ -185,19 +191,29 @@ static bool count_kind(uint32_t *kind, uint32_t *weight, uint32_t *kinds, uint32
         ++*kinds;
         kind[i] = death;
     }
-    weight[i] += more;
+    weight[i] = added(weight[i], more);
     return true;
 }
 
-/* The place where crashes under this caller are counted; NULL: no memory. */
+/* The place where crashes under this caller are counted; NULL: no memory. When there are no more
+ * places, it gets the one with the least weight and what was counted there, so that neither many
+ * rare callers nor a frequent one that comes late are taken for what they are not. */
 static struct caller *caller_of(struct function *f, uint32_t caller, struct journal *j,
                                 struct pool *p)
 {
-    for (struct caller *c = f->callers; c; c = c->next)
+    struct caller *least = f->callers;
+    for (struct caller *c = f->callers; c; c = c->next) {
         if (c->caller == caller)
             return c;
-    if (f->caller_count == HELPER_CALLERS_MAX)
-        return f->callers; /* the latest, which stands for all further ones */
+        if (c->total <= least->total)
+            least = c; /* of equal ones the oldest */
+    }
+    if (f->caller_count == HELPER_CALLERS_MAX) {
+        if (!journal_u32(j, &least->caller))
+            return NULL;
+        least->caller = caller;
+        return least;
+    }
     struct caller *c = pool_alloc(p, sizeof *c, sizeof(void *));
     if (!c || !journal_u64(j, &f->callers) || !journal_u32(j, &f->caller_count))
         return NULL;
@@ -239,7 +255,7 @@ bool helpers_learn(struct helpers *hs, uint32_t function, uint32_t caller, uint3
         (!count_kind(c->kind, c->weight, &c->kinds, HELPER_CALLER_KINDS, death, weight, j) ||
          !count_kind(f->kind, f->weight, &f->kinds, HELPER_FUNCTION_KINDS, death, weight, j)))
         return false;
-    c->total += weight;
+    c->total = added(c->total, weight);
     float h = h_of(log_odds(hs, f, effective_callers(f), log_deaths(f, abort, base)));
     atomic_store_explicit(&f->h, h, memory_order_relaxed);
     return true;

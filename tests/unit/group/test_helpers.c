@@ -121,6 +121,8 @@ static void test_callers(void **state)
         { "ten, often", 10, 300, 300, 10, 1e-9 },
         { "ten, of which one has nearly all", 10, 1000, 1, 1, 0.1 },
         { "as many as are told apart", HELPER_CALLERS_MAX, 3, 3, HELPER_CALLERS_MAX, 1e-9 },
+        { "many more", 1000, 1, 1, HELPER_CALLERS_MAX, 0.1 },
+        { "many more, of which one has nearly all", 1000, 500000, 1, 1, 0.1 },
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct stream s;
@@ -139,6 +141,23 @@ static void test_callers(void **state)
     }
 }
 
+/* A frequent caller that comes after many rare ones. */
+static void test_late_caller(void **state)
+{
+    (void)state;
+    struct stream s;
+    stream_init(&s, 0);
+    for (uint32_t c = 0; c < 100; c++)
+        learn(&s, (struct crash){ 1, 100 + c, HELPER_UNIT, HELPER_NONE });
+    assert_true(h_of_name(&s, 1) > 0.7);
+    for (uint32_t i = 0; i < 50000; i++) {
+        learn(&s, (struct crash){ 1, 9999, HELPER_UNIT, HELPER_NONE });
+        journal_forget(&s.journal);
+    }
+    assert_true(h_of_name(&s, 1) < 0.3);
+    stream_done(&s);
+}
+
 /* Parts of crashes weigh as parts. */
 static void test_weights(void **state)
 {
@@ -149,6 +168,23 @@ static void test_weights(void **state)
         learn(&s, (struct crash){ 1, 100, HELPER_UNIT / 8, HELPER_NONE });
     learn(&s, (struct crash){ 1, 101, HELPER_UNIT, HELPER_NONE });
     assert_near("halves", h_of_name(&s, 1), logistic(HELPER_BIAS + HELPER_CALLERS * log(3)), 1e-6);
+    stream_done(&s);
+}
+
+/* Weights are at an end some day; what was learnt is not lost then. */
+static void test_weights_end(void **state)
+{
+    (void)state;
+    struct stream s;
+    stream_init(&s, 0);
+    for (uint32_t i = 0; i < 20; i++) {
+        learn(&s, (struct crash){ 1, 100 + i % 2, 1u << 30, 1 });
+        double h = h_of_name(&s, 1);
+        assert_true(h > 0 && h < 1);
+    }
+    learn(&s, (struct crash){ 2, 100, HELPER_UNIT, 2 }); /* another way to die */
+    learn(&s, (struct crash){ 1, 101, 1u << 30, 1 });
+    assert_true(h_of_name(&s, 1) < 0.2);
     stream_done(&s);
 }
 
@@ -282,7 +318,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_learnt), cmocka_unit_test(test_parts_left_out),
-        cmocka_unit_test(test_callers),        cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_callers),        cmocka_unit_test(test_late_caller),
+        cmocka_unit_test(test_weights),        cmocka_unit_test(test_weights_end),
         cmocka_unit_test(test_deaths),         cmocka_unit_test(test_many_kinds),
         cmocka_unit_test(test_undo),
     };
