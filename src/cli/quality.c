@@ -15,23 +15,20 @@
 struct line {
     uint32_t bug, program; /* NONE: the report has no label */
 };
-struct near { /* the nearest before, by its place in the order */
-    uint32_t place;
-    float score;
-};
-
 struct quality {
     const struct quality_config *config;
-    struct arena *arena; /* for the report at hand */
+    double thresholds[COLLECTION_THRESHOLDS_MAX]; /* of the sweep, and the default one */
+    size_t threshold_count, usual;                /* usual: which is the default */
+    struct arena *arena;                          /* for the report at hand */
     struct text text;
     struct names ids, bugs, programs; /* ids: those with labels come first */
     VEC(uint32_t) bug_of;             /* by number of the id */
     VEC(struct line) lines;           /* by number in `text` */
 
     /* Of the latest pass: its order, and, by place in that order, what was found. */
-    VEC(uint32_t) order; /* numbers of lines */
-    VEC(struct near) near;
-    VEC(uint32_t) buckets; /* the place of the founder */
+    VEC(uint32_t) order;       /* numbers of lines */
+    VEC(uint32_t) all_buckets; /* for each report its bucket at each threshold */
+    VEC(uint32_t) buckets;     /* at one threshold */
     VEC(struct bcubed_item) items;
 
     VEC(struct quality_point) sweep;
@@ -149,7 +146,13 @@ static bool place_line(struct quality *q, struct bucket_index *ix, uint32_t line
     if (!bucket_index_place(ix, &r, &p, e) || !bucket_index_add(ix, &r, &p, NULL, e))
         return err_prefix(e, "%.*s: ", STR_ARG(r.database_id));
     bucket_index_publish(ix);
-    return VEC_PUSH(&q->near, ((struct near){ p.top_match, p.score })) || no_memory(e);
+    const struct collection *c = bucket_index_collection(ix);
+    struct collected added = collection_report(c, collection_count(c) - 1);
+    if (!VEC_RESERVE(&q->all_buckets, q->threshold_count))
+        return no_memory(e);
+    for (size_t t = 0; t < q->threshold_count; t++)
+        q->all_buckets.at[q->all_buckets.len++] = added.buckets[t];
+    return true;
 }
 
 /* Places the lines of q->order, one after another, in an empty index. */
@@ -157,10 +160,11 @@ static bool place_order(struct quality *q, struct err *e)
 {
     CLEANUP(bucket_index_free_p) struct bucket_index *ix = NULL;
     struct bucket_index_config config = q->config->index;
-    config.threshold_count = 1; /* the lowest: buckets are made here, the index needs none */
+    config.thresholds = q->thresholds;
+    config.threshold_count = q->threshold_count;
     if (!bucket_index_new(&ix, &config, e))
         return false;
-    q->near.len = q->buckets.len = q->items.len = 0;
+    q->all_buckets.len = q->buckets.len = q->items.len = 0;
     for (size_t i = 0; i < q->order.len; i++)
         if (!place_line(q, ix, q->order.at[i], e))
             return false;
@@ -170,15 +174,12 @@ static bool place_order(struct quality *q, struct err *e)
 
 /* --- scores -------------------------------------------------------------------------------- */
 
-/* The buckets of the latest pass, as the index gives them at a threshold. */
-static void make_buckets(struct quality *q, double threshold)
+/* The buckets of the latest pass at a threshold. */
+static void take_buckets(struct quality *q, size_t threshold)
 {
-    for (uint32_t i = 0; i < q->near.len; i++) {
-        struct near n = q->near.at[i];
-        bool joins = n.place != COLLECTION_NONE && n.score >= (float)threshold;
-        q->buckets.at[i] = joins ? q->buckets.at[n.place] : i;
-    }
-    q->buckets.len = q->near.len;
+    q->buckets.len = q->order.len;
+    for (size_t i = 0; i < q->order.len; i++)
+        q->buckets.at[i] = q->all_buckets.at[i * q->threshold_count + threshold];
 }
 
 /* The labelled reports of a program (NONE: of all), in their buckets. */
@@ -201,7 +202,7 @@ static struct bcubed score_program(struct quality *q, uint32_t program)
 static struct quality_order score_order(struct quality *q)
 {
     size_t programs = q->programs.names.len;
-    make_buckets(q, SIMILARITY_DEFAULT_THRESHOLD);
+    take_buckets(q, q->usual);
     struct quality_order o = { .score = score_program(q, NONE), .worst_f1 = 1 };
     for (uint32_t p = 0; p < programs; p++) {
         double f1 = score_program(q, p).f1;
@@ -213,11 +214,9 @@ static struct quality_order score_order(struct quality *q)
 
 static bool score_sweep(struct quality *q, struct err *e)
 {
-    double step = q->config->step;
-    size_t last = (size_t)((QUALITY_SWEEP_TO - QUALITY_SWEEP_FROM) / step + 1e-6);
-    for (size_t i = 0; i <= last; i++) {
-        struct quality_point p = { .threshold = QUALITY_SWEEP_FROM + (double)i * step };
-        make_buckets(q, p.threshold);
+    for (size_t i = 0; i < q->threshold_count; i++) {
+        struct quality_point p = { .threshold = q->thresholds[i] };
+        take_buckets(q, i);
         p.score = score_program(q, NONE);
         if (!VEC_PUSH(&q->sweep, p))
             return no_memory(e);
@@ -259,7 +258,7 @@ static bool measure_first(struct quality *q, uint32_t program, struct err *e)
             return no_memory(e);
     if (!place_order(q, e))
         return false;
-    make_buckets(q, SIMILARITY_DEFAULT_THRESHOLD);
+    take_buckets(q, q->usual);
     q->by_program.at[program].first = score_program(q, program);
     return true;
 }
@@ -320,12 +319,29 @@ bool quality_config_check(const struct quality_config *c, struct err *e)
     return bucket_index_new(&ix, &c->index, e);
 }
 
+static void set_thresholds(struct quality *q)
+{
+    double step = q->config->step, usual = SIMILARITY_DEFAULT_THRESHOLD;
+    size_t last = (size_t)((QUALITY_SWEEP_TO - QUALITY_SWEEP_FROM) / step + 1e-6);
+    for (size_t i = 0; i <= last; i++) {
+        double next = QUALITY_SWEEP_FROM + (double)i * step;
+        double before = q->threshold_count ? q->thresholds[q->threshold_count - 1] : 0;
+        if (next > usual + 1e-6 && before < usual - 1e-6)
+            q->thresholds[q->threshold_count++] = usual; /* which the steps pass over */
+        bool is_usual = next > usual - 1e-6 && next < usual + 1e-6;
+        q->thresholds[q->threshold_count++] = is_usual ? usual : next;
+    }
+    while (q->thresholds[q->usual] < usual)
+        q->usual++;
+}
+
 bool quality_measure(struct quality **out, const struct quality_config *config, struct err *e)
 {
     CLEANUP(quality_free_p) struct quality *q = calloc(1, sizeof *q);
     if (!q)
         return no_memory(e);
     q->config = config;
+    set_thresholds(q);
     q->arena = arena_new(ARENA_BYTES);
     bool ids = names_init(&q->ids), bugs = names_init(&q->bugs);
     if (!names_init(&q->programs) || !ids || !bugs || !q->arena)
@@ -350,7 +366,7 @@ void quality_free(struct quality *q)
     VEC_FREE(&q->bug_of);
     VEC_FREE(&q->lines);
     VEC_FREE(&q->order);
-    VEC_FREE(&q->near);
+    VEC_FREE(&q->all_buckets);
     VEC_FREE(&q->buckets);
     VEC_FREE(&q->items);
     VEC_FREE(&q->sweep);

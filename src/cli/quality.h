@@ -2,12 +2,11 @@
  *
  * Place in the story: `crumple bench quality` asks for it and prints what it found.
  *
- *     reports, labels ─► index in memory: place, add, publish ─► nearest and its score, of each
+ *     reports, labels ─► index in memory: place, add, publish ─► buckets at all thresholds
  *                                                                          │
  *                 bcubed.h: score ◄─ reports that have a label ◄─ buckets at a threshold
  *
- * The nearest report does not depend on the threshold, so one pass serves all thresholds. Reports
- * without a label are placed like the others, and count for nothing else.
+ * Reports without a label are placed like the others, and count for nothing else.
  * Threads: one at a time. Memory: everything belongs to the struct quality. */
 #ifndef CRUMPLE_CLI_QUALITY_H
 #define CRUMPLE_CLI_QUALITY_H
@@ -16,10 +15,10 @@
 #include "cli/bcubed.h"
 #include "group/bucket_index.h"
 
-#define QUALITY_LARGEST 10  /* buckets whose purity is told */
-#define QUALITY_FIRST 100   /* reports of a program that are looked at alone */
-#define QUALITY_ORDERS 1000 /* most */
-#define QUALITY_STEP_LEAST 0.01
+#define QUALITY_LARGEST 10     /* buckets whose purity is told */
+#define QUALITY_FIRST 100      /* reports of a program that are looked at alone */
+#define QUALITY_ORDERS 1000    /* most */
+#define QUALITY_STEP_LEAST 0.2 /* so that the index can have all thresholds at once */
 #define QUALITY_SWEEP_FROM 1.0
 #define QUALITY_SWEEP_TO 11.0
 
@@ -65,8 +64,8 @@ struct quality_found {
 /* ERR_INPUT for a configuration that makes no sense (says which part of it), ERR_NOMEM. */
 MUST_CHECK bool quality_config_check(const struct quality_config *config, struct err *e);
 
-/* On success *out belongs to the caller. The index's configuration is used with its lowest
- * threshold alone, and stays with the caller; force_bucket of reports is not followed. ERR_INPUT: a
+/* On success *out belongs to the caller. The index's configuration is used with
+ * the thresholds of the sweep, and stays with the caller. ERR_INPUT: a
  * report or a label is damaged, stands twice, or a label has no report. Else as text.h and
  * bucket_index.h. */
 MUST_CHECK bool quality_measure(struct quality **out, const struct quality_config *config,

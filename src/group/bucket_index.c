@@ -39,7 +39,7 @@ struct bucket_index_config bucket_index_defaults(void)
 {
     return (struct bucket_index_config){ .thresholds = default_thresholds,
                                          .threshold_count = SIMILARITY_THRESHOLDS,
-                                         .similarity = "classic",
+                                         .similarity = "culprit",
                                          .max_query_terms = SIMILARITY_QUERY_TERMS,
                                          .ignored = default_ignored,
                                          .ignored_count =
@@ -282,7 +282,9 @@ static bool add_neighbour(struct bucket_index *ix, uint32_t number, const struct
 static bool add_compared(struct bucket_index *ix, const struct report *r, uint32_t number,
                          const struct placement *p, struct err *e)
 {
-    if (!terms_count(ix, number, e) || (ix->culprit && !culprit_add(ix->culprit, r, number, e)))
+    const struct culprit_match near = { p->top_match, p->score };
+    if (!terms_count(ix, number, e) ||
+        (ix->culprit && !culprit_add(ix->culprit, r, number, near, e)))
         return false;
     if (!ix->neighbours || add_neighbour(ix, number, p, e))
         return true;

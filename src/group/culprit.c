@@ -116,6 +116,45 @@ double culprit_factor(const struct culprit *c, bool deaths_differ, double rest)
     return c->without & CULPRIT_REST ? factor : factor * (1 - REST + REST * rest);
 }
 
+static bool has_function(const struct stack *s, uint32_t function)
+{
+    for (uint32_t i = 0; i < s->count; i++)
+        if (s->functions[i] == function)
+            return true;
+    return false;
+}
+
+double culprit_rest(const struct stack *a, const struct stack *b)
+{
+    uint32_t shared = 0;
+    for (uint32_t i = 0; i < b->count; i++)
+        shared += has_function(a, b->functions[i]);
+    double rest = a->count + b->count ? 2.0 * shared / (a->count + b->count) : 0;
+    return rest < 1 ? rest : 1;
+}
+
+static double common_blame(const struct culprit *c, const struct stack *a, const struct stack *b)
+{
+    float left[STACK_FUNCTIONS_MAX], blame[STACK_FUNCTIONS_MAX];
+    uint32_t count = culprit_blame(c, a, left), others = culprit_blame(c, b, blame);
+    double common = 0;
+    for (uint32_t j = 0; j < others; j++)
+        for (uint32_t i = 0; i < count; i++)
+            if (a->functions[i] == b->functions[j]) {
+                float part = left[i] < blame[j] ? left[i] : blame[j];
+                left[i] -= part;
+                blame[j] -= part;
+                common += (double)part;
+            }
+    return common;
+}
+
+double culprit_likeness(const struct culprit *c, const struct stack *a, const struct stack *b)
+{
+    return common_blame(c, a, b) *
+           culprit_factor(c, culprit_deaths_differ(c, a, b), culprit_rest(a, b));
+}
+
 /* Asking. */
 
 static bool ask_project(struct culprit *c, struct str project, uint32_t *out)
@@ -264,7 +303,15 @@ static bool post_stack(struct culprit *c, uint32_t function, uint32_t stack)
     return true;
 }
 
-static bool add_stack(struct culprit *c, uint32_t report, uint32_t *out)
+static uint32_t anchor_of(const struct culprit *c, struct culprit_match near, uint32_t own)
+{
+    if (near.report >= c->reports.len || near.score < (float)ANCHOR_SCORE)
+        return own;
+    const struct stack *s = culprit_stack(c, *(uint32_t *)seglist_at(&c->reports, near.report));
+    return s->project == c->asked.stack.project ? s->anchor : own;
+}
+
+static bool add_stack(struct culprit *c, uint32_t report, struct culprit_match near, uint32_t *out)
 {
     const struct stack *asked = &c->asked.stack;
     size_t bytes = asked->count * sizeof *asked->functions;
@@ -277,6 +324,7 @@ static bool add_stack(struct culprit *c, uint32_t report, uint32_t *out)
     *s = *asked;
     s->functions = functions;
     s->first_report = report;
+    s->anchor = anchor_of(c, near, number);
     uint32_t heads = s->is_context || s->count < BLAME_FRAMES ? s->count : BLAME_FRAMES;
     for (uint32_t i = 0; i < heads; i++)
         if (!post_stack(c, functions[i], number))
@@ -326,17 +374,19 @@ static bool learn(struct culprit *c, const struct report *r, const struct stack 
            clean_learn(&c->cleaned, &r->trace, s->project, &c->naming, &c->memory);
 }
 
-static bool add(struct culprit *c, const struct report *r, uint32_t report)
+static bool add(struct culprit *c, const struct report *r, uint32_t report,
+                struct culprit_match near)
 {
     uint32_t number = culprit_find_stack(c, &c->asked);
-    if ((number == CULPRIT_NONE && !add_stack(c, report, &number)) ||
+    if ((number == CULPRIT_NONE && !add_stack(c, report, near, &number)) ||
         !learn(c, r, &c->asked.stack) || !seglist_grow(&c->reports, 1))
         return false;
     *(uint32_t *)seglist_at(&c->reports, report) = number;
     return true;
 }
 
-bool culprit_add(struct culprit *c, const struct report *r, uint32_t report, struct err *e)
+bool culprit_add(struct culprit *c, const struct report *r, uint32_t report,
+                 struct culprit_match near, struct err *e)
 {
     const struct asked *a = &c->asked;
     bool known = a->is_valid && a->texts == r->texts && a->database_id.ptr == r->database_id.ptr;
@@ -347,7 +397,7 @@ bool culprit_add(struct culprit *c, const struct report *r, uint32_t report, str
     c->last.stacks = c->stacks.len;
     c->last.reports = c->reports.len;
     c->last.pool = pool_mark(&c->pool);
-    bool ok = add(c, r, report);
+    bool ok = add(c, r, report, near);
     c->asked.is_valid = false;
     if (!ok) {
         culprit_undo_last(c);

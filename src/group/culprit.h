@@ -53,16 +53,18 @@ struct culprit_match {
 /* The nearest report of the same project among those added, of at least `least`. ERR_NOMEM. */
 MUST_CHECK bool culprit_nearest(struct culprit *c, const struct report *r, float least,
                                 struct culprit_match *out, struct err *e);
-/* Adds report number `report` (they come in order). On failure nothing has changed. ERR_NOMEM. */
+/* Adds report number `report` (they come in order); `near` is what culprit_nearest found for it. On
+ * failure nothing has changed. ERR_NOMEM. */
 MUST_CHECK bool culprit_add(struct culprit *c, const struct report *r, uint32_t report,
-                            struct err *e);
+                            struct culprit_match near, struct err *e);
 void culprit_keep(struct culprit *c); /* publishes; culprit_undo goes back no further */
 void culprit_undo(struct culprit *c);
 void culprit_undo_last(struct culprit *c); /* the latest add alone, once for each */
 
 struct culprit_cost {
     uint64_t searches, postings, candidates;
-    uint64_t cut_short; /* searches that left candidates out: only these can have missed the nearest */
+    uint64_t
+        cut_short; /* searches that left candidates out: only these can have missed the nearest */
 };
 struct culprit_cost culprit_cost(const struct culprit *c);
 size_t culprit_bytes(const struct culprit *c);

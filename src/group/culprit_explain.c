@@ -7,8 +7,9 @@
 
 #include <string.h>
 
-#define LINE_LEAST 0.005 /* functions with less blame than this, and not in common, are left out   \
-                          */
+#define LINE_LEAST                                                                                 \
+    0.005 /* functions with less blame than this, and not in common, are left out                  \
+           */
 
 /* The functions that have blame in one of two stacks, each once. */
 struct lines {
@@ -29,23 +30,6 @@ static struct culprit_line *line_of(struct lines *l, uint32_t function)
         (struct culprit_line){ .function = naming_text(&l->culprit->naming, f->name),
                                .helper = (double)helpers_h(&l->culprit->helpers, function) };
     return &l->at[l->count++];
-}
-
-static bool has_function(const struct stack *s, uint32_t function)
-{
-    for (uint32_t i = 0; i < s->count; i++)
-        if (s->functions[i] == function)
-            return true;
-    return false;
-}
-
-static double rest_of(const struct stack *a, const struct stack *b)
-{
-    uint32_t shared = 0;
-    for (uint32_t i = 0; i < b->count; i++)
-        shared += has_function(a, b->functions[i]);
-    double rest = a->count + b->count ? 2.0 * shared / (a->count + b->count) : 0;
-    return rest < 1 ? rest : 1;
 }
 
 static int by_value(const void *a, const void *b)
@@ -89,7 +73,7 @@ static bool explain_stacks(const struct culprit *c, const struct stack *query,
     count = culprit_blame(c, other, blame);
     for (uint32_t i = 0; i < count; i++)
         line_of(&l, other->functions[i])->other_blame += (double)blame[i];
-    *out = (struct culprit_explanation){ .rest = rest_of(query, other),
+    *out = (struct culprit_explanation){ .rest = culprit_rest(query, other),
                                          .deaths_differ = culprit_deaths_differ(c, query, other),
                                          .query_death = death_of(c, query),
                                          .other_death = death_of(c, other) };
@@ -179,9 +163,10 @@ static bool frames_fill(const struct culprit *c, const struct stack *s, const st
         const struct cleaned_name *name = &own->names.at[k];
         struct culprit_frame *frame = &frames[name->frame];
         uint32_t found = find_compared(c, s, at, naming_text(n, name->name));
-        if (found < s->count)
+        if (found < s->count) {
             at = found + 1;
-        else if (t->frames[name->frame].function.len == 0)
+            frame->why = why_of(CLEAN_COMPARED); /* also a place that nobody has named yet */
+        } else if (t->frames[name->frame].function.len == 0)
             name_frame(c, s, own, n, k + 1, &at, frame);
         if (frame->function.len == 0 && !arena_str(a, naming_text(n, name->name), &frame->function))
             return false;

@@ -20,6 +20,8 @@
 #define SCORE_MOST 10.9
 #define DEATHS_DIFFER 0.3
 #define REST 0.2
+#define ANCHOR_SCORE 4.0     /* at least, to have the same anchor */
+#define ANCHOR_LIKENESS 0.2 /* at least, to an anchor */
 
 /* Different stacks, each kept once. */
 struct stack {
@@ -28,6 +30,10 @@ struct stack {
     uint32_t project; /* number in culprit.projects */
     uint32_t death;   /* number of the text, or NAMING_NONE */
     uint32_t first_report;
+    /* The stack that its bucket at ANCHOR_SCORE began with: the anchor of the nearest one if that
+     * was so near when it came, else itself. What is not like the anchor at all does not become
+     * its neighbour, or buckets would drift. */
+    uint32_t anchor;
     bool is_context; /* of reports that have no stack trace */
 };
 
@@ -95,6 +101,9 @@ double culprit_score(double likeness);
 /* What the common blame is multiplied by. rest: how much of two stacks is the same: twice the
  * functions of one that the other has, too, through all functions of both; 1 at most. */
 double culprit_factor(const struct culprit *c, bool deaths_differ, double rest);
+double culprit_rest(const struct stack *a, const struct stack *b);
+/* Of any two stacks; the search works it out faster for one against many. */
+double culprit_likeness(const struct culprit *c, const struct stack *a, const struct stack *b);
 
 /* Writer: makes c->asked of the report. */
 MUST_CHECK bool culprit_ask(struct culprit *c, const struct report *r, struct err *e);

@@ -74,6 +74,13 @@ static double shared_rest(const struct search *s, const struct stack *other)
     return rest < 1 ? rest : 1;
 }
 
+/* Chains of near reports must not lead to unlike ones: see struct stack. */
+static bool is_far_from_anchor(const struct search *s, const struct stack *other, uint32_t number)
+{
+    return other->anchor != number &&
+           culprit_likeness(s->c, s->asked, culprit_stack(s->c, other->anchor)) < ANCHOR_LIKENESS;
+}
+
 static void look_at(struct search *s, uint32_t number)
 {
     const struct stack *other = culprit_stack(s->c, number);
@@ -84,6 +91,8 @@ static void look_at(struct search *s, uint32_t number)
     if (likeness * culprit_factor(s->c, differ, 1) < s->best)
         return;
     likeness *= culprit_factor(s->c, differ, shared_rest(s, other));
+    if (likeness < s->best || is_far_from_anchor(s, other, number))
+        return;
     bool is_older = s->stack != CULPRIT_NONE &&
                     other->first_report < culprit_stack(s->c, s->stack)->first_report;
     if (likeness > s->best || (likeness == s->best && is_older)) {
