@@ -314,8 +314,8 @@ def test_progress_bar_on_a_terminal(tmp_path):
     lines = [json.dumps(report(n, text=f"some words {n * 7919}")) for n in range(20000)]
     source = write_lines(tmp_path / "in.jsonl", lines)
     leader, follower = os.openpty()
-    process = subprocess.Popen([str(BINARY), "import", str(source), "--data", str(tmp_path / "d")],
-                               stderr=follower)
+    process = subprocess.Popen([str(BINARY), "import", str(source), "--data", str(tmp_path / "d"),
+                                "--similarity", "classic"], stderr=follower)
     os.close(follower)
     text = b""
     while not re.search(rb"\r\x1b\[K\[=*> *\] +\d+ %, \d+ reports, \d+/s, \d+:\d\d left", text):
