@@ -117,8 +117,6 @@ static enum clean_fate fate_of(struct naming *n, const struct place *p, uint32_t
 {
     if (keep_platform)
         return CLEAN_COMPARED;
-    if (p->module->is_system)
-        return CLEAN_SYSTEM;
     switch ((enum platform_kind)naming_info(n, name)->kind) {
     case PLATFORM_ENDS:
         return CLEAN_ENDS;
@@ -129,7 +127,7 @@ static enum clean_fate fate_of(struct naming *n, const struct place *p, uint32_t
     case PLATFORM_NONE:
         break;
     }
-    return CLEAN_COMPARED;
+    return p->module->is_system ? CLEAN_SYSTEM : CLEAN_COMPARED;
 }
 
 /* The frame of the place that is called so, from frame `from` on; else its outermost. */
