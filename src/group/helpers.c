@@ -223,23 +223,14 @@ static struct caller *caller_of(struct function *f, uint32_t caller, struct jour
     return c;
 }
 
-/* e to the entropy of how crashes spread over the callers; 0 without any. When there are too many
- * to be told apart, the latest of them stands for as many as have its weight at the mean weight of
- * the others. */
+/* e to the entropy of how crashes spread over the callers; 0 without any. */
 static double effective_callers(const struct function *f)
 {
-    double total = 0, spread = 0, mean = 0;
-    bool has_surplus = f->caller_count == HELPER_CALLERS_MAX;
-    for (const struct caller *c = has_surplus ? f->callers->next : f->callers; c; c = c->next) {
+    double total = 0, spread = 0;
+    for (const struct caller *c = f->callers; c; c = c->next) {
         double w = (double)c->total / HELPER_UNIT;
         total += w;
         spread += w * log(w);
-    }
-    if (has_surplus) {
-        double w = (double)f->callers->total / HELPER_UNIT;
-        mean = total / (HELPER_CALLERS_MAX - 1);
-        total += w;
-        spread += w * log(w < mean ? w : mean);
     }
     return total > 0 ? exp(log(total) - spread / total) : 0;
 }

@@ -26,7 +26,7 @@
 #define HELPER_WORD 2.0
 #define HELPER_DEATHS_MAX 4.0
 #define HELPER_CONSTANT 0.5     /* of each function, when nothing is learnt */
-#define HELPER_CALLERS_MAX 64   /* told apart; further ones count as one */
+#define HELPER_CALLERS_MAX 64   /* told apart; then the rarest gives its place */
 #define HELPER_CALLER_KINDS 2   /* of deaths that are told apart under one caller, */
 #define HELPER_FUNCTION_KINDS 4 /* of a function, */
 #define HELPER_KINDS 8          /* of a project; rarer ones count as the last */
