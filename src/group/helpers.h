@@ -21,9 +21,9 @@
 #include "group/journal.h"
 #include "group/pool.h"
 
-#define HELPER_BIAS (-1.5)
+#define HELPER_BIAS (-2.0)
 #define HELPER_CALLERS 0.7
-#define HELPER_WORD 2.0
+#define HELPER_WORD 2.5
 #define HELPER_DEATHS_MAX 4.0
 #define HELPER_CONSTANT 0.5     /* of each function, when nothing is learnt */
 #define HELPER_CALLERS_MAX 64   /* told apart; then the rarest gives its place */
