@@ -593,3 +593,25 @@ def test_classic_by_default_and_culprit_for_one(make_server):
     old = stream.bucket(stack, project="Old Editor")
     assert old != first
     assert float(stream.post(stack, project="Old Editor")["top_match"]["score"]) < 4  # not for classic
+
+
+# The worked example of docs/grouping.md.
+
+EXAMPLE = [("SIGSEGV", ["list_append", "parse_header", "read_file", "main"], None),
+           ("SIGFPE", ["list_append", "draw_row", "draw_window", "main"], None),
+           ("SIGSEGV", ["memmove", "list_append", "parse_header", "read_file", "main"], (1, 10.9)),
+           ("SIGBUS", ["list_append", "load_config", "main"], None),
+           ("SIGFPE", ["abort", "list_append", "draw_row", "repaint", "main"], (2, 7.917))]
+
+
+def test_worked_example(make_server):
+    stream = Stream(make_server("--similarity", "culprit"), Package=None)
+    for death, names, near in EXAMPLE:
+        buckets = stream.post(names, Signal=death)
+        match = buckets["top_match"]
+        if near is None:
+            assert match is None
+        else:
+            number, score = near
+            assert match["report_id"] == buckets[T]["id"] == f"crash:{number:04}"
+            assert float(match["score"]) == pytest.approx(score, abs=0.001)
