@@ -105,7 +105,7 @@ double culprit_score(double likeness)
 {
     if (likeness <= SCORE_BEND)
         return SCORE_SCALE * likeness;
-    double above = likeness < 1 ? (likeness - SCORE_BEND) / (1 - SCORE_BEND) : 1;
+    double above = likeness < SCORE_WHOLE ? (likeness - SCORE_BEND) / (1 - SCORE_BEND) : 1;
     double bend = SCORE_SCALE * SCORE_BEND;
     return bend + (SCORE_MOST - bend) * (1 - sqrt(1 - above));
 }

@@ -17,6 +17,7 @@
  * SCORE_MOST, ever faster, so that thresholds tell like from equal there. */
 #define SCORE_SCALE 10.0
 #define SCORE_BEND 0.8
+#define SCORE_WHOLE (1 - 2e-6) /* what is missing from 1 may be rounding */
 #define SCORE_MOST 10.9
 #define DEATHS_DIFFER 0.3
 #define REST 0.2
