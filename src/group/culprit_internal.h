@@ -21,7 +21,7 @@
 #define SCORE_MOST 10.9
 #define DEATHS_DIFFER 0.3
 #define REST 0.2
-#define ANCHOR_SCORE 4.0     /* at least, to have the same anchor */
+#define ANCHOR_SCORE 4.0    /* at least, to have the same anchor */
 #define ANCHOR_LIKENESS 0.2 /* at least, to an anchor */
 
 /* Different stacks, each kept once. */
