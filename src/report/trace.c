@@ -182,10 +182,107 @@ struct stack {
     size_t count;
 };
 
+static bool same_module_function(const struct trace_frame *a, const struct trace_frame *b)
+{
+    return str_eq(a->function, b->function) && str_eq(a->module, b->module);
+}
+
+static bool same_site(const struct trace_frame *a, const struct trace_frame *b)
+{
+    return a->site == b->site && a->has_site == b->has_site;
+}
+
 static bool same_frame(const struct trace_frame *a, const struct trace_frame *b)
 {
-    return a->site == b->site && a->has_site == b->has_site && str_eq(a->function, b->function) &&
-           str_eq(a->module, b->module);
+    return same_site(a, b) && same_module_function(a, b);
+}
+
+static bool is_inlined(const struct stack *s, size_t i)
+{
+    const struct trace_frame *f = &s->frames[i];
+    const struct place *p = &s->places[i];
+    if (i + 1 == s->count || p->at == 0 || p->at != p[1].at || p->is_offset != p[1].is_offset)
+        return false;
+    return !str_eq(f->function, f[1].function) && (!p->is_offset || str_eq(f->module, f[1].module));
+}
+
+/* Where the turns of this many functions end that begin at the topmost frame. Their sites may
+ * differ: the topmost one is not that of a call, and a function may be called at many. But where
+ * functions are not known, the sites are what there is. */
+static size_t turns_end(const struct stack *s, size_t turn)
+{
+    size_t end = turn;
+    while (end < s->count && same_module_function(&s->frames[end], &s->frames[end - turn]) &&
+           (s->frames[end].function.len > 0 || same_site(&s->frames[end], &s->frames[end - turn])))
+        end++;
+    return end;
+}
+
+/* Functions in a turn, or 0 where the top of the stack is no overflow. */
+static size_t overflow_turn(const struct stack *s, size_t *end)
+{
+    for (size_t turn = 1; turn <= TRACE_CYCLE_MAX; turn++) {
+        *end = turns_end(s, turn);
+        if (*end / turn >= TRACE_OVERFLOW_TURNS)
+            return turn;
+    }
+    return 0;
+}
+
+/* Of turn `a` and turn `b`, which begin at these of the frames, whether `a` sorts first. */
+static bool sorts_first(const struct trace_frame *f, const struct str *names, size_t turn, size_t a,
+                        size_t b)
+{
+    int order = 0;
+    for (size_t k = 0; k < turn && order == 0; k++) {
+        size_t x = (a + k) % turn, y = (b + k) % turn;
+        order = str_cmp(names[x], names[y]);
+        if (order == 0)
+            order = str_cmp(f[x].module, f[y].module);
+        if (order == 0)
+            order = (int)f[x].site - (int)f[y].site;
+    }
+    return order < 0;
+}
+
+/* Which frame behind the topmost one begins the turn that sorts first; 0: none, as all of a turn is
+ * inlined into one function. Each tool spells names in its own way, so they are compared without
+ * that. False: no memory. */
+static bool find_first(const struct stack *s, size_t turn, struct arena *a, size_t *first)
+{
+    const struct trace_frame *behind = s->frames + 1;
+    struct str names[TRACE_CYCLE_MAX];
+    for (size_t i = 0; i < turn; i++)
+        if (!fingerprint_function(behind[i].function, a, &names[i]))
+            return false;
+    *first = 0;
+    for (size_t i = 0; i < turn; i++) {
+        if (is_inlined(s, i)) /* the frame before; what is inlined stays with its function */
+            continue;
+        if (*first == 0 || sorts_first(behind, names, turn, i, *first - 1))
+            *first = i + 1;
+    }
+    return true;
+}
+
+/* Of an overflow, takes away what chance decides: the frames above the turn that sorts first, and,
+ * where nobody is left who called it, those of a turn that was cut short. A function that calls
+ * itself is cut alike everywhere. False: no memory. */
+static bool cut_overflow(struct stack *s, struct arena *a)
+{
+    size_t end, first, turn = overflow_turn(s, &end);
+    if (turn <= 1)
+        return true;
+    if (!find_first(s, turn, a, &first))
+        return false;
+    if (first == 0)
+        return true;
+    if (end == s->count)
+        s->count -= (end - first) % turn;
+    s->frames += first;
+    s->places += first;
+    s->count -= first;
+    return true;
 }
 
 /* Takes away the last frames when they are another turn of those before them. As this is done after
@@ -205,28 +302,31 @@ static void fold(struct stack *s)
     }
 }
 
-static bool is_inlined(const struct stack *s, size_t i)
+static void fold_all(struct stack *s)
 {
-    const struct trace_frame *f = &s->frames[i];
-    const struct place *p = &s->places[i];
-    if (i + 1 == s->count || p->at == 0 || p->at != p[1].at || p->is_offset != p[1].is_offset)
-        return false;
-    return !str_eq(f->function, f[1].function) && (!p->is_offset || str_eq(f->module, f[1].module));
+    size_t count = s->count;
+    s->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        s->frames[s->count] = s->frames[i];
+        s->places[s->count++] = s->places[i];
+        fold(s);
+    }
 }
 
 static bool read_stack(struct trace *out, const struct json *stacktrace, struct arena *a)
 {
     struct stack s = { arena_array(a, stacktrace->count, sizeof *s.frames),
                        arena_array(a, stacktrace->count, sizeof *s.places), 0 };
-    uint32_t index = 0;
     if (!s.frames || !s.places)
         return false;
-    for (const struct json *j = stacktrace->first; j; j = j->next) {
+    for (const struct json *j = stacktrace->first; j; j = j->next, s.count++) {
         if (!read_frame(&s.frames[s.count], &s.places[s.count], j, out->build, a))
             return false;
-        s.frames[s.count++].index = index++;
-        fold(&s);
+        s.frames[s.count].index = (uint32_t)s.count;
     }
+    if (!cut_overflow(&s, a))
+        return false;
+    fold_all(&s);
     out->count = s.count < TRACE_FRAMES_MAX ? s.count : TRACE_FRAMES_MAX;
     for (size_t i = 0; i < out->count; i++)
         s.frames[i].inlined = is_inlined(&s, i);

@@ -11,8 +11,12 @@
 #include "base/arena.h"
 #include "base/json.h"
 
-#define TRACE_FRAMES_MAX 256  /* topmost, after equal turns of a recursion are folded */
-#define TRACE_CYCLE_MAX 8     /* frames in a turn */
+#define TRACE_FRAMES_MAX 256 /* topmost, after equal turns of a recursion are folded */
+#define TRACE_CYCLE_MAX 8    /* frames in a turn */
+/* An overflow of the stack stops anywhere in a turn, and is cut anywhere. So many turns at the top
+ * are taken for one; with fewer, the topmost frame is where it failed. Not below TRACE_CYCLE_MAX:
+ * then nothing that repeats inside a turn has so many. */
+#define TRACE_OVERFLOW_TURNS 8
 #define TRACE_DEATH_MAX 256   /* bytes; a longer one is a message, and is not taken */
 #define TRACE_SITE_MASK 0xfff /* of an address; see `site` */
 #define TRACE_ABORT "SIGABRT" /* the death that may be another death's end */
@@ -33,7 +37,9 @@ struct trace_frame {
 };
 
 struct trace {
-    const struct trace_frame *frames; /* top of stack first; of turns that are equal, the first */
+    /* Top of stack first; of turns that are equal, the first. Of an overflow by several functions,
+     * the turn that begins with the function that sorts first, so that all its stacks are one. */
+    const struct trace_frame *frames;
     size_t count;
     struct str build; /* package and version, as the report says; empty: not known */
     struct str death; /* signal or type of exception, in one spelling; empty: not known */

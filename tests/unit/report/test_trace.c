@@ -484,6 +484,186 @@ static void test_one_turn_is_kept(void **state)
     }
 }
 
+/* --- overflows of the stack ---------------------------------------------------------------- */
+
+/* `count` frames of the turn, one letter a function, from letter `from` on, then those of `outer`.
+ * A function called x, y or z is inlined into the next one. stopped: the topmost frames stand where
+ * the stack was used up, which is no call. */
+static struct trace overflow(const char *turn, size_t from, size_t count, const char *outer,
+                             bool stopped, struct arena *a)
+{
+    struct buf b;
+    size_t turns = strlen(turn), total = count + strlen(outer);
+    bool top = stopped;
+    buf_init(&b, 4u << 20);
+    buf_printf(&b, "{\"database_id\":\"r\",\"stacktrace\":[");
+    for (size_t i = 0; i < total; i++) {
+        const char *c = i < count ? &turn[(from + i) % turns] : &outer[i - count];
+        const char *body = c; /* the function that it is inlined into */
+        while (*body >= 'x')
+            body++;
+        buf_printf(&b, "%s{\"function\":\"%c\",\"address\":%d}", i ? "," : "", *c,
+                   *body + (top ? 0x800 : 0));
+        top = top && *c >= 'x';
+    }
+    buf_printf(&b, "]}");
+    struct str text = { 0 };
+    assert_true(buf_ok(&b) && arena_str(a, buf_view(&b), &text));
+    buf_done(&b);
+    return trace_of(text, a);
+}
+
+/* The functions; '^' behind one that is inlined. */
+static struct str letters(const struct trace *t, struct arena *a)
+{
+    struct buf b;
+    buf_init(&b, 1 << 16);
+    for (size_t i = 0; i < t->count; i++) {
+        buf_str(&b, t->frames[i].function);
+        buf_str(&b, t->frames[i].inlined ? STR("^") : STR(""));
+        if (i > 0)
+            assert_true(t->frames[i].index > t->frames[i - 1].index);
+    }
+    struct str out = { 0 };
+    assert_true(buf_ok(&b) && arena_str(a, buf_view(&b), &out));
+    buf_done(&b);
+    return out;
+}
+
+static void test_overflows(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *turn;
+        size_t from, count;
+        const char *outer, *want;
+    } cases[] = {
+        { "begins as it sorts", "ab", 0, 16, "", "ab" },
+        { "begins elsewhere", "ba", 0, 16, "", "ab" },
+        { "one frame short of so many turns", "ba", 0, 15, "", "bab" },
+        { "and of longer ones", "cba", 0, 23, "", "cbacb" },
+        { "so many turns of three", "cba", 0, 24, "", "acb" },
+        { "a turn is cut short", "cba", 0, 25, "", "acb" },
+        { "another place in it", "cba", 1, 25, "", "acb" },
+        { "very long", "cba", 2, REPORT_FRAMES_MAX, "", "acb" },
+        { "callers", "cba", 0, 24, "mn", "acbamn" },
+        { "callers, another top", "cba", 1, 26, "mn", "acbamn" },
+        { "callers of a whole turn", "cba", 0, 26, "mn", "acbmn" },
+        { "callers of few turns", "cba", 0, 9, "mn", "cbamn" },
+        { "a function twice in a turn", "acab", 0, 40, "", "abac" },
+        { "the longest turn", "hgfedcba", 3, 70, "", "ahgfedcb" },
+        { "one function", "b", 0, 40, "", "b" },
+        { "one function, with callers", "b", 0, 40, "a", "ba" },
+        { "a function in a loop", "bbbbbbba", 0, 70, "", "ab" },
+        { "with an inlined one", "xbca", 0, 40, "", "ax^bc" },
+        { "inlined into what sorts first", "zac", 0, 30, "", "cz^a" },
+        { "the same, another top", "zac", 2, 30, "", "cz^a" },
+        { "two inlined into what sorts first", "czya", 1, 39, "m", "cz^y^am" },
+        { "all of it inlined", "zya", 0, 30, "", "z^y^a" },
+    };
+    CLEANUP(arena_free_p) struct arena *a = arena_new(ARENA_BYTES);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct trace t =
+            overflow(cases[i].turn, cases[i].from, cases[i].count, cases[i].outer, false, a);
+        assert_text(cases[i].name, letters(&t, a), cases[i].want);
+        arena_reset(a);
+    }
+}
+
+/* Wherever it stopped and was cut, an overflow is the same frames; with callers, too. */
+static void test_any_cut_of_an_overflow(void **state)
+{
+    (void)state;
+    const char *set = getenv("CRUMPLE_SEED");
+    uint64_t first = set ? strtoull(set, NULL, 10) : 1;
+    CLEANUP(arena_free_p) struct arena *a = arena_new(ARENA_BYTES);
+    for (uint64_t seed = first; seed < first + 400; seed++) {
+        char turn[TRACE_CYCLE_MAX + 1] = "ab";
+        size_t turns = 2 + seed % (TRACE_CYCLE_MAX - 1), least = TRACE_OVERFLOW_TURNS * turns;
+        for (size_t i = 2; i < turns; i++)
+            turn[i] = (char)('a' + drawn(i, &seed));
+        const char *outer = seed & 8 ? "m" : "";
+        struct trace want = overflow(turn, 0, least, outer, false, a);
+        for (size_t cut = 0; cut < 3 * turns; cut++) {
+            /* What is called by the callers is called by them always; else the end is chance. */
+            size_t from = cut % turns, whole = least + turns + (*outer ? 0 : cut / 2);
+            struct trace t = overflow(turn, from, whole - from, outer, cut % 2, a);
+            bool equal = t.count == want.count;
+            for (size_t i = 0; equal && i < t.count; i++)
+                equal = same(&t.frames[i], &want.frames[i]);
+            if (!equal)
+                fail_msg("seed %llu: %s from %zu: %.*s is not %.*s", (unsigned long long)seed, turn,
+                         from, STR_ARG(letters(&t, a)), STR_ARG(letters(&want, a)));
+        }
+        arena_reset(a);
+    }
+}
+
+/* How a tool spells the functions does not matter. */
+static void test_spellings_of_an_overflow(void **state)
+{
+    (void)state;
+    static const char *const spellings[][2] = {
+        { "ui::walk", "tree::visit" },
+        { "ui::walk(int)", "tree::visit(char const*)" },
+        { "_ZN2ui4walkEi", "_ZN4tree5visitEPKc" },
+        { "int ui::walk<int>(int)", "void tree::visit<b>(b)" },
+    };
+    CLEANUP(arena_free_p) struct arena *a = arena_new(ARENA_BYTES);
+    for (size_t i = 0; i < COUNT_OF(spellings); i++)
+        for (size_t cut = 0; cut < 2; cut++) {
+            struct buf b;
+            struct str members = { 0 };
+            buf_init(&b, 1 << 16);
+            buf_printf(&b, "\"stacktrace\":[");
+            for (size_t k = 0; k < 100 + cut; k++)
+                buf_printf(&b, "%s{\"function\":\"%s\"}", k ? "," : "",
+                           spellings[i][(k + cut) % 2]);
+            buf_printf(&b, "]");
+            assert_true(buf_ok(&b) && arena_str(a, buf_view(&b), &members));
+            buf_done(&b);
+            struct trace t = trace_with(members.ptr, a);
+            assert_int_equal(t.count, 2);
+            assert_text("first", t.frames[0].function, spellings[i][1]);
+            assert_text("second", t.frames[1].function, spellings[i][0]);
+        }
+}
+
+static void test_sites_of_an_overflow(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *function; /* of all frames */
+        unsigned modules, sites;     /* in turn */
+        const char *want;            /* its first frames */
+    } cases[] = {
+        { "unknown functions", "??", 1, 2, "(m1)+100#2|(m1)+101#3" },
+        { "unknown functions in two modules", "??", 2, 2, "(m0)+100#2|(m1)+101#3" },
+        { "unknown functions at many sites", "??", 2, 99, "(m0)+100#0|(m1)+101#1|" },
+        { "a function of two modules at many sites", "f", 2, 99, "f(m0)+102#2|f(m1)+103#3|" },
+        { "one function stays as it is", "f", 1, 99, "f(m1)+100#0|f(m1)+101#1|" },
+    };
+    CLEANUP(arena_free_p) struct arena *a = arena_new(ARENA_BYTES);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct buf b;
+        buf_init(&b, 1 << 16);
+        for (unsigned k = 0; k < 40; k++)
+            buf_printf(&b, "%s{\"function\":\"%s\",\"module\":\"m%u\",\"pc\":%u}",
+                       k ? "," : "{\"database_id\":\"r\",\"stacktrace\":[", cases[i].function,
+                       cases[i].modules == 1 ? 1 : k % 2, 0x100 + k % cases[i].sites);
+        buf_printf(&b, "]}");
+        struct str text = { 0 };
+        assert_true(buf_ok(&b) && arena_str(a, buf_view(&b), &text));
+        buf_done(&b);
+        struct trace t = trace_of(text, a);
+        struct str got = listing(&t, a);
+        size_t len = strlen(cases[i].want);
+        if (cases[i].want[len - 1] == '|' && got.len > len)
+            got.len = len;
+        assert_text(cases[i].name, got, cases[i].want);
+    }
+}
+
 /* --- hostile ------------------------------------------------------------------------------- */
 
 static void test_any_shape(void **state)
@@ -534,13 +714,10 @@ static void test_any_shape(void **state)
         }
 }
 
-static void test_no_memory(void **state)
+/* With ever more memory, until it is enough. */
+static void starve(struct str text, size_t frames)
 {
-    (void)state;
     CLEANUP(arena_free_p) struct arena *a = arena_new(ARENA_BYTES);
-    struct str text = STR("{\"database_id\":\"r\",\"application\":\"a\",\"version\":\"1\","
-                          "\"exception_code\":4294967295,\"stacktrace\":[{\"function\":\"<f<a>>\"},"
-                          "{\"function\":\"??\"},{\"function\":\"g\"}]}");
     struct err e = { 0 };
     const struct json *j;
     unsigned failed = 0;
@@ -548,23 +725,50 @@ static void test_no_memory(void **state)
     for (size_t limit = 1; limit < 20000; limit += 16) {
         struct arena *tight = arena_new(limit);
         struct trace t;
-        if (tight && trace_collect(&t, j, tight))
+        if (tight && trace_collect(&t, j, tight)) {
             assert_text("build", t.build, "a 1");
-        else
+            assert_int_equal(t.count, frames);
+        } else {
             failed++;
+        }
         arena_free(tight);
     }
     assert_true(failed > 1 && failed < 20000 / 16);
 }
 
+#define TURN "{\"function\":\"f<a>\"},{\"function\":\"g(b)\"},"
+#define TURNS TURN TURN TURN TURN /* four */
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    starve(STR("{\"database_id\":\"r\",\"application\":\"a\",\"version\":\"1\","
+               "\"exception_code\":4294967295,\"stacktrace\":[{\"function\":\"<f<a>>\"},"
+               "{\"function\":\"??\"},{\"function\":\"g\"}]}"),
+           3);
+    starve(
+        STR("{\"database_id\":\"r\",\"application\":\"a\",\"version\":\"1\",\"stacktrace\":[" TURNS
+                TURNS "{\"function\":\"f<a>\"}]}"),
+        2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_frames),      cmocka_unit_test(test_builds),
-        cmocka_unit_test(test_deaths),      cmocka_unit_test(test_signal_spellings),
-        cmocka_unit_test(test_long_deaths), cmocka_unit_test(test_recursion),
-        cmocka_unit_test(test_topmost),     cmocka_unit_test(test_one_turn_is_kept),
-        cmocka_unit_test(test_any_shape),   cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_builds),
+        cmocka_unit_test(test_deaths),
+        cmocka_unit_test(test_signal_spellings),
+        cmocka_unit_test(test_long_deaths),
+        cmocka_unit_test(test_recursion),
+        cmocka_unit_test(test_topmost),
+        cmocka_unit_test(test_one_turn_is_kept),
+        cmocka_unit_test(test_overflows),
+        cmocka_unit_test(test_any_cut_of_an_overflow),
+        cmocka_unit_test(test_spellings_of_an_overflow),
+        cmocka_unit_test(test_sites_of_an_overflow),
+        cmocka_unit_test(test_any_shape),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests_name("trace", tests, NULL, NULL);
 }
