@@ -70,13 +70,16 @@ static double context_weight(const struct culprit *c, const struct stack *s, uin
     return log(1 + (1 + all) / (1 + having));
 }
 
+/* Each weight is asked for once: for readers it may change at any time. */
 static uint32_t blame_context(const struct culprit *c, const struct stack *s, float *out)
 {
     double sum = 0;
+    for (uint32_t i = 0; i < s->count; i++) {
+        out[i] = (float)context_weight(c, s, s->functions[i]);
+        sum += (double)out[i];
+    }
     for (uint32_t i = 0; i < s->count; i++)
-        sum += context_weight(c, s, s->functions[i]);
-    for (uint32_t i = 0; i < s->count; i++)
-        out[i] = (float)(context_weight(c, s, s->functions[i]) / sum);
+        out[i] = (float)((double)out[i] / sum);
     return s->count;
 }
 

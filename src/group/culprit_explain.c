@@ -70,7 +70,8 @@ static bool explain_stacks(const struct culprit *c, const struct stack *query,
     uint32_t count = culprit_blame(c, query, blame);
     for (uint32_t i = 0; i < count; i++)
         line_of(&l, query->functions[i])->query_blame += (double)blame[i];
-    count = culprit_blame(c, other, blame);
+    if (other != query) /* else as it was just now: the writer goes on */
+        count = culprit_blame(c, other, blame);
     for (uint32_t i = 0; i < count; i++)
         line_of(&l, other->functions[i])->other_blame += (double)blame[i];
     *out = (struct culprit_explanation){ .rest = culprit_rest(query, other),
