@@ -208,6 +208,9 @@ bool bucket_index_place(struct bucket_index *ix, const struct report *r, struct 
                         struct err *e)
 {
     float least = (float)ix->config.thresholds[0];
+    ix->looked_up.texts = NULL; /* a report that was placed before and never added */
+    if (ix->culprit)
+        culprit_forget_asked(ix->culprit);
     bool ok = bucket_index_by_culprit(ix, r->project) ? place_by_culprit(ix, r, least, out, e)
                                                       : place_by_classic(ix, r, least, out, e);
     for (size_t t = 0; ok && t < ix->config.threshold_count; t++)

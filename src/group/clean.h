@@ -1,7 +1,8 @@
 /* clean.h - from a trace to the functions that are compared: lost names filled in, frames of the
  * platform left out, recursion folded.
  *
- * Threads: the writer's. Memory: a struct cleaned is used for one trace after another. */
+ * Threads: one at a time for each cleaned and naming; the memory of places is the writer's. Memory:
+ * a struct cleaned is used for one trace after another. */
 #ifndef CRUMPLE_GROUP_CLEAN_H
 #define CRUMPLE_GROUP_CLEAN_H
 
@@ -25,7 +26,7 @@ enum clean_fate {
 };
 struct cleaned_name {
     uint32_t name;  /* of naming.h */
-    uint32_t frame; /* which of the trace's; the one that stands outermost at this place */
+    uint32_t frame; /* which of the trace's: the one called so, or the outermost at its place */
     bool recalled;
 };
 struct cleaned {

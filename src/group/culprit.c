@@ -226,11 +226,35 @@ static uint64_t stack_hash(const struct stack *s)
                       salt);
 }
 
+static struct words_mark words_mark(const struct culprit *c)
+{
+    return (struct words_mark){ naming_mark(&c->naming), names_mark(&c->projects),
+                                names_mark(&c->memory.owners), c->helpers.functions.len };
+}
+
+static void words_rewind(struct culprit *c, const struct words_mark *to)
+{
+    helpers_rewind(&c->helpers, to->functions);
+    names_rewind(&c->memory.owners, to->owners);
+    names_rewind(&c->projects, to->projects);
+    if (c->project_info.len > to->projects.count)
+        seglist_truncate(&c->project_info, to->projects.count);
+    naming_rewind(&c->naming, to->naming);
+}
+
+void culprit_forget_asked(struct culprit *c)
+{
+    if (c->asked.is_valid)
+        words_rewind(c, &c->asked.before);
+    c->asked.is_valid = false;
+}
+
 bool culprit_ask(struct culprit *c, const struct report *r, struct err *e)
 {
     struct asked *a = &c->asked;
     struct stack *s = &a->stack;
-    a->is_valid = false;
+    culprit_forget_asked(c);
+    a->before = words_mark(c);
     *s = (struct stack){ .functions = a->functions, .death = NAMING_NONE };
     bool ok = ask_project(c, r->project, &s->project) && ask_trace(c, r, s) &&
               (s->count > 0 || ask_context(c, r, s));
@@ -238,8 +262,10 @@ bool culprit_ask(struct culprit *c, const struct report *r, struct err *e)
         s->death = naming_text_number(&c->naming, r->trace.death);
         ok = s->death != NAMING_NONE;
     }
-    if (!ok)
+    if (!ok) {
+        words_rewind(c, &a->before);
         return no_memory(e) && false;
+    }
     a->hash = stack_hash(s);
     a->texts = r->texts;
     a->database_id = r->database_id;
@@ -395,6 +421,7 @@ bool culprit_add(struct culprit *c, const struct report *r, uint32_t report,
     bool known = a->is_valid && a->texts == r->texts && a->database_id.ptr == r->database_id.ptr;
     if (!known && !culprit_ask(c, r, e))
         return false;
+    c->last.words = c->asked.before;
     c->last.journal = journal_mark(&c->journal);
     c->last.places = frame_memory_mark(&c->memory);
     c->last.stacks = c->stacks.len;
@@ -411,6 +438,8 @@ bool culprit_add(struct culprit *c, const struct report *r, uint32_t report,
 
 void culprit_keep(struct culprit *c)
 {
+    culprit_forget_asked(c);
+    c->kept.words = words_mark(c);
     naming_publish(&c->naming);
     journal_forget(&c->journal);
     frame_memory_keep(&c->memory);
@@ -422,12 +451,13 @@ void culprit_keep(struct culprit *c)
 
 void culprit_undo_last(struct culprit *c)
 {
-    c->asked.is_valid = false;
+    culprit_forget_asked(c);
     journal_undo(&c->journal, c->last.journal);
     frame_memory_undo(&c->memory, c->last.places);
     seglist_truncate(&c->reports, c->last.reports);
     seglist_truncate(&c->stacks, c->last.stacks);
     pool_rewind(&c->pool, c->last.pool);
+    words_rewind(c, &c->last.words);
 }
 
 void culprit_undo(struct culprit *c)

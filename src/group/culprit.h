@@ -8,7 +8,7 @@
  *
  * Equal stacks are kept once. Reports of other projects are never near.
  *
- *     trace ─ frames.h: names, from memory where lost; platform frames out; recursion folded
+ *     trace ─ clean.h: names, from memory where lost; platform frames out; recursion folded
  *           ─ helpers.h: blame ─ postings: candidates ─ score ─ nearest
  *
  * Threads: one writer; under "Readers", any thread, about published reports. Memory: everything
@@ -57,6 +57,8 @@ MUST_CHECK bool culprit_nearest(struct culprit *c, const struct report *r, float
  * failure nothing has changed. ERR_NOMEM. */
 MUST_CHECK bool culprit_add(struct culprit *c, const struct report *r, uint32_t report,
                             struct culprit_match near, struct err *e);
+/* The report that was asked about last (culprit_nearest, culprit_explain_new) will not be added. */
+void culprit_forget_asked(struct culprit *c);
 void culprit_keep(struct culprit *c); /* publishes; culprit_undo goes back no further */
 void culprit_undo(struct culprit *c);
 void culprit_undo_last(struct culprit *c); /* the latest add alone, once for each */

@@ -51,10 +51,19 @@ struct project {
     _Atomic uint32_t contexts; /* reports without a stack */
 };
 
+/* Where the tables of words stood. */
+struct words_mark {
+    struct naming_mark naming;
+    struct names_mark projects, owners;
+    size_t functions;
+};
+
 /* A report about to be compared or added. */
 struct asked {
-    bool is_valid; /* of the report that these tell: */
-    const struct report_text *texts;
+    bool is_valid;            /* it was asked about and not added yet */
+    struct words_mark before; /* its words were not there yet */
+    const struct report_text
+        *texts; /* which report it is; who asks about another forgets it first */
     struct str database_id;
     struct stack stack; /* its functions stand in `functions`; first_report is not set */
     uint32_t functions[STACK_FUNCTIONS_MAX];
@@ -80,6 +89,7 @@ struct culprit {
     struct {
         size_t journal, places, stacks, reports;
         struct pool_mark pool;
+        struct words_mark words;
     } kept, last; /* what undo goes back to; what undo_last goes back to */
 
     /* Scratch of the writer. */

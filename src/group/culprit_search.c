@@ -166,8 +166,11 @@ bool culprit_nearest(struct culprit *c, const struct report *r, float least,
     if (s.stack != CULPRIT_NONE) {
         s.best = 1;
     } else if (s.asked->count) {
-        if (++c->search == 0)
-            return err_set(e, ERR_LIMIT, 0, "more searches than can be counted");
+        if (++c->search ==
+            0) { /* all counted through: no mark of before may be taken for one of now */
+            memset(c->seen.at, 0, c->seen.len * sizeof *c->seen.at);
+            c->search = 1;
+        }
         s.count = culprit_blame(c, s.asked, s.blame);
         search_all(&s);
         c->cost.candidates += s.candidates;

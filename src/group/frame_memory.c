@@ -29,11 +29,12 @@ uint32_t frame_memory_owner(struct frame_memory *m, uint32_t project, uint32_t b
     return names_add(&m->owners, (struct str){ (const char *)key, sizeof key }, &ignored);
 }
 
-/* Owners are numbers of ours, so nobody can choose them to collide. */
+/* Keyed, for senders choose builds and sites. */
 static size_t first_slot(const struct frame_memory *m, uint32_t owner, uint16_t site)
 {
-    uint64_t key = (uint64_t)owner << 12 | site;
-    return (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 20) & (m->slot_count - 1);
+    uint32_t key[2] = { owner, site };
+    return (size_t)idmap_hash((struct str){ (const char *)key, sizeof key }, 0) &
+           (m->slot_count - 1);
 }
 
 /* The slot of the place, or the free one where it would go. */

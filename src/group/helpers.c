@@ -75,10 +75,15 @@ static double log_odds(const struct helpers *hs, const struct function *f, doubl
     return HELPER_BIAS + HELPER_CALLERS * log(1 + callers) + word + own;
 }
 
-uint32_t helpers_function(struct helpers *hs, uint32_t project, uint32_t name, bool is_memory_word)
+static uint64_t function_hash(uint32_t project, uint32_t name)
 {
     uint32_t key[2] = { project, name };
-    uint64_t hash = idmap_hash((struct str){ (const char *)key, sizeof key }, 0);
+    return idmap_hash((struct str){ (const char *)key, sizeof key }, 0);
+}
+
+uint32_t helpers_function(struct helpers *hs, uint32_t project, uint32_t name, bool is_memory_word)
+{
+    uint64_t hash = function_hash(project, name);
     struct sought_function sought = { hs, project, name };
     uint32_t id = idmap_find(&hs->map, hash, is_function, &sought);
     if (id != IDMAP_NONE)
@@ -95,6 +100,15 @@ uint32_t helpers_function(struct helpers *hs, uint32_t project, uint32_t name, b
         return id;
     seglist_truncate(&hs->functions, id);
     return HELPER_NONE;
+}
+
+void helpers_rewind(struct helpers *hs, size_t functions)
+{
+    for (size_t id = hs->functions.len; id-- > functions;) {
+        const struct function *f = helpers_at(hs, (uint32_t)id);
+        idmap_remove(&hs->map, function_hash(f->project, f->name), (uint32_t)id);
+    }
+    seglist_truncate(&hs->functions, functions);
 }
 
 /* Deaths. */

@@ -72,6 +72,9 @@ void helpers_done(struct helpers *hs);
 /* The number of a function in a project, made when it is new; HELPER_NONE: no memory. */
 uint32_t helpers_function(struct helpers *hs, uint32_t project, uint32_t name, bool is_memory_word);
 
+/* Takes back functions that were made when there were so many; no reader knows them. */
+void helpers_rewind(struct helpers *hs, size_t functions);
+
 static inline struct function *helpers_at(const struct helpers *hs, uint32_t function)
 {
     return seglist_at(&hs->functions, function);

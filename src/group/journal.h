@@ -23,7 +23,7 @@ struct journal {
 
 /* The word is about to be written. False: no memory, and it must not be. */
 MUST_CHECK bool journal_u32(struct journal *j, void *at);
-MUST_CHECK bool journal_u64(struct journal *j, void *at); /* pointers and doubles, too */
+MUST_CHECK bool journal_u64(struct journal *j, void *at); /* pointers, too */
 /* Inserts and notes it. False: no memory, nothing changed. */
 MUST_CHECK bool journal_insert(struct journal *j, struct idmap *map, uint64_t hash, uint32_t id);
 

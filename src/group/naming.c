@@ -32,6 +32,26 @@ void naming_done(struct naming *n)
     arena_free(n->scratch);
 }
 
+struct naming_mark naming_mark(const struct naming *n)
+{
+    return (struct naming_mark){ names_mark(&n->names), names_mark(&n->sent),
+                                 names_mark(&n->modules) };
+}
+
+static void rewind_one(struct names *names, struct seglist *beside, struct names_mark to)
+{
+    names_rewind(names, to);
+    if (beside->len > to.count)
+        seglist_truncate(beside, to.count);
+}
+
+void naming_rewind(struct naming *n, struct naming_mark to)
+{
+    rewind_one(&n->names, &n->info, to.names);
+    rewind_one(&n->sent, &n->meant, to.sent);
+    rewind_one(&n->modules, &n->module_info, to.modules);
+}
+
 void naming_publish(struct naming *n)
 {
     names_publish(&n->names);

@@ -5,7 +5,7 @@
  * have their numbers here, too.
  *
  * Threads: one writer; naming_text for any thread, about names that were published. Memory: all
- * belongs to the struct naming. Nothing is taken back: words are likely to come again. */
+ * belongs to the struct naming. */
 #ifndef CRUMPLE_GROUP_NAMING_H
 #define CRUMPLE_GROUP_NAMING_H
 
@@ -35,6 +35,13 @@ struct module_info {
     bool is_system;
 };
 
+struct naming_mark {
+    struct names_mark names, sent, modules;
+};
+struct naming_mark naming_mark(const struct naming *n);
+/* Takes back what was named since the mark, none of which may be published. */
+void naming_rewind(struct naming *n, struct naming_mark to);
+
 bool naming_init(struct naming *n); /* false: no memory; naming_done is fine then, too */
 void naming_done(struct naming *n);
 void naming_publish(struct naming *n);
@@ -46,8 +53,8 @@ uint32_t naming_text_number(struct naming *n, struct str text);
 uint32_t naming_function(struct naming *n, struct str text);
 /* Of a frame without a function: module and site stand in. */
 uint32_t naming_place(struct naming *n, struct str module, uint16_t site);
-/* NULL: no memory. */
 const struct name_info *naming_info(struct naming *n, uint32_t name);
+/* NULL: no memory. */
 const struct module_info *naming_module(struct naming *n, struct str module);
 
 struct str naming_text(const struct naming *n, uint32_t name);

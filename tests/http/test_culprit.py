@@ -615,3 +615,46 @@ def test_worked_example(make_server):
             number, score = near
             assert match["report_id"] == buckets[T]["id"] == f"crash:{number:04}"
             assert float(match["score"]) == pytest.approx(score, abs=0.001)
+
+
+# Two similarities on one server, and reports that are only tried.
+
+def test_dry_runs_leave_nothing_to_the_next(make_server, tmp_path):
+    """What was asked of one report is not believed of the next, whichever similarity it has."""
+    config = tmp_path / "two.ini"
+    config.write_text("[grouping]\nsimilarity = culprit\n[similarity]\nOld = classic\n")
+    server = make_server("--config", str(config))
+    def post(project, name, number, dry=False):
+        report = {"database_id": f"{project}:{name}{number}", "word": f"{name}{number}",
+                  "stacktrace": [{"function": f"{name}{number}"}, {"function": "main"}]}
+        path = f"/{project}/reports/dry-run" if dry else f"/{project}/reports"
+        return server.post(path, report, status=200 if dry else 201).json()
+    for number in range(20):
+        post("New", "cccc", number, dry=True)
+        post("Old", "dddd", number)
+        post("Old", "aaaa", number, dry=True)
+        post("New", "bbbb", number)
+    for number in range(20):
+        match = post("New", "cccc", number)["buckets"]["top_match"]
+        assert match is None or (match["project"] == "New" and float(match["score"]) < 4)
+    for word, count in (("bbbb", 20), ("aaaa", 0)):
+        found = [r for n in range(20)
+                 for r in server.get(f"/New/search?q=word:{word}{n}").json()]
+        assert len(found) == count, word
+
+
+def test_dry_runs_take_no_memory(stream):
+    def index_bytes():
+        metrics = stream.server.get("/metrics").text
+        return float(next(line.split()[-1] for line in metrics.splitlines()
+                          if line.startswith("crumple_index_bytes ")))
+    stream.bucket(["decode_entity", *PARSING])
+    before = index_bytes()
+    for number in range(100):
+        frames = [{"function": f"{'f' * 1000}{number}_{i}", "address": hex(i), "module": f"m{number}_{i}",
+                   "debug_id": f"b{number}_{i}"} for i in range(50)]
+        stream.server.post("/reports/dry-run", {"database_id": "tried", "project": "Editor",
+                                                "stacktrace": [{"function": f} if isinstance(f, str) else f
+                                                               for f in frames]}, status=200)
+    stream.bucket(["another_one", *PARSING])
+    assert index_bytes() < before + 200000
