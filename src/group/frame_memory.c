@@ -128,11 +128,20 @@ size_t frame_memory_mark(const struct frame_memory *m)
     return m->changed.len;
 }
 
+/* Whether the place has got a chain since, the latest one in `chains`. */
+static bool has_new_chain(const struct remembered *now, const struct remembered *old)
+{
+    return now->count > 1 && !now->contradicted && (old->count < 2 || now->chain != old->chain);
+}
+
 void frame_memory_undo(struct frame_memory *m, size_t mark)
 {
     while (m->changed.len > mark) {
         const struct remembered *old = &m->changed.at[--m->changed.len];
-        *slot_of(m, old->owner - 1, old->site) = *old;
+        struct remembered *now = slot_of(m, old->owner - 1, old->site);
+        if (has_new_chain(now, old))
+            m->chains.len = now->chain;
+        *now = *old;
     }
 }
 

@@ -604,6 +604,40 @@ static void test_undo_and_restart(void **state)
     }
 }
 
+/* Who only asks, or whose reports cannot be stored, fills no memory with words of theirs. */
+static void test_nothing_left(void **state)
+{
+    (void)state;
+    struct stream s;
+    struct dice d;
+    struct report r;
+    assert_true(dice_seed(&d, 0, 1));
+    stream_init(&s, 0, d);
+    struct culprit *c = culprit_made();
+    for (uint32_t i = 0; i < 50; i++) {
+        crashes_next(&s.crashes, &r);
+        add(c, &r, i, nearest(c, &r, 0));
+    }
+    culprit_keep(c);
+    size_t before = culprit_bytes(c);
+    s.crashes.bugs = 100000;
+    s.crashes.functions = 100000;
+    for (uint32_t i = 0; i < 500; i++) {
+        crashes_next(&s.crashes, &r);
+        (void)nearest(c, &r, 0);
+    }
+    culprit_forget_asked(c);
+    assert_int_equal(culprit_bytes(c), before);
+    for (uint32_t i = 0; i < 500; i++) {
+        crashes_next(&s.crashes, &r);
+        add(c, &r, 50, nearest(c, &r, 0));
+        culprit_undo(c);
+    }
+    assert_true(culprit_bytes(c) < before + 65536); /* places, and the text of their builds */
+    culprit_free(c);
+    stream_done(&s);
+}
+
 /* Looking at every report. */
 
 /* From 0 to 1, and not bent. */
@@ -714,9 +748,9 @@ static void test_exhaustive(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stacks),     cmocka_unit_test(test_contexts),
-        cmocka_unit_test(test_messages),   cmocka_unit_test(test_undo_and_restart),
-        cmocka_unit_test(test_exhaustive),
+        cmocka_unit_test(test_stacks),       cmocka_unit_test(test_contexts),
+        cmocka_unit_test(test_messages),     cmocka_unit_test(test_undo_and_restart),
+        cmocka_unit_test(test_nothing_left), cmocka_unit_test(test_exhaustive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -137,6 +137,36 @@ static void test_undo(void **state)
     }
 }
 
+/* What is taken back over and over fills no memory, and what was there before stays whole. */
+static void test_undo_again(void **state)
+{
+    (void)state;
+    struct frame_memory m;
+    assert_true(frame_memory_init(&m));
+    learn(&m, 0, 1, "abc");
+    learn(&m, 0, 2, "de");
+    learn(&m, 0, 3, "f");
+    size_t chains = m.chains.len, used = 0;
+    for (unsigned i = 0; i < 1000; i++) {
+        size_t mark = frame_memory_mark(&m);
+        learn(&m, 0, 1, "xabc");
+        learn(&m, 0, 1, "xaybc");
+        learn(&m, 0, 2, "ed"); /* contradicts */
+        learn(&m, 0, 3, "fg");
+        learn(&m, 0, 3, "h");
+        learn(&m, 0, 4, "hij");
+        frame_memory_undo(&m, mark);
+        assert_int_equal(m.chains.len, chains);
+        assert_true(i == 0 || m.used == used);
+        used = m.used;
+        assert_recalls(&m, "longer", 0, 1, "", "abc");
+        assert_recalls(&m, "contradicted", 0, 2, "", "de");
+        assert_recalls(&m, "both", 0, 3, "", "f");
+        assert_recalls(&m, "new", 0, 4, "", "");
+    }
+    frame_memory_done(&m);
+}
+
 /* Many places, of which the later half is taken back; or kept. */
 static void test_growth(void **state)
 {
@@ -281,8 +311,10 @@ static void test_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_chains), cmocka_unit_test(test_owners), cmocka_unit_test(test_undo),
-        cmocka_unit_test(test_growth), cmocka_unit_test(test_spread), cmocka_unit_test(test_random),
+        cmocka_unit_test(test_chains), cmocka_unit_test(test_owners),
+        cmocka_unit_test(test_undo),   cmocka_unit_test(test_undo_again),
+        cmocka_unit_test(test_growth), cmocka_unit_test(test_spread),
+        cmocka_unit_test(test_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
