@@ -31,7 +31,8 @@ static uint32_t handler_frames(const struct trace *t, struct naming *n)
 struct place {
     uint32_t first, end;
     bool all_named, has_key;
-    const struct module_info *module;
+    struct str module; /* as sent; empty: no frame here says one */
+    const struct module_info *module_info;
     uint32_t owner; /* when has_key */
 };
 
@@ -46,12 +47,13 @@ static uint32_t place_end(const struct trace *t, uint32_t i)
 static bool place_read(struct cleaned *c, const struct trace *t, uint32_t first, uint32_t project,
                        struct naming *n, struct frame_memory *memory, struct place *p)
 {
-    *p = (struct place){ .first = first, .end = place_end(t, first), .all_named = true };
-    struct str module = STR("");
+    *p = (struct place){
+        .first = first, .end = place_end(t, first), .all_named = true, .module = STR("")
+    };
     c->chain.len = 0;
     for (uint32_t i = first; i < p->end; i++) {
         if (t->frames[i].module.len > 0)
-            module = t->frames[i].module;
+            p->module = t->frames[i].module;
         if (t->frames[i].function.len == 0) {
             p->all_named = false;
             continue;
@@ -62,16 +64,17 @@ static bool place_read(struct cleaned *c, const struct trace *t, uint32_t first,
         if (c->chain.len == 0 || c->chain.at[c->chain.len - 1] != name)
             c->chain.at[c->chain.len++] = name;
     }
-    p->module = naming_module(n, module);
-    if (!p->module)
+    p->module_info = naming_module(n, p->module);
+    if (!p->module_info)
         return false;
     const struct trace_frame *f = &t->frames[first];
     p->has_key = memory && f->has_site && f->build.len > 0;
     if (!p->has_key)
         return true;
     uint32_t build = naming_text_number(n, f->build);
-    p->owner = build == NAMING_NONE ? FRAME_MEMORY_NONE
-                                    : frame_memory_owner(memory, project, build, p->module->base);
+    p->owner = build == NAMING_NONE
+                   ? FRAME_MEMORY_NONE
+                   : frame_memory_owner(memory, project, build, p->module_info->base);
     return p->owner != FRAME_MEMORY_NONE;
 }
 
@@ -84,14 +87,6 @@ static struct frame_chain recall(const struct cleaned *c, const struct trace *t,
     struct frame_chain chain =
         frame_memory_recall(memory, p->owner, t->frames[p->first].site, known);
     return chain.count ? chain : known;
-}
-
-static struct str module_of(const struct trace *t, const struct place *p)
-{
-    for (uint32_t i = p->first; i < p->end; i++)
-        if (t->frames[i].module.len > 0)
-            return t->frames[i].module;
-    return STR("");
 }
 
 /* Folding: when the last names repeat those before them, they go. */
@@ -127,10 +122,10 @@ static enum clean_fate fate_of(struct naming *n, const struct place *p, uint32_t
     case PLATFORM_NONE:
         break;
     }
-    return p->module->is_system ? CLEAN_SYSTEM : CLEAN_COMPARED;
+    return p->module_info->is_system ? CLEAN_SYSTEM : CLEAN_COMPARED;
 }
 
-/* The frame of the place that is called so, from frame `from` on; else its outermost. */
+/* The frame of the place that is called so; else its outermost. */
 static uint32_t frame_called(const struct trace *t, const struct place *p, struct naming *n,
                              uint32_t name, bool *found)
 {
@@ -170,14 +165,13 @@ static bool take_unnamed(struct cleaned *c, const struct trace *t, const struct 
                          struct naming *n, bool keep_platform)
 {
     const struct trace_frame *f = &t->frames[p->first];
-    struct str module = module_of(t, p);
-    if (!f->has_site && module.len == 0)
+    if (!f->has_site && p->module.len == 0)
         return true;
-    if (p->module->is_system && !keep_platform) {
+    if (p->module_info->is_system && !keep_platform) {
         c->fates.at[p->first] = CLEAN_SYSTEM;
         return true;
     }
-    uint32_t name = naming_place(n, module, f->site);
+    uint32_t name = naming_place(n, p->module, f->site);
     return name != NAMING_NONE && take_name(c, t, p, n, name, true);
 }
 

@@ -53,10 +53,9 @@ void culprit_free(struct culprit *c)
     free(c);
 }
 
-static struct err *no_memory(struct err *e)
+static bool no_memory(struct err *e)
 {
-    err_set(e, ERR_NOMEM, 0, "no memory for a report in the index");
-    return e;
+    return err_set(e, ERR_NOMEM, 0, "no memory for a report in the index");
 }
 
 /* Blame. */
@@ -264,7 +263,7 @@ bool culprit_ask(struct culprit *c, const struct report *r, struct err *e)
     }
     if (!ok) {
         words_rewind(c, &a->before);
-        return no_memory(e) && false;
+        return no_memory(e);
     }
     a->hash = stack_hash(s);
     a->texts = r->texts;
@@ -431,7 +430,7 @@ bool culprit_add(struct culprit *c, const struct report *r, uint32_t report,
     c->asked.is_valid = false;
     if (!ok) {
         culprit_undo_last(c);
-        return no_memory(e) && false;
+        return no_memory(e);
     }
     return true;
 }

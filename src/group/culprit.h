@@ -32,7 +32,6 @@ enum culprit_part {
     CULPRIT_WORDS = 16,   /* words of memory handling make a helper more likely */
     CULPRIT_REST = 32     /* the rest of the stack counts a little */
 };
-#define CULPRIT_ALL 63u
 
 struct culprit;
 

@@ -84,8 +84,8 @@ static inline float helpers_h(const struct helpers *hs, uint32_t function)
     return atomic_load_explicit(&helpers_at(hs, function)->h, memory_order_relaxed);
 }
 
-/* A crash reached the function with this weight (of HELPER_UNIT) and went on to `caller`
- * (HELPER_NONE: the stack ends). death: number of its text; HELPER_NONE: not known. */
+/* A crash reached the function, which `caller` had called, with this weight (of HELPER_UNIT).
+ * death: number of its text; HELPER_NONE: not known. */
 MUST_CHECK bool helpers_learn(struct helpers *hs, uint32_t function, uint32_t caller,
                               uint32_t weight, uint32_t death, uint32_t abort,
                               const struct deaths *base, struct journal *j, struct pool *p);
