@@ -8,22 +8,32 @@ void cleaned_done(struct cleaned *c)
 {
     VEC_FREE(&c->names);
     VEC_FREE(&c->fates);
+    VEC_FREE(&c->called);
     VEC_FREE(&c->chain);
 }
 
-/* How many frames at the top belong to a signal handler, with its trampoline; NAMING_NONE: no
- * memory. */
-static uint32_t handler_frames(const struct trace *t, struct naming *n)
+/* What each frame is called. */
+static bool name_frames(struct cleaned *c, const struct trace *t, struct naming *n)
 {
-    for (uint32_t i = 0; i < t->count && i < HANDLER_FRAMES; i++) {
-        if (t->frames[i].function.len == 0)
-            continue;
-        uint32_t name = naming_function(n, t->frames[i].function);
-        if (name == NAMING_NONE)
-            return NAMING_NONE;
-        if (naming_info(n, name)->is_trampoline)
-            return i + 1 < t->count ? i + 1 : 0;
+    c->called.len = 0;
+    if (!VEC_RESERVE(&c->called, t->count))
+        return false;
+    for (uint32_t i = 0; i < t->count; i++) {
+        struct str function = t->frames[i].function;
+        uint32_t name = function.len > 0 ? naming_function(n, function) : NAMING_NONE;
+        if (function.len > 0 && name == NAMING_NONE)
+            return false;
+        c->called.at[c->called.len++] = name;
     }
+    return true;
+}
+
+/* How many frames at the top belong to a signal handler, with its trampoline. */
+static uint32_t handler_frames(const struct cleaned *c, struct naming *n)
+{
+    for (uint32_t i = 0; i < c->called.len && i < HANDLER_FRAMES; i++)
+        if (c->called.at[i] != NAMING_NONE && naming_info(n, c->called.at[i])->is_trampoline)
+            return i + 1 < c->called.len ? i + 1 : 0;
     return 0;
 }
 
@@ -54,12 +64,12 @@ static bool place_read(struct cleaned *c, const struct trace *t, uint32_t first,
     for (uint32_t i = first; i < p->end; i++) {
         if (t->frames[i].module.len > 0)
             p->module = t->frames[i].module;
-        if (t->frames[i].function.len == 0) {
+        uint32_t name = c->called.at[i];
+        if (name == NAMING_NONE) {
             p->all_named = false;
             continue;
         }
-        uint32_t name = naming_function(n, t->frames[i].function);
-        if (name == NAMING_NONE || !VEC_RESERVE(&c->chain, 1))
+        if (!VEC_RESERVE(&c->chain, 1))
             return false;
         if (c->chain.len == 0 || c->chain.at[c->chain.len - 1] != name)
             c->chain.at[c->chain.len++] = name;
@@ -126,11 +136,11 @@ static enum clean_fate fate_of(struct naming *n, const struct place *p, uint32_t
 }
 
 /* The frame of the place that is called so; else its outermost. */
-static uint32_t frame_called(const struct trace *t, const struct place *p, struct naming *n,
-                             uint32_t name, bool *found)
+static uint32_t frame_called(const struct cleaned *c, const struct place *p, uint32_t name,
+                             bool *found)
 {
     for (uint32_t i = p->first; i < p->end; i++)
-        if (t->frames[i].function.len > 0 && naming_function(n, t->frames[i].function) == name) {
+        if (c->called.at[i] == name) {
             *found = true;
             return i;
         }
@@ -142,7 +152,7 @@ static bool take_name(struct cleaned *c, const struct trace *t, const struct pla
                       struct naming *n, uint32_t name, bool keep_platform)
 {
     bool found;
-    uint32_t frame = frame_called(t, p, n, name, &found);
+    uint32_t frame = frame_called(c, p, name, &found);
     enum clean_fate fate = fate_of(n, p, name, keep_platform);
     if (fate == CLEAN_COMPARED && !found)
         fate = CLEAN_NAMED;
@@ -208,8 +218,10 @@ bool clean_trace(struct cleaned *c, const struct trace *t, uint32_t project, str
     if (!VEC_RESERVE(&c->fates, t->count))
         return false;
     c->fates.len = t->count;
-    uint32_t from = keep_platform ? 0 : handler_frames(t, n);
-    return from != NAMING_NONE && take_all(c, t, from, project, n, memory, keep_platform) &&
+    if (!name_frames(c, t, n))
+        return false;
+    uint32_t from = keep_platform ? 0 : handler_frames(c, n);
+    return take_all(c, t, from, project, n, memory, keep_platform) &&
            (c->names.len > 0 || keep_platform || take_all(c, t, 0, project, n, memory, true));
 }
 
@@ -217,6 +229,8 @@ bool clean_learn(struct cleaned *c, const struct trace *t, uint32_t project, str
                  struct frame_memory *memory)
 {
     struct place p;
+    if (!name_frames(c, t, n))
+        return false;
     for (uint32_t i = 0; i < t->count; i = p.end) {
         if (!place_read(c, t, i, project, n, memory, &p))
             return false;

@@ -32,6 +32,7 @@ struct cleaned_name {
 struct cleaned {
     VEC(struct cleaned_name) names; /* top of stack first */
     VEC(uint8_t) fates;             /* of the trace's frames: enum clean_fate */
+    VEC(uint32_t) called;           /* of the trace's frames: names, or NAMING_NONE without one */
     VEC(uint32_t) chain;            /* scratch */
 };
 void cleaned_done(struct cleaned *c);
