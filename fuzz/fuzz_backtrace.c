@@ -70,7 +70,7 @@ static void check_json(struct str text, struct arena *a)
     struct str uuid, json;
     struct err e = { 0 };
     bool taken = decode_check_json(text, a, &uuid, &e);
-    bool read = decode_upload(UPLOAD_JSON, text, &c, a, &e);
+    bool read = decode_upload(UPLOAD_JSON, text, NULL, &c, a, &e);
     assert(taken == read || e.code == ERR_NOMEM);
     if (!taken || !read)
         return;

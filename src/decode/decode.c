@@ -16,9 +16,10 @@ void decode_nothing(struct crash *out, struct arena *a)
     attributes_init(&out->attributes, a);
 }
 
-bool decode_upload(enum upload_format format, struct str bytes, struct crash *out, struct arena *a,
-                   struct err *e)
+bool decode_upload(enum upload_format format, struct str bytes, const struct symbol_source *symbols,
+                   struct crash *out, struct arena *a, struct err *e)
 {
+    (void)symbols;
     decode_nothing(out, a);
     if (format == UPLOAD_JSON)
         return backtrace_json_decode(bytes, out, a, e);

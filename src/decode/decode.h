@@ -6,6 +6,7 @@
 
 #include "report/crash.h"
 #include "report/upload.h"
+#include "symbols/source.h"
 
 #define DECODE_JSON_NODES 4000000
 #define DECODE_JSON_DEPTH 256
@@ -23,9 +24,11 @@ MUST_CHECK bool decode_check_magic(enum upload_format format, struct bytes first
 MUST_CHECK bool decode_check_json(struct str text, struct arena *a, struct str *uuid,
                                   struct err *e);
 
-/* Fills *out. Attributes are the report's own only: see decode_merge. ERR_INPUT, ERR_LIMIT: it
- * cannot be read; ERR_NOMEM. Oddities that can be passed over become out->errors. */
-MUST_CHECK bool decode_upload(enum upload_format format, struct str bytes, struct crash *out,
+/* Fills *out. Stacks of dumps are walked with these symbols (NULL: without). Attributes are the
+ * report's own only: see decode_merge. ERR_INPUT, ERR_LIMIT: it cannot be read; ERR_NOMEM. Oddities
+ * that can be passed over become out->errors. */
+MUST_CHECK bool decode_upload(enum upload_format format, struct str bytes,
+                              const struct symbol_source *symbols, struct crash *out,
                               struct arena *a, struct err *e);
 
 /* A crash without content, for an upload that cannot be decoded (yet): no threads, no attributes.

@@ -149,7 +149,7 @@ static bool decode(struct upload_work *w, struct crash *crash, struct str *failu
     if (w->ticket.undecoded)
         (void)err_set(&e, ERR_LIMIT, 0, "reading it takes more memory than there is");
     else if (blobs_view(w->engine->blobs, &u->body, a, &bytes, &e) &&
-             decode_upload(u->format, bytes, crash, a, &e))
+             decode_upload(u->format, bytes, NULL, crash, a, &e))
         return true;
     if (e.code == ERR_NOMEM || e.code == ERR_BUSY) {
         w->job.err = e;

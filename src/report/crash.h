@@ -37,6 +37,13 @@ struct crash_thread {
     size_t frame_count;
 };
 
+/* A library or program that was loaded. */
+struct crash_module {
+    uint64_t base, size;
+    struct str code_file, code_id, debug_file, debug_id, version; /* any may be empty */
+    bool missing; /* a frame lies in it, and there were no symbols for it */
+};
+
 struct crash {
     struct attributes attributes;
     struct str uuid;
@@ -47,6 +54,8 @@ struct crash {
     size_t classifier_count;
     const struct crash_thread *threads;
     size_t thread_count;
+    const struct crash_module *modules; /* of a dump; those of JSON uploads are in `rest` */
+    size_t module_count;
     size_t main_thread;   /* the one that failed: index into threads; meaningless without threads */
     bool has_fingerprint; /* the sender fixed it */
     uint8_t fingerprint[32];

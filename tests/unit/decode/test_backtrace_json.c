@@ -13,7 +13,7 @@ static struct crash decode(const char *text, struct arena *a)
 {
     struct err e = { 0 };
     struct crash c;
-    if (!decode_upload(UPLOAD_JSON, str_from_c(text), &c, a, &e))
+    if (!decode_upload(UPLOAD_JSON, str_from_c(text), NULL, &c, a, &e))
         fail_msg("%.500s: %s", text, e.msg);
     return c;
 }
@@ -304,7 +304,7 @@ static void test_refusals(void **state)
         struct err e = { 0 };
         struct crash c;
         struct str uuid;
-        assert_false(decode_upload(UPLOAD_JSON, str_from_c(cases[i].text), &c, a, &e));
+        assert_false(decode_upload(UPLOAD_JSON, str_from_c(cases[i].text), NULL, &c, a, &e));
         assert_int_equal(e.code, cases[i].code);
         assert_false(decode_check_json(str_from_c(cases[i].text), a, &uuid, &e));
         assert_int_equal(e.code, cases[i].code);
@@ -369,7 +369,7 @@ static void test_depth(void **state)
     text[5 + 2 * deep] = '}';
     struct err e = { 0 };
     struct crash c;
-    assert_false(decode_upload(UPLOAD_JSON, str_from_c(text), &c, a, &e));
+    assert_false(decode_upload(UPLOAD_JSON, str_from_c(text), NULL, &c, a, &e));
     assert_int_equal(e.code, ERR_LIMIT);
 }
 

@@ -68,7 +68,7 @@ static void test_formats(void **state)
         struct err e = { 0 };
         struct crash c;
         assert_int_equal(decode_can((enum upload_format)f), f == UPLOAD_JSON);
-        bool ok = decode_upload((enum upload_format)f, STR("{}"), &c, a, &e);
+        bool ok = decode_upload((enum upload_format)f, STR("{}"), NULL, &c, a, &e);
         assert_int_equal(ok, f == UPLOAD_JSON);
         assert_int_equal(c.thread_count, 0);
         assert_int_equal(c.attributes.count, 0);
@@ -121,7 +121,7 @@ static struct str merged(const char *report, const struct upload *u, struct cras
     struct buf b;
     struct json_writer w;
     struct str out = { 0 };
-    if (!decode_upload(UPLOAD_JSON, str_from_c(report), c, a, &e) || !decode_merge(c, u, &e))
+    if (!decode_upload(UPLOAD_JSON, str_from_c(report), NULL, c, a, &e) || !decode_merge(c, u, &e))
         fail_msg("%s: %s", report, e.msg);
     buf_init(&b, 1 << 24);
     json_writer_init(&w, &b);

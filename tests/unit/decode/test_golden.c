@@ -72,7 +72,7 @@ static struct str make_report(struct str text, struct arena *a)
     struct str json = { 0 };
     const struct json *j;
     struct report r;
-    if (!decode_upload(UPLOAD_JSON, text, &c, a, &e) || !decode_merge(&c, &u, &e) ||
+    if (!decode_upload(UPLOAD_JSON, text, NULL, &c, a, &e) || !decode_merge(&c, &u, &e) ||
         !crash_report_write(&c, &names, a, &json, &e) ||
         !json_parse(&j, json, (struct json_limits){ 100, 1000000 }, a, &e) ||
         !report_from_json(&r, j, json, a, &e))

@@ -1,0 +1,65 @@
+/* dump.h - what a memory dump says, whatever its format: the crash, threads with their frames,
+ * modules, system.
+ *
+ * Place in the story: minidump.h (and readers of other formats, in time) fills it in and has the
+ * threads walked; `crumple stackwalk` prints it; dump_crash makes the crash of it that becomes a
+ * report. Memory: the arena; borrows the dump's bytes. Threads: plain data. */
+#ifndef CRUMPLE_DECODE_DUMP_H
+#define CRUMPLE_DECODE_DUMP_H
+
+#include "report/crash.h"
+#include "unwind/walk.h"
+
+#define DUMP_NO_THREAD SIZE_MAX
+
+struct dump_module {
+    uint64_t base, size;
+    struct str code_file; /* as the dump names it, with its path */
+    struct str code_id;
+    struct str debug_file; /* with its path, if it has one */
+    struct str debug_id;
+    struct str version;
+    uint32_t timestamp;
+    bool asked, missing; /* a frame lies in it; and there were no symbols for it */
+};
+
+struct dump_thread {
+    uint64_t id;
+    struct str name;
+    const struct walk_frame *frames; /* frame.module: number in dump.modules */
+    size_t frame_count;
+    bool has_registers;
+    struct registers registers;
+};
+
+struct dump {
+    enum cpu cpu;
+    enum walk_os os;
+    struct str os_name,
+        os_version; /* as minidump_stackwalk prints them: "Windows NT", "10.0.17763" */
+    struct str cpu_name, cpu_text; /* "amd64", "family 6 model 158 stepping 9" */
+    uint32_t cpu_count;
+    bool has_crash;
+    struct str reason; /* "SIGSEGV /SEGV_MAPERR" */
+    bool has_address;
+    uint64_t address;
+    size_t crash_thread; /* index into threads; DUMP_NO_THREAD */
+    struct str assertion;
+    bool has_pid, has_uptime, has_time;
+    uint64_t pid;
+    int64_t uptime_s, time_s;    /* time of the dump, seconds since 1970 */
+    struct dump_module *modules; /* sorted by base */
+    size_t module_count;
+    size_t main_module; /* the program; SIZE_MAX: not known */
+    struct dump_thread *threads;
+    size_t thread_count;
+    struct attributes attributes;        /* for the report, by the names that Backtrace uses */
+    const struct json *annotations;      /* an object, or NULL */
+    struct str errors[CRASH_ERRORS_MAX]; /* what was wrong and passed over */
+    size_t error_count;
+};
+
+/* Fills in a crash that decode_nothing has made empty. ERR_NOMEM. */
+MUST_CHECK bool dump_crash(const struct dump *d, struct crash *out, struct arena *a, struct err *e);
+
+#endif

@@ -1,0 +1,24 @@
+/* folder.h - symbols from folders, for `crumple stackwalk --symbols DIR`.
+ *
+ * A folder holds Breakpad files at <debug file>/<debug id>/<debug file without .pdb>.sym, as for
+ * minidump_stackwalk; else any .sym or ELF file in it is found by its ids (the folder is looked
+ * through once, only when the first way found nothing for a module). A file is converted when it is
+ * asked for the first time, and the cache is kept in `cache_dir` by path, size and time of change,
+ * so that the next process only maps it. When that cannot be written, the image stays in memory.
+ *
+ * Threads: one at a time. */
+#ifndef CRUMPLE_SYMBOLS_FOLDER_H
+#define CRUMPLE_SYMBOLS_FOLDER_H
+
+#include "base/arena.h"
+#include "symbols/source.h"
+
+struct symbol_folders;
+/* `cache_dir` NULL: nothing is kept. Texts are copied. */
+MUST_CHECK bool symbol_folders_open(struct symbol_folders **out, const char *const *dirs,
+                                    size_t count, const char *cache_dir, struct err *e);
+void symbol_folders_close(struct symbol_folders *f);
+DEFINE_CLEANUP(struct symbol_folders, symbol_folders_close)
+struct symbol_source symbol_folders_source(struct symbol_folders *f);
+
+#endif
