@@ -13,6 +13,12 @@
  *                  body (one zstd frame; empty when in a file)
  *     attachments  id (rowid), object, received_ms, name, type, size, hash, in_file,
  *                  bytes (as they came; empty when in a file)
+ *     symbol_files number (rowid), object -> uploads.object, project, entry (its path in the
+ *                  archive), kind, cpu, debug_file, debug_id, code_file, code_id, parts (what it
+ *                  has), size, hash (of the symbol cache; empty: none), version (of the cache),
+ *                  tag, error, converted_ms
+ *     missing_symbols  object, project, debug_file, debug_id, code_file, code_id, since_ms
+ *     superseded   number -> reports.number, by          a report that was made again as another
  *     counts       key, token, bucket, combination, count     one row a combination of attributes
  *     amendments   object -> uploads.object, amended     what submission buckets have set since
  *     universes    number, name                          1 is "default"
@@ -84,6 +90,21 @@ static const char *const steps[] = {
     "INSERT INTO marks VALUES ('" MARK_OBJECT "', 0), ('" MARK_ATTACHMENT "', 0), ('" MARK_GONE
     "', 0),"
     " ('" MARK_ACCESS "', 1);",
+
+    "CREATE TABLE symbol_files("
+    " number INTEGER PRIMARY KEY, object INTEGER NOT NULL, project INTEGER NOT NULL,"
+    " entry TEXT NOT NULL, kind INTEGER NOT NULL, cpu INTEGER NOT NULL, debug_file TEXT NOT NULL,"
+    " debug_id TEXT NOT NULL, code_file TEXT NOT NULL, code_id TEXT NOT NULL,"
+    " parts INTEGER NOT NULL, size INTEGER NOT NULL, hash BLOB NOT NULL,"
+    " version INTEGER NOT NULL, tag TEXT NOT NULL, error TEXT NOT NULL,"
+    " converted_ms INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX symbol_files_of_object ON symbol_files(object);"
+    "CREATE TABLE missing_symbols("
+    " object INTEGER NOT NULL, project INTEGER NOT NULL, debug_file TEXT NOT NULL,"
+    " debug_id TEXT NOT NULL, code_file TEXT NOT NULL, code_id TEXT NOT NULL,"
+    " since_ms INTEGER NOT NULL,"
+    " PRIMARY KEY (object, debug_id, debug_file, code_id, code_file)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE superseded(number INTEGER PRIMARY KEY, by INTEGER NOT NULL) STRICT;",
 };
 #define SCHEMA_VERSION (int64_t)(sizeof steps / sizeof *steps)
 #define SCHEMA_WITH_SECRET 2
