@@ -86,7 +86,7 @@ static void write_error(struct buf *out, http_error_writer writer, unsigned stat
 
 static void add(struct MHD_Response *r, const char *name, const char *value)
 {
-    if (MHD_add_response_header(r, name, value) != MHD_YES)
+    if (dl_MHD_add_response_header(r, name, value) != MHD_YES)
         log_line(LOG_WARN, "http_header_dropped", "name=%s value=%s", name,
                  log_masked(str_from_c(value)));
 }
@@ -112,9 +112,9 @@ static struct MHD_Response *make_response(struct buf *out)
 {
     static char nothing[1];
     if (out->len == 0)
-        return MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
+        return dl_MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
     struct MHD_Response *r =
-        MHD_create_response_from_buffer_with_free_callback(out->len, out->ptr, free);
+        dl_MHD_create_response_from_buffer_with_free_callback(out->len, out->ptr, free);
     if (r)
         buf_init(out, out->max_bytes);
     return r;
@@ -164,8 +164,8 @@ static void queue(struct http_exchange *x, unsigned status, struct MHD_Response 
     }
     add_headers(x, r, x->answer_bytes > 0);
     conn_phase_set(x->conn, PHASE_SENDING, watch_now_ms());
-    x->failed = MHD_queue_response(x->mhd, status, r) != MHD_YES;
-    MHD_destroy_response(r);
+    x->failed = dl_MHD_queue_response(x->mhd, status, r) != MHD_YES;
+    dl_MHD_destroy_response(r);
 }
 
 void http_answer(struct http_exchange *x, unsigned status)
@@ -192,7 +192,7 @@ void http_answer_file(struct http_exchange *x, unsigned status, int fd, uint64_t
     x->status = status;
     x->answer_bytes = size;
     struct MHD_Response *r =
-        x->dead || x->failed || size == 0 ? NULL : MHD_create_response_from_fd64(size, fd);
+        x->dead || x->failed || size == 0 ? NULL : dl_MHD_create_response_from_fd64(size, fd);
     if (!r) /* else it is closed with the response */
         close(fd);
     if (!r && size == 0 && !x->failed)
@@ -242,7 +242,7 @@ bool answer_raw(const struct http_server *s, const struct answer_header *headers
     buf_printf(out,
                "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Type: application/json\r\n"
                "Content-Length: %zu\r\n",
-               r->status, MHD_get_reason_phrase_for(r->status), body.len);
+               r->status, dl_MHD_get_reason_phrase_for(r->status), body.len);
     for (size_t i = 0; i < header_count; i++)
         buf_printf(out, "%s: %s\r\n", headers[i].name, headers[i].value);
     if (r->status == 503 && !has_header(headers, header_count, "Retry-After"))

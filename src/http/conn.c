@@ -113,7 +113,7 @@ bool conn_admit(struct http_server *s, struct loops *loops, int fd, const struct
         return false;
     }
     /* When this fails, MHD has closed the socket, and the connection is lost like others. */
-    (void)MHD_add_connection(loop->daemon, fd, peer, peer_len);
+    (void)dl_MHD_add_connection(loop->daemon, fd, peer, peer_len);
     return true;
 }
 
@@ -122,11 +122,11 @@ bool conn_admit(struct http_server *s, struct loops *loops, int fd, const struct
 static void opened(struct loop *loop, struct MHD_Connection *mhd, void **context)
 {
     struct http_server *s = loop->server;
-    int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    int fd = dl_MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     const union MHD_ConnectionInfo *tls =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        dl_MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     const struct sockaddr *peer =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+        dl_MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
     pthread_mutex_lock(&s->conns_mu);
     struct conn *c = find_handed(s, fd);
     assert(c && c->loop == loop);

@@ -67,7 +67,7 @@ void *exchange_line(void *cls, const char *target, struct MHD_Connection *mhd)
 {
     struct http_server *s = cls;
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+        dl_MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     struct conn *c = info ? info->socket_context : NULL;
     if (!c)
         return NULL;
@@ -111,9 +111,9 @@ static enum MHD_Result count_header(void *cls, enum MHD_ValueKind kind, const ch
 static bool check_framing(struct http_exchange *x, const char *version)
 {
     struct header_counts n = { 0 };
-    MHD_get_connection_values_n(x->mhd, MHD_HEADER_KIND, count_header, &n);
+    dl_MHD_get_connection_values_n(x->mhd, MHD_HEADER_KIND, count_header, &n);
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(x->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+        dl_MHD_get_connection_info(x->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     struct str s;
     x->chunked = n.codings > 0;
     x->has_length = n.lengths > 0;
@@ -429,7 +429,7 @@ void http_park(struct http_exchange *x)
     assert(!x->parked && !x->wake_fn && x->status == 0);
     x->parked = true;
     /* At once, so that a wake that comes before the handler has returned finds it suspended. */
-    MHD_suspend_connection(x->mhd);
+    dl_MHD_suspend_connection(x->mhd);
 }
 
 void http_wake(struct http_exchange *x, http_handler fn, void *arg)
@@ -439,7 +439,7 @@ void http_wake(struct http_exchange *x, http_handler fn, void *arg)
     atomic_fetch_add(&s->waking, 1);
     x->wake_fn = fn;
     x->wake_arg = arg;
-    MHD_resume_connection(x->mhd);
+    dl_MHD_resume_connection(x->mhd);
     atomic_fetch_sub(&s->waking, 1);
 }
 

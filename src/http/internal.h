@@ -13,11 +13,11 @@
 
 #include "http/body.h"
 #include "http/http.h"
+#include "http/library.h"
 #include "http/proxy.h"
 #include "http/route.h"
 #include "http/url.h"
 
-#include <microhttpd.h>
 #include <pthread.h>
 
 #define ANSWER_HEADERS_MAX 8

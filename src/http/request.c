@@ -58,8 +58,8 @@ bool http_header(const struct http_exchange *x, const char *name, struct str *ou
 {
     const char *value;
     size_t len;
-    if (MHD_lookup_connection_value_n(x->mhd, MHD_HEADER_KIND, name, strlen(name), &value, &len) !=
-        MHD_YES)
+    if (dl_MHD_lookup_connection_value_n(x->mhd, MHD_HEADER_KIND, name, strlen(name), &value,
+                                         &len) != MHD_YES)
         return false;
     *out = value ? (struct str){ value, len } : STR("");
     return true;
@@ -91,7 +91,7 @@ static enum MHD_Result join_value(void *cls, enum MHD_ValueKind kind, const char
 static struct str joined_header(const struct http_exchange *x, const char *name)
 {
     struct values v = { .arena = x->arena, .name = name, .joined = STR("") };
-    MHD_get_connection_values_n(x->mhd, MHD_HEADER_KIND, join_value, &v);
+    dl_MHD_get_connection_values_n(x->mhd, MHD_HEADER_KIND, join_value, &v);
     return v.failed ? STR("") : v.joined;
 }
 

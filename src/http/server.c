@@ -83,7 +83,7 @@ static bool start_loop(struct http_server *s, bool tls, struct loop *l, struct e
                                          (char *)(uintptr_t)tls_priorities },
                                        end };
     l->server = s;
-    l->daemon = MHD_start_daemon(
+    l->daemon = dl_MHD_start_daemon(
         flags, 0, NULL, NULL, exchange_step, s, MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL,
         MHD_OPTION_CONNECTION_LIMIT, UINT_MAX /* conn_admit has ours */,
         MHD_OPTION_CONNECTION_TIMEOUT, timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
@@ -110,7 +110,7 @@ static bool start_loops(struct http_server *s, bool tls, struct err *e)
 static void stop_loops(struct loops *l)
 {
     for (size_t i = 0; i < l->count; i++)
-        MHD_stop_daemon(l->loops[i].daemon);
+        dl_MHD_stop_daemon(l->loops[i].daemon);
 }
 
 /* Starting. */
@@ -160,7 +160,7 @@ static bool server_fill(struct http_server *s, const struct http_route *routes, 
     s->listeners = calloc(c->listen_count + 1, sizeof *s->listeners);
     if (!s->listeners)
         return err_set(e, ERR_NOMEM, 0, "no memory to start");
-    return networks_parse(&s->proxies, str_from_c(c->trusted_proxies), e) &&
+    return http_library_load(e) && networks_parse(&s->proxies, str_from_c(c->trusted_proxies), e) &&
            routes_init(&s->routes, routes, route_count, e) &&
            (!has_listener(c, true) || tls_load(&s->tls, c->tls_cert, c->tls_key, e)) &&
            watch_start(s, e) && start_serving(s, e);

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <gnutls/gnutls.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -66,15 +65,15 @@ static bool try_pair(const struct tls_files *f, struct err *e)
     gnutls_certificate_credentials_t credentials;
     gnutls_datum_t cert = { (unsigned char *)f->cert, (unsigned)strlen(f->cert) };
     gnutls_datum_t key = { (unsigned char *)f->key, (unsigned)strlen(f->key) };
-    int rc = gnutls_certificate_allocate_credentials(&credentials);
+    int rc = dl_gnutls_certificate_allocate_credentials(&credentials);
     if (rc != GNUTLS_E_SUCCESS)
-        return err_set(e, ERR_NOMEM, 0, "TLS: %s", gnutls_strerror(rc));
-    rc = gnutls_certificate_set_x509_key_mem(credentials, &cert, &key, GNUTLS_X509_FMT_PEM);
-    gnutls_certificate_free_credentials(credentials);
+        return err_set(e, ERR_NOMEM, 0, "TLS: %s", dl_gnutls_strerror(rc));
+    rc = dl_gnutls_certificate_set_x509_key_mem(credentials, &cert, &key, GNUTLS_X509_FMT_PEM);
+    dl_gnutls_certificate_free_credentials(credentials);
     if (rc == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
         return err_set(e, ERR_INPUT, 0, "TLS: the key does not belong to the certificate");
     return rc >= 0 || err_set(e, ERR_INPUT, 0, "TLS: certificate or key cannot be used: %s",
-                              gnutls_strerror(rc));
+                              dl_gnutls_strerror(rc));
 }
 
 bool tls_load(struct tls_files *out, const char *cert_path, const char *key_path, struct err *e)
@@ -95,10 +94,10 @@ void tls_unload(struct tls_files *f)
 void tls_send_last(void *session, struct str s)
 {
     while (s.len > 0) {
-        ssize_t n = gnutls_record_send(session, s.ptr, s.len);
+        ssize_t n = dl_gnutls_record_send(session, s.ptr, s.len);
         if (n <= 0)
             return;
         s = (struct str){ s.ptr + n, s.len - (size_t)n };
     }
-    (void)gnutls_bye(session, GNUTLS_SHUT_WR);
+    (void)dl_gnutls_bye(session, GNUTLS_SHUT_WR);
 }

@@ -32,6 +32,7 @@
  * other finds it there. */
 #include "store/blobs.h"
 
+#include "base/dynlib.h"
 #include "store/directory.h"
 
 #include <assert.h>
@@ -48,6 +49,18 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+DYNLIB_FUNCTION(gnutls_hmac);
+DYNLIB_FUNCTION(gnutls_hmac_deinit);
+DYNLIB_FUNCTION(gnutls_hmac_init);
+DYNLIB_FUNCTION(gnutls_hmac_output);
+DYNLIB_FUNCTION(gnutls_hmac_set_nonce);
+DYNLIB_FUNCTION(gnutls_strerror);
+static const struct dynlib_symbol gnutls[] = {
+    DYNLIB_SYMBOL(gnutls_hmac),           DYNLIB_SYMBOL(gnutls_hmac_deinit),
+    DYNLIB_SYMBOL(gnutls_hmac_init),      DYNLIB_SYMBOL(gnutls_hmac_output),
+    DYNLIB_SYMBOL(gnutls_hmac_set_nonce), DYNLIB_SYMBOL(gnutls_strerror),
+};
 
 #define FANOUT 256
 #define SPOOL_FIRST ((size_t)4096) /* bytes of a spool's first buffer */
@@ -172,6 +185,8 @@ bool blobs_open(struct blobs **out, const char *dir, const uint8_t secret[BLOBS_
     pthread_mutex_init(&b->idle_mu, NULL);
     if (sodium_init() < 0)
         return err_set(e, ERR_IO, 0, "libsodium cannot be used");
+    if (!dynlib_load("libgnutls.so.30", gnutls, sizeof gnutls / sizeof *gnutls, e))
+        return false;
     memcpy(b->secret, secret, sizeof b->secret);
     keyed_hash(b, "crumple blob key", (struct bytes){ NULL, 0 }, b->umac_key, sizeof b->umac_key);
     if (!directory_make(dir, e) || !open_in(dir, "blobs", &b->fd, e) ||
@@ -277,7 +292,7 @@ struct spool *spool_new(struct blobs *b)
 static void umac_drop(struct spool *s)
 {
     if (s->umac)
-        gnutls_hmac_deinit(s->umac, NULL);
+        dl_gnutls_hmac_deinit(s->umac, NULL);
     s->umac = NULL;
 }
 
@@ -356,19 +371,19 @@ static bool spool_usable(const struct spool *s, struct err *e)
 static bool umac_begin(struct spool *s, struct err *e)
 {
     static const uint8_t nonce[UMAC_NONCE_BYTES];
-    int rc = gnutls_hmac_init(&s->umac, GNUTLS_MAC_UMAC_128, s->blobs->umac_key, UMAC_KEY_BYTES);
+    int rc = dl_gnutls_hmac_init(&s->umac, GNUTLS_MAC_UMAC_128, s->blobs->umac_key, UMAC_KEY_BYTES);
     if (rc != 0) {
         s->umac = NULL;
         return err_set(e, rc == GNUTLS_E_MEMORY_ERROR ? ERR_NOMEM : ERR_IO, 0,
-                       "cannot make a name for an upload: %s", gnutls_strerror(rc));
+                       "cannot make a name for an upload: %s", dl_gnutls_strerror(rc));
     }
-    gnutls_hmac_set_nonce(s->umac, nonce, sizeof nonce);
+    dl_gnutls_hmac_set_nonce(s->umac, nonce, sizeof nonce);
     return true;
 }
 
 static void umac_add(struct spool *s, struct bytes piece)
 {
-    int rc = gnutls_hmac(s->umac, piece.ptr, piece.len);
+    int rc = dl_gnutls_hmac(s->umac, piece.ptr, piece.len);
     assert(rc == 0); /* it only adds to what umac_begin has set up */
     (void)rc;
 }
@@ -378,7 +393,7 @@ static void name_content(struct spool *s)
     uint8_t in[8 + UMAC_BYTES];
     for (size_t i = 0; i < 8; i++)
         in[i] = (uint8_t)(s->size >> (8 * i));
-    gnutls_hmac_output(s->umac, in + 8);
+    dl_gnutls_hmac_output(s->umac, in + 8);
     umac_drop(s);
     keyed_hash(s->blobs, "crumple blob v1 ", (struct bytes){ in, sizeof in }, s->hash,
                sizeof s->hash);
