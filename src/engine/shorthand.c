@@ -8,7 +8,7 @@
 #define KEY_MAX (1 << 20)
 /* To be changed with the format, with the fields that are never values (collection_is_cold), and
  * with what trace_collect makes of a report. */
-#define KEY_VERSION "3"
+#define KEY_VERSION "4"
 
 bool shorthand_init(struct shorthand *s, const struct bucket_index_config *grouping, struct err *e)
 {

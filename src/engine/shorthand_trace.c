@@ -7,8 +7,7 @@
 
 #define HEAD_LEAP 1u
 #define HEAD_PLACE 2u
-#define HEAD_LINE 4u
-#define HEAD_BITS 3
+#define HEAD_BITS 2
 
 #define STRING_EMPTY 0
 #define STRING_SPELT 1
@@ -21,7 +20,7 @@ static bool begin(struct trace_codes *c)
     if (c->begun)
         return true;
     c->begun = true; /* so that trace_codes_reset takes away what is there */
-    bool strings = names_init(&c->strings), kinds = idmap_init(&c->kind_map);
+    bool strings = names_init(&c->strings), kinds = number_map_init(&c->kind_map);
     if (!strings || !kinds)
         trace_codes_reset(c);
     return c->begun;
@@ -31,45 +30,23 @@ void trace_codes_reset(struct trace_codes *c)
 {
     if (c->begun) {
         names_done(&c->strings);
-        idmap_done(&c->kind_map);
+        number_map_done(&c->kind_map);
     }
     VEC_FREE(&c->kinds);
+    VEC_FREE(&c->memos);
     *c = (struct trace_codes){ 0 };
 }
 
 /* A kind is found by its strings. */
-struct kind_key {
-    uint32_t function, module, build;
-};
-
-static uint64_t kind_hash(const struct frame_kind *k)
+static struct number_key kind_key(const struct frame_kind *k)
 {
-    const struct kind_key key = { k->function, k->module, k->build };
-    return idmap_hash((struct str){ (const char *)&key, sizeof key }, 0);
+    return (struct number_key){ k->function, k->module, k->build };
 }
 
-struct sought_kind {
-    const struct trace_codes *codes;
-    const struct frame_kind *kind;
-};
-
-static bool is_sought(const void *ctx, uint32_t id)
+static bool add_kind(struct trace_codes *c, const struct frame_kind *k)
 {
-    const struct sought_kind *sought = ctx;
-    const struct frame_kind *k = &sought->codes->kinds.at[id], *want = sought->kind;
-    return k->function == want->function && k->module == want->module && k->build == want->build;
-}
-
-static uint32_t find_kind(const struct trace_codes *c, const struct frame_kind *k, uint64_t hash)
-{
-    const struct sought_kind sought = { c, k };
-    return idmap_find(&c->kind_map, hash, is_sought, &sought);
-}
-
-static bool add_kind(struct trace_codes *c, const struct frame_kind *k, uint64_t hash)
-{
-    if (c->kinds.len == IDMAP_NONE || !VEC_RESERVE(&c->kinds, 1) ||
-        !idmap_insert(&c->kind_map, hash, (uint32_t)c->kinds.len))
+    if (c->kinds.len == NUMBER_MAP_NONE || !VEC_RESERVE(&c->kinds, 1) ||
+        !number_map_insert(&c->kind_map, kind_key(k), (uint32_t)c->kinds.len))
         return false;
     c->kinds.at[c->kinds.len++] = *k;
     return true;
@@ -80,10 +57,10 @@ void trace_codes_undo(struct trace_codes *c)
     if (!c->begun)
         return;
     names_rewind(&c->strings, c->kept_strings);
-    while (c->kinds.len > c->kept_kinds) {
-        size_t last = --c->kinds.len;
-        idmap_remove(&c->kind_map, kind_hash(&c->kinds.at[last]), (uint32_t)last);
-    }
+    while (c->kinds.len > c->kept_kinds)
+        number_map_remove(&c->kind_map, kind_key(&c->kinds.at[--c->kinds.len]));
+    if (c->memos.len > c->kinds.len)
+        c->memos.len = c->kinds.len;
 }
 
 void trace_codes_keep(struct trace_codes *c)
@@ -162,31 +139,28 @@ static bool write_frame(struct trace_codes *c, const struct trace_frame *f, uint
         .function = s->function.number,
         .module = s->module.number,
         .build = s->own_build ? s->build.number + 1 : 0,
-        .line = f->line,
         .place = (uint16_t)(f->site << 2 | f->has_site << 1 | f->inlined),
     };
     static const struct frame_kind none;
-    uint64_t hash = kind_hash(&kind);
-    uint32_t code = find_kind(c, &kind, hash);
-    const struct frame_kind *first = code == IDMAP_NONE ? &none : &c->kinds.at[code];
-    unsigned bits = (f->index != expected ? HEAD_LEAP : 0) |
-                    (kind.place != first->place ? HEAD_PLACE : 0) |
-                    (kind.line != first->line ? HEAD_LINE : 0);
-    leb128_write(out, (code == IDMAP_NONE ? 0 : (size_t)code + 1) << HEAD_BITS | bits);
-    if (code == IDMAP_NONE)
+    uint32_t code = number_map_find(&c->kind_map, kind_key(&kind));
+    bool is_new = code == NUMBER_MAP_NONE;
+    const struct frame_kind *first = is_new ? &none : &c->kinds.at[code];
+    unsigned bits =
+        (f->index != expected ? HEAD_LEAP : 0) | (kind.place != first->place ? HEAD_PLACE : 0);
+    leb128_write(out, (is_new ? 0 : (size_t)code + 1) << HEAD_BITS | bits);
+    if (is_new)
         write_kind(s, out);
     if (bits & HEAD_LEAP)
         leb128_write(out, f->index - expected);
     if (bits & HEAD_PLACE)
         leb128_write(out, kind.place);
-    if (bits & HEAD_LINE)
-        leb128_write(out, kind.line);
-    return code != IDMAP_NONE || add_kind(c, &kind, hash);
+    return !is_new || add_kind(c, &kind);
 }
 
 bool trace_codes_write(struct trace_codes *c, const struct trace *t, struct buf *out)
 {
     struct numbered build = { 0 }, death = { 0 };
+    VEC_FREE(&c->memos); /* the start is over */
     if (!begin(c) || !number_string(c, t->build, &build) || !number_string(c, t->death, &death))
         return false;
     write_string(&build, out);
@@ -250,17 +224,18 @@ static struct str string_of(const struct trace_codes *c, uint32_t number)
 }
 
 static bool frame_of(const struct trace_codes *c, const struct frame_kind *k,
-                     struct str trace_build, size_t index, struct trace_frame *f)
+                     struct str trace_build, size_t index, struct trace_memo *memo,
+                     struct trace_frame *f)
 {
     *f = (struct trace_frame){
         .function = string_of(c, k->function),
         .module = string_of(c, k->module),
         .build = k->build > 0 ? string_of(c, k->build - 1) : trace_build,
-        .line = k->line,
         .site = (uint16_t)(k->place >> 2),
         .has_site = k->place & 2,
         .inlined = k->place & 1,
         .index = (uint32_t)index,
+        .memo = memo,
     };
     return (f->has_site || f->site == 0) && index < REPORT_FRAMES_MAX;
 }
@@ -277,19 +252,30 @@ static bool read_frame(struct trace_codes *c, struct str *form, struct str trace
         return false;
     if (code > 0)
         k = c->kinds.at[code - 1];
-    size_t place = k.place, line = k.line;
+    size_t place = k.place;
     if (!read_if(head, HEAD_LEAP, form, REPORT_FRAMES_MAX, &leap) ||
-        !read_if(head, HEAD_PLACE, form, PLACE_MAX, &place) ||
-        !read_if(head, HEAD_LINE, form, UINT32_MAX, &line))
+        !read_if(head, HEAD_PLACE, form, PLACE_MAX, &place))
         return false;
     k.place = (uint16_t)place;
-    k.line = (uint32_t)line;
     if (code == 0) {
-        uint64_t hash = kind_hash(&k);
-        if (find_kind(c, &k, hash) != IDMAP_NONE || !add_kind(c, &k, hash))
+        if (number_map_find(&c->kind_map, kind_key(&k)) != NUMBER_MAP_NONE || !add_kind(c, &k))
             return false;
+        code = c->kinds.len;
     }
-    return frame_of(c, &k, trace_build, expected + leap, f);
+    return frame_of(c, &k, trace_build, expected + leap, &c->memos.at[code - 1], f);
+}
+
+/* Memos for all kinds, and so many new ones: then they do not move. */
+static bool reserve_memos(struct trace_codes *c, size_t new_kinds)
+{
+    size_t need = c->kinds.len + new_kinds, len = c->memos.len;
+    if (need <= len)
+        return true;
+    if (!VEC_RESERVE(&c->memos, need - len))
+        return false;
+    memset(c->memos.at + len, 0, (need - len) * sizeof *c->memos.at);
+    c->memos.len = need;
+    return true;
 }
 
 bool trace_codes_read(struct trace_codes *c, struct str *form, struct arena *a, struct trace *out)
@@ -297,7 +283,7 @@ bool trace_codes_read(struct trace_codes *c, struct str *form, struct arena *a, 
     uint32_t build, death;
     size_t count;
     if (!begin(c) || !read_string(c, form, &build) || !read_string(c, form, &death) ||
-        !leb128_read(form, &count) || count > TRACE_FRAMES_MAX)
+        !leb128_read(form, &count) || count > TRACE_FRAMES_MAX || !reserve_memos(c, count))
         return false;
     struct trace_frame *frames = arena_array(a, count, sizeof *frames);
     if (!frames)

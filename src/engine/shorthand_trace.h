@@ -1,33 +1,32 @@
 /* shorthand_trace.h - the part of a shorthand that holds the report's stack trace.
  *
  * Strings and kinds of frames are spelt out the first time and get the next number (their code).
- * A kind is a function in a module, with the place and the line of the first such frame: many
- * frames of a kind stand just there. Its build is a part of it when it is not that of the whole
+ * A kind is a function in a module, with the place of the first such frame: many frames of a kind
+ * stand just there. Its build is a part of it when it is not that of the whole
  * trace.
  *
  *     trace           build, death, how many frames; each frame:
- *     frame           head; kind, when it is spelt out; leap, place, line, as the head says
- *     head            (code of its kind + 1, or 0: spelt out) * 8 + LEAP + PLACE + LINE
+ *     frame           head; kind, when it is spelt out; leap, place, as the head says
+ *     head            (code of its kind + 1, or 0: spelt out) * 4 + LEAP + PLACE
  *     kind            function, module; 0: the trace's build, or 1, build
  *     leap            frames of the report that were left out in front of it
  *     place           site * 4 + has_site * 2 + inlined
  *     string          0: empty; 1, length, text: spelt out; else code + 2
  *
- * A kind that is spelt out takes its place and line from the frame (without PLACE, LINE: 0).
+ * A kind that is spelt out takes its place from the frame (without PLACE: 0).
  * Threads: one at a time. */
 #ifndef CRUMPLE_ENGINE_SHORTHAND_TRACE_H
 #define CRUMPLE_ENGINE_SHORTHAND_TRACE_H
 
 #include "base/buf.h"
-#include "base/idmap.h"
 #include "base/vec.h"
 #include "group/names.h"
+#include "group/number_map.h"
 #include "report/trace.h"
 
 struct frame_kind {
     uint32_t function, module; /* 0: empty; else the code of the string + 1 */
     uint32_t build;            /* 0: the trace's; else the code + 2, or 1: empty */
-    uint32_t line;
     uint16_t place;
 };
 
@@ -35,7 +34,8 @@ struct trace_codes {
     bool begun; /* the tables are there */
     struct names strings;
     VEC(struct frame_kind) kinds;
-    struct idmap kind_map;
+    struct number_map kind_map;   /* function, module, build */
+    VEC(struct trace_memo) memos; /* by kind, while traces are read */
     /* What trace_codes_undo goes back to. */
     struct names_mark kept_strings;
     size_t kept_kinds;
@@ -50,7 +50,8 @@ void trace_codes_keep(struct trace_codes *c);
 MUST_CHECK bool trace_codes_write(struct trace_codes *c, const struct trace *t, struct buf *out);
 
 /* Takes a trace off the front of *form, and learns what it spells out. Its strings are the codes',
- * and good until these are reset or undone; the rest is the arena's. False: it is damaged, or
+ * and good until these are reset or undone; its memos until the codes are used again; the rest is
+ * the arena's. False: it is damaged, or
  * memory is short, and the codes are of no more use but for trace_codes_reset. */
 MUST_CHECK bool trace_codes_read(struct trace_codes *c, struct str *form, struct arena *a,
                                  struct trace *out);

@@ -2,6 +2,8 @@
  * those that were inlined into it, which are told from its memory when this report lacks them. */
 #include "group/clean.h"
 
+#include <assert.h>
+
 #define HANDLER_FRAMES 24 /* a signal handler's frames stand no deeper than this */
 
 void cleaned_done(struct cleaned *c)
@@ -9,7 +11,8 @@ void cleaned_done(struct cleaned *c)
     VEC_FREE(&c->names);
     VEC_FREE(&c->fates);
     VEC_FREE(&c->called);
-    VEC_FREE(&c->chain);
+    VEC_FREE(&c->places);
+    VEC_FREE(&c->chains);
 }
 
 /* What each frame is called. */
@@ -19,9 +22,9 @@ static bool name_frames(struct cleaned *c, const struct trace *t, struct naming 
     if (!VEC_RESERVE(&c->called, t->count))
         return false;
     for (uint32_t i = 0; i < t->count; i++) {
-        struct str function = t->frames[i].function;
-        uint32_t name = function.len > 0 ? naming_function(n, function) : NAMING_NONE;
-        if (function.len > 0 && name == NAMING_NONE)
+        const struct trace_frame *f = &t->frames[i];
+        uint32_t name = f->function.len > 0 ? naming_frame_function(n, f) : NAMING_NONE;
+        if (f->function.len > 0 && name == NAMING_NONE)
             return false;
         c->called.at[c->called.len++] = name;
     }
@@ -37,13 +40,14 @@ static uint32_t handler_frames(const struct cleaned *c, struct naming *n)
     return 0;
 }
 
-/* Frames [first, end) stand at one place. */
-struct place {
-    uint32_t first, end;
-    bool all_named, has_key;
-    struct str module; /* as sent; empty: no frame here says one */
-    const struct module_info *module_info;
-    uint32_t owner; /* when has_key */
+/* What the frames of a trace are held against: a build is mostly that of the frame before. */
+struct reading {
+    const struct trace *trace;
+    uint32_t project;
+    struct naming *naming;
+    struct frame_memory *memory; /* or NULL */
+    struct str build;
+    uint32_t build_number;
 };
 
 static uint32_t place_end(const struct trace *t, uint32_t i)
@@ -53,49 +57,92 @@ static uint32_t place_end(const struct trace *t, uint32_t i)
     return i + 1;
 }
 
-/* Finds the place of frame `first`; its functions go to c->chain. False: no memory. */
-static bool place_read(struct cleaned *c, const struct trace *t, uint32_t first, uint32_t project,
-                       struct naming *n, struct frame_memory *memory, struct place *p)
+static bool read_chain(struct cleaned *c, const struct trace *t, struct clean_place *p)
 {
-    *p = (struct place){
-        .first = first, .end = place_end(t, first), .all_named = true, .module = STR("")
-    };
-    c->chain.len = 0;
-    for (uint32_t i = first; i < p->end; i++) {
-        if (t->frames[i].module.len > 0)
-            p->module = t->frames[i].module;
-        uint32_t name = c->called.at[i];
-        if (name == NAMING_NONE) {
-            p->all_named = false;
-            continue;
-        }
-        if (!VEC_RESERVE(&c->chain, 1))
-            return false;
-        if (c->chain.len == 0 || c->chain.at[c->chain.len - 1] != name)
-            c->chain.at[c->chain.len++] = name;
-    }
-    p->module_info = naming_module(n, p->module);
-    if (!p->module_info)
+    p->chain = (uint32_t)c->chains.len;
+    p->module = &t->frames[p->first];
+    p->all_named = true;
+    if (!VEC_RESERVE(&c->chains, p->end - p->first))
         return false;
-    const struct trace_frame *f = &t->frames[first];
-    p->has_key = memory && f->has_site && f->build.len > 0;
-    if (!p->has_key)
-        return true;
-    uint32_t build = naming_text_number(n, f->build);
-    p->owner = build == NAMING_NONE
-                   ? FRAME_MEMORY_NONE
-                   : frame_memory_owner(memory, project, build, p->module_info->base);
-    return p->owner != FRAME_MEMORY_NONE;
+    for (uint32_t i = p->first; i < p->end; i++) {
+        if (t->frames[i].module.len > 0)
+            p->module = &t->frames[i];
+        uint32_t name = c->called.at[i];
+        if (name == NAMING_NONE)
+            p->all_named = false;
+        else if (c->chains.len == p->chain || c->chains.at[c->chains.len - 1] != name)
+            c->chains.at[c->chains.len++] = name;
+    }
+    p->chain_count = (uint32_t)c->chains.len - p->chain;
+    return true;
 }
 
-static struct frame_chain recall(const struct cleaned *c, const struct trace *t,
-                                 const struct place *p, const struct frame_memory *memory)
+static bool read_build(struct reading *r, struct str build)
 {
-    struct frame_chain known = { c->chain.at, (uint32_t)c->chain.len };
+    if (r->build_number != NAMING_NONE && str_eq(build, r->build))
+        return true;
+    r->build = build;
+    r->build_number = naming_text_number(r->naming, build);
+    return r->build_number != NAMING_NONE;
+}
+
+/* Finds the place of frame `first`, but for its owner. False: no memory. */
+static bool read_place(struct cleaned *c, struct reading *r, uint32_t first, struct clean_place *p)
+{
+    const struct trace_frame *f = &r->trace->frames[first];
+    *p = (struct clean_place){ .first = first, .end = place_end(r->trace, first) };
+    if (!read_chain(c, r->trace, p))
+        return false;
+    p->module_info = naming_frame_module(r->naming, p->module);
+    if (!p->module_info)
+        return false;
+    p->has_key = r->memory && f->has_site && f->build.len > 0;
+    if (!p->has_key)
+        return true;
+    if (!read_build(r, f->build))
+        return false;
+    p->build = r->build_number;
+    frame_memory_expect_owner(r->memory, r->project, p->build, p->module_info->base);
+    return true;
+}
+
+static bool find_owner(struct reading *r, struct clean_place *p)
+{
+    if (!p->has_key)
+        return true;
+    p->owner = frame_memory_owner(r->memory, r->project, p->build, p->module_info->base);
+    if (p->owner == FRAME_MEMORY_NONE)
+        return false;
+    frame_memory_expect(r->memory, p->owner, r->trace->frames[p->first].site);
+    return true;
+}
+
+/* All places; in turns, so that what they need of the memory comes in meanwhile. */
+static bool read_places(struct cleaned *c, struct reading *r)
+{
+    c->places.len = c->chains.len = 0;
+    for (uint32_t i = 0; i < r->trace->count; i = c->places.at[c->places.len++].end)
+        if (!VEC_RESERVE(&c->places, 1) || !read_place(c, r, i, &c->places.at[c->places.len]))
+            return false;
+    for (size_t i = 0; i < c->places.len; i++)
+        if (!find_owner(r, &c->places.at[i]))
+            return false;
+    return true;
+}
+
+static struct frame_chain known_chain(const struct cleaned *c, const struct clean_place *p)
+{
+    return (struct frame_chain){ c->chains.at + p->chain, p->chain_count };
+}
+
+static struct frame_chain recall(const struct cleaned *c, const struct reading *r,
+                                 const struct clean_place *p)
+{
+    struct frame_chain known = known_chain(c, p);
     if (!p->has_key)
         return known;
     struct frame_chain chain =
-        frame_memory_recall(memory, p->owner, t->frames[p->first].site, known);
+        frame_memory_recall(r->memory, p->owner, r->trace->frames[p->first].site, known);
     return chain.count ? chain : known;
 }
 
@@ -117,7 +164,7 @@ static void fold(struct cleaned *c)
     }
 }
 
-static enum clean_fate fate_of(struct naming *n, const struct place *p, uint32_t name,
+static enum clean_fate fate_of(struct naming *n, const struct clean_place *p, uint32_t name,
                                bool keep_platform)
 {
     if (keep_platform)
@@ -136,7 +183,7 @@ static enum clean_fate fate_of(struct naming *n, const struct place *p, uint32_t
 }
 
 /* The frame of the place that is called so; else its outermost. */
-static uint32_t frame_called(const struct cleaned *c, const struct place *p, uint32_t name,
+static uint32_t frame_called(const struct cleaned *c, const struct clean_place *p, uint32_t name,
                              bool *found)
 {
     for (uint32_t i = p->first; i < p->end; i++)
@@ -148,7 +195,7 @@ static uint32_t frame_called(const struct cleaned *c, const struct place *p, uin
     return p->end - 1;
 }
 
-static bool take_name(struct cleaned *c, const struct trace *t, const struct place *p,
+static bool take_name(struct cleaned *c, const struct trace *t, const struct clean_place *p,
                       struct naming *n, uint32_t name, bool keep_platform)
 {
     bool found;
@@ -171,72 +218,75 @@ static bool take_name(struct cleaned *c, const struct trace *t, const struct pla
 }
 
 /* A place without any name: its module and site stand in. */
-static bool take_unnamed(struct cleaned *c, const struct trace *t, const struct place *p,
+static bool take_unnamed(struct cleaned *c, const struct trace *t, const struct clean_place *p,
                          struct naming *n, bool keep_platform)
 {
     const struct trace_frame *f = &t->frames[p->first];
-    if (!f->has_site && p->module.len == 0)
+    if (!f->has_site && p->module->module.len == 0)
         return true;
     if (p->module_info->is_system && !keep_platform) {
         c->fates.at[p->first] = CLEAN_SYSTEM;
         return true;
     }
-    uint32_t name = naming_place(n, p->module, f->site);
+    uint32_t name = naming_place(n, p->module->module, f->site);
     return name != NAMING_NONE && take_name(c, t, p, n, name, true);
 }
 
-static bool take_place(struct cleaned *c, const struct trace *t, const struct place *p,
-                       struct naming *n, struct frame_memory *memory, bool keep_platform)
+static bool take_place(struct cleaned *c, const struct reading *r, const struct clean_place *p,
+                       bool keep_platform)
 {
-    struct frame_chain chain = recall(c, t, p, memory);
+    struct frame_chain chain = recall(c, r, p);
     if (chain.count == 0)
-        return take_unnamed(c, t, p, n, keep_platform);
+        return take_unnamed(c, r->trace, p, r->naming, keep_platform);
     for (uint32_t i = 0; i < chain.count; i++)
-        if (!take_name(c, t, p, n, chain.names[i], keep_platform))
+        if (!take_name(c, r->trace, p, r->naming, chain.names[i], keep_platform))
             return false;
     return true;
 }
 
-static bool take_all(struct cleaned *c, const struct trace *t, uint32_t from, uint32_t project,
-                     struct naming *n, struct frame_memory *memory, bool keep_platform)
+/* A place of which a handler's frames were cut off. */
+static bool take_rest(struct cleaned *c, struct reading *r, uint32_t from, bool keep_platform)
 {
-    struct place p;
+    struct clean_place p;
+    return read_place(c, r, from, &p) && find_owner(r, &p) && take_place(c, r, &p, keep_platform);
+}
+
+static bool take_all(struct cleaned *c, struct reading *r, uint32_t from, bool keep_platform)
+{
     c->names.len = 0;
-    for (uint32_t i = 0; i < t->count; i++)
+    for (uint32_t i = 0; i < r->trace->count; i++)
         c->fates.at[i] = i < from ? CLEAN_HANDLER : CLEAN_UNKNOWN;
-    for (uint32_t i = from; i < t->count; i = p.end)
-        if (!place_read(c, t, i, project, n, memory, &p) ||
-            !take_place(c, t, &p, n, memory, keep_platform))
+    for (size_t i = 0; i < c->places.len; i++) {
+        const struct clean_place *p = &c->places.at[i];
+        if (p->first >= from ? !take_place(c, r, p, keep_platform)
+                             : p->end > from && !take_rest(c, r, from, keep_platform))
             return false;
+    }
     return true;
 }
 
 bool clean_trace(struct cleaned *c, const struct trace *t, uint32_t project, struct naming *n,
                  struct frame_memory *memory, bool keep_platform)
 {
+    struct reading r = { t, project, n, memory, STR(""), NAMING_NONE };
     c->fates.len = 0;
     if (!VEC_RESERVE(&c->fates, t->count))
         return false;
     c->fates.len = t->count;
-    if (!name_frames(c, t, n))
+    if (!name_frames(c, t, n) || !read_places(c, &r))
         return false;
     uint32_t from = keep_platform ? 0 : handler_frames(c, n);
-    return take_all(c, t, from, project, n, memory, keep_platform) &&
-           (c->names.len > 0 || keep_platform || take_all(c, t, 0, project, n, memory, true));
+    return take_all(c, &r, from, keep_platform) &&
+           (c->names.len > 0 || keep_platform || take_all(c, &r, 0, true));
 }
 
-bool clean_learn(struct cleaned *c, const struct trace *t, uint32_t project, struct naming *n,
-                 struct frame_memory *memory)
+bool clean_learn(const struct cleaned *c, const struct trace *t, struct frame_memory *memory)
 {
-    struct place p;
-    if (!name_frames(c, t, n))
-        return false;
-    for (uint32_t i = 0; i < t->count; i = p.end) {
-        if (!place_read(c, t, i, project, n, memory, &p))
-            return false;
-        struct frame_chain chain = { c->chain.at, (uint32_t)c->chain.len };
-        if (p.has_key && p.all_named && chain.count > 0 && chain.count <= FRAME_CHAIN_MAX &&
-            !frame_memory_learn(memory, p.owner, t->frames[i].site, chain))
+    assert(t->count == c->fates.len);
+    for (size_t i = 0; i < c->places.len; i++) {
+        const struct clean_place *p = &c->places.at[i];
+        if (p->has_key && p->all_named && p->chain_count > 0 && p->chain_count <= FRAME_CHAIN_MAX &&
+            !frame_memory_learn(memory, p->owner, t->frames[p->first].site, known_chain(c, p)))
             return false;
     }
     return true;

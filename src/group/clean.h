@@ -29,11 +29,21 @@ struct cleaned_name {
     uint32_t frame; /* which of the trace's: the one called so, or the outermost at its place */
     bool recalled;
 };
+/* Frames [first, end) stand at one place. */
+struct clean_place {
+    uint32_t first, end;
+    uint32_t chain, chain_count;      /* in struct cleaned's `chains` */
+    const struct trace_frame *module; /* the frame that says the module; `first` when none does */
+    const struct module_info *module_info;
+    uint32_t build, owner; /* of frame_memory.h, when has_key */
+    bool all_named, has_key;
+};
 struct cleaned {
     VEC(struct cleaned_name) names; /* top of stack first */
     VEC(uint8_t) fates;             /* of the trace's frames: enum clean_fate */
     VEC(uint32_t) called;           /* of the trace's frames: names, or NAMING_NONE without one */
-    VEC(uint32_t) chain;            /* scratch */
+    VEC(struct clean_place) places; /* of the trace */
+    VEC(uint32_t) chains;           /* of the places: the names that are known there */
 };
 void cleaned_done(struct cleaned *c);
 
@@ -41,8 +51,9 @@ void cleaned_done(struct cleaned *c);
  * when nothing else is left, too. False: no memory. */
 MUST_CHECK bool clean_trace(struct cleaned *c, const struct trace *t, uint32_t project,
                             struct naming *n, struct frame_memory *memory, bool keep_platform);
-/* Remembers the places of the trace. */
-MUST_CHECK bool clean_learn(struct cleaned *c, const struct trace *t, uint32_t project,
-                            struct naming *n, struct frame_memory *memory);
+/* Remembers the places of the trace, which must be the one that was cleaned last, with this memory.
+ */
+MUST_CHECK bool clean_learn(const struct cleaned *c, const struct trace *t,
+                            struct frame_memory *memory);
 
 #endif

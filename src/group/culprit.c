@@ -185,6 +185,8 @@ static bool ask_trace(struct culprit *c, const struct report *r, struct stack *s
     if (!clean_trace(&c->cleaned, &r->trace, s->project, &c->naming, memory, keep_platform))
         return false;
     for (size_t i = 0; i < c->cleaned.names.len; i++)
+        helpers_expect(&c->helpers, s->project, c->cleaned.names.at[i].name);
+    for (size_t i = 0; i < c->cleaned.names.len; i++)
         if (!push_function(c, s, c->cleaned.names.at[i].name))
             return false;
     return true;
@@ -228,13 +230,13 @@ static uint64_t stack_hash(const struct stack *s)
 static struct words_mark words_mark(const struct culprit *c)
 {
     return (struct words_mark){ naming_mark(&c->naming), names_mark(&c->projects),
-                                names_mark(&c->memory.owners), c->helpers.functions.len };
+                                c->memory.owner_keys.len, c->helpers.functions.len };
 }
 
 static void words_rewind(struct culprit *c, const struct words_mark *to)
 {
     helpers_rewind(&c->helpers, to->functions);
-    names_rewind(&c->memory.owners, to->owners);
+    frame_memory_rewind_owners(&c->memory, to->owners);
     names_rewind(&c->projects, to->projects);
     if (c->project_info.len > to->projects.count)
         seglist_truncate(&c->project_info, to->projects.count);
@@ -398,8 +400,7 @@ static bool learn(struct culprit *c, const struct report *r, const struct stack 
         return false;
     if (s->is_context)
         return learn_context(c, s, p);
-    return learn_helpers(c, s, p) &&
-           clean_learn(&c->cleaned, &r->trace, s->project, &c->naming, &c->memory);
+    return learn_helpers(c, s, p) && clean_learn(&c->cleaned, &r->trace, &c->memory);
 }
 
 static bool add(struct culprit *c, const struct report *r, uint32_t report,

@@ -54,8 +54,8 @@ struct project {
 /* Where the tables of words stood. */
 struct words_mark {
     struct naming_mark naming;
-    struct names_mark projects, owners;
-    size_t functions;
+    struct names_mark projects;
+    size_t owners, functions;
 };
 
 /* A report about to be compared or added. */

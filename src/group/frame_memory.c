@@ -8,14 +8,15 @@
 
 bool frame_memory_init(struct frame_memory *m)
 {
-    *m = (struct frame_memory){ .slot_count = SLOTS_FIRST };
+    *m = (struct frame_memory){ .slot_count = SLOTS_FIRST, .secret = number_secret() };
     m->slots = calloc(m->slot_count, sizeof *m->slots);
-    return names_init(&m->owners) && m->slots;
+    return number_map_init(&m->owners) && m->slots;
 }
 
 void frame_memory_done(struct frame_memory *m)
 {
-    names_done(&m->owners);
+    number_map_done(&m->owners);
+    VEC_FREE(&m->owner_keys);
     free(m->slots);
     VEC_FREE(&m->chains);
     VEC_FREE(&m->changed);
@@ -24,17 +25,39 @@ void frame_memory_done(struct frame_memory *m)
 uint32_t frame_memory_owner(struct frame_memory *m, uint32_t project, uint32_t build,
                             uint32_t module)
 {
-    struct err ignored;
-    uint32_t key[3] = { project, build, module };
-    return names_add(&m->owners, (struct str){ (const char *)key, sizeof key }, &ignored);
+    struct number_key key = { project, build, module };
+    uint32_t owner = number_map_find(&m->owners, key);
+    if (owner != NUMBER_MAP_NONE)
+        return owner;
+    if (m->owner_keys.len == FRAME_MEMORY_NONE || !VEC_RESERVE(&m->owner_keys, 1) ||
+        !number_map_insert(&m->owners, key, (uint32_t)m->owner_keys.len))
+        return FRAME_MEMORY_NONE;
+    m->owner_keys.at[m->owner_keys.len] = key;
+    return (uint32_t)m->owner_keys.len++;
 }
 
-/* Keyed, for senders choose builds and sites. */
+void frame_memory_rewind_owners(struct frame_memory *m, size_t owners)
+{
+    while (m->owner_keys.len > owners)
+        number_map_remove(&m->owners, m->owner_keys.at[--m->owner_keys.len]);
+}
+
+void frame_memory_expect_owner(const struct frame_memory *m, uint32_t project, uint32_t build,
+                               uint32_t module)
+{
+    number_map_expect(&m->owners, (struct number_key){ project, build, module });
+}
+
+/* Senders choose sites, but of 4096, and owners only by their number. */
 static size_t first_slot(const struct frame_memory *m, uint32_t owner, uint16_t site)
 {
-    uint32_t key[2] = { owner, site };
-    return (size_t)idmap_hash((struct str){ (const char *)key, sizeof key }, 0) &
-           (m->slot_count - 1);
+    const struct number_key key = { owner, site, 0 };
+    return (size_t)number_hash(m->secret, key) & (m->slot_count - 1);
+}
+
+void frame_memory_expect(const struct frame_memory *m, uint32_t owner, uint16_t site)
+{
+    __builtin_prefetch(&m->slots[first_slot(m, owner, site)]);
 }
 
 /* The slot of the place, or the free one where it would go. */
@@ -74,7 +97,7 @@ struct frame_chain frame_memory_recall(const struct frame_memory *m, uint32_t ow
 
 static bool grow(struct frame_memory *m)
 {
-    struct frame_memory next = { .slot_count = 2 * m->slot_count };
+    struct frame_memory next = { .slot_count = 2 * m->slot_count, .secret = m->secret };
     next.slots = calloc(next.slot_count, sizeof *next.slots);
     if (!next.slots)
         return false;
@@ -153,5 +176,5 @@ void frame_memory_keep(struct frame_memory *m)
 size_t frame_memory_bytes(const struct frame_memory *m)
 {
     return m->slot_count * sizeof *m->slots + m->chains.cap * sizeof *m->chains.at +
-           names_bytes(&m->owners);
+           number_map_bytes(&m->owners) + m->owner_keys.cap * sizeof *m->owner_keys.at;
 }

@@ -12,7 +12,7 @@
 #define CRUMPLE_GROUP_FRAME_MEMORY_H
 
 #include "base/vec.h"
-#include "group/names.h"
+#include "group/number_map.h"
 
 #define FRAME_CHAIN_MAX 16
 #define FRAME_MEMORY_NONE UINT32_MAX
@@ -31,7 +31,9 @@ struct remembered {
 };
 
 struct frame_memory {
-    struct names owners;
+    struct number_map owners; /* project, build, module */
+    VEC(struct number_key) owner_keys;
+    uint64_t secret;
     struct remembered *slots; /* a power of two of them, open addressing */
     size_t slot_count, used;
     VEC(uint32_t) chains;
@@ -44,6 +46,13 @@ void frame_memory_done(struct frame_memory *m);
 /* The owner's number; FRAME_MEMORY_NONE: no memory. */
 uint32_t frame_memory_owner(struct frame_memory *m, uint32_t project, uint32_t build,
                             uint32_t module);
+/* Takes back owners that were made when there were so many (owner_keys.len). */
+void frame_memory_rewind_owners(struct frame_memory *m, size_t owners);
+
+/* Says what will be asked for soon, so that it is fetched from memory meanwhile. */
+void frame_memory_expect_owner(const struct frame_memory *m, uint32_t project, uint32_t build,
+                               uint32_t module);
+void frame_memory_expect(const struct frame_memory *m, uint32_t owner, uint16_t site);
 
 /* The chain at the place, when `known` (which may be empty) is a part of it in its order. */
 struct frame_chain frame_memory_recall(const struct frame_memory *m, uint32_t owner, uint16_t site,

@@ -35,28 +35,16 @@ bool helpers_init(struct helpers *hs, unsigned without)
 {
     hs->without = without;
     seglist_init(&hs->functions, sizeof(struct function));
-    return idmap_init(&hs->map);
+    return number_map_init(&hs->map);
 }
 
 void helpers_done(struct helpers *hs)
 {
     seglist_done(&hs->functions);
-    idmap_done(&hs->map);
+    number_map_done(&hs->map);
 }
 
 /* Functions. */
-
-struct sought_function {
-    const struct helpers *helpers;
-    uint32_t project, name;
-};
-
-static bool is_function(const void *ctx, uint32_t id)
-{
-    const struct sought_function *s = ctx;
-    const struct function *f = helpers_at(s->helpers, id);
-    return f->name == s->name && f->project == s->project;
-}
 
 static float h_of(double log_odds)
 {
@@ -75,18 +63,11 @@ static double log_odds(const struct helpers *hs, const struct function *f, doubl
     return HELPER_BIAS + HELPER_CALLERS * log(1 + callers) + word + own;
 }
 
-static uint64_t function_hash(uint32_t project, uint32_t name)
-{
-    uint32_t key[2] = { project, name };
-    return idmap_hash((struct str){ (const char *)key, sizeof key }, 0);
-}
-
 uint32_t helpers_function(struct helpers *hs, uint32_t project, uint32_t name, bool is_memory_word)
 {
-    uint64_t hash = function_hash(project, name);
-    struct sought_function sought = { hs, project, name };
-    uint32_t id = idmap_find(&hs->map, hash, is_function, &sought);
-    if (id != IDMAP_NONE)
+    const struct number_key key = { project, name, 0 };
+    uint32_t id = number_map_find(&hs->map, key);
+    if (id != NUMBER_MAP_NONE)
         return id;
     if (!seglist_grow(&hs->functions, 1))
         return HELPER_NONE;
@@ -96,17 +77,22 @@ uint32_t helpers_function(struct helpers *hs, uint32_t project, uint32_t name, b
     f->project = project;
     f->is_memory_word = is_memory_word;
     atomic_store_explicit(&f->h, h_of(log_odds(hs, f, 0, 0)), memory_order_relaxed);
-    if (idmap_insert(&hs->map, hash, id))
+    if (number_map_insert(&hs->map, key, id))
         return id;
     seglist_truncate(&hs->functions, id);
     return HELPER_NONE;
+}
+
+void helpers_expect(const struct helpers *hs, uint32_t project, uint32_t name)
+{
+    number_map_expect(&hs->map, (struct number_key){ project, name, 0 });
 }
 
 void helpers_rewind(struct helpers *hs, size_t functions)
 {
     for (size_t id = hs->functions.len; id-- > functions;) {
         const struct function *f = helpers_at(hs, (uint32_t)id);
-        idmap_remove(&hs->map, function_hash(f->project, f->name), (uint32_t)id);
+        number_map_remove(&hs->map, (struct number_key){ f->project, f->name, 0 });
     }
     seglist_truncate(&hs->functions, functions);
 }

@@ -19,6 +19,7 @@
 
 #include "base/seglist.h"
 #include "group/journal.h"
+#include "group/number_map.h"
 #include "group/pool.h"
 
 #define HELPER_BIAS (-2.0)
@@ -62,8 +63,8 @@ struct function {
 
 struct helpers {
     struct seglist functions; /* struct function */
-    struct idmap map;
-    unsigned without; /* enum culprit_part */
+    struct number_map map;    /* project, name */
+    unsigned without;         /* enum culprit_part */
 };
 
 bool helpers_init(struct helpers *hs, unsigned without);
@@ -71,6 +72,8 @@ void helpers_done(struct helpers *hs);
 
 /* The number of a function in a project, made when it is new; HELPER_NONE: no memory. */
 uint32_t helpers_function(struct helpers *hs, uint32_t project, uint32_t name, bool is_memory_word);
+/* It will be asked for soon, and is fetched from memory meanwhile. */
+void helpers_expect(const struct helpers *hs, uint32_t project, uint32_t name);
 
 /* Takes back functions that were made when there were so many; no reader knows them. */
 void helpers_rewind(struct helpers *hs, size_t functions);

@@ -3,14 +3,21 @@
 
 #include "report/fingerprint.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 #define SCRATCH_BYTES ((size_t)1 << 20) /* for one name */
 #define PLACE_TEXT_MAX 512
 
+static uint64_t next_signature(void)
+{
+    static _Atomic uint64_t last;
+    return atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
+}
+
 bool naming_init(struct naming *n)
 {
-    *n = (struct naming){ 0 };
+    *n = (struct naming){ .memos_by = next_signature() };
     bool ok = names_init(&n->names);
     ok = names_init(&n->sent) && ok;
     ok = names_init(&n->modules) && ok;
@@ -47,6 +54,9 @@ static void rewind_one(struct names *names, struct seglist *beside, struct names
 
 void naming_rewind(struct naming *n, struct naming_mark to)
 {
+    if (n->sent.names.len > to.sent.count || n->names.names.len > to.names.count ||
+        n->modules.names.len > to.modules.count)
+        n->memos_by = next_signature();
     rewind_one(&n->names, &n->info, to.names);
     rewind_one(&n->sent, &n->meant, to.sent);
     rewind_one(&n->modules, &n->module_info, to.modules);
@@ -120,21 +130,49 @@ static struct str base_name(struct str path)
     return (struct str){ path.ptr + n, path.len - n };
 }
 
-const struct module_info *naming_module(struct naming *n, struct str module)
+static uint32_t module_number(struct naming *n, struct str module)
 {
     bool is_new;
     uint32_t number = number_of(&n->modules, &n->module_info, module, &is_new);
     if (number == NAMING_NONE)
-        return NULL;
+        return NAMING_NONE;
     struct module_info *info = seglist_at(&n->module_info, number);
     if (info->base == 0) {
         uint32_t base = naming_text_number(n, base_name(module));
         if (base == NAMING_NONE)
-            return NULL;
+            return NAMING_NONE;
         info->base = base + 1;
         info->is_system = module.len > 0 && platform_frame(STR(""), module) == PLATFORM_SYSTEM;
     }
-    return info;
+    return number;
+}
+
+/* Where to note it, with what was noted before; NULL: nowhere. */
+static struct trace_memo *memo_of(const struct naming *n, const struct trace_frame *f)
+{
+    if (f->memo && f->memo->by != n->memos_by)
+        *f->memo = (struct trace_memo){ n->memos_by, NAMING_NONE, NAMING_NONE };
+    return f->memo;
+}
+
+uint32_t naming_frame_function(struct naming *n, const struct trace_frame *f)
+{
+    struct trace_memo *memo = memo_of(n, f);
+    if (!memo)
+        return naming_function(n, f->function);
+    if (memo->function == NAMING_NONE)
+        memo->function = naming_function(n, f->function);
+    return memo->function;
+}
+
+const struct module_info *naming_frame_module(struct naming *n, const struct trace_frame *f)
+{
+    struct trace_memo *memo = memo_of(n, f);
+    uint32_t number =
+        memo && memo->module != NAMING_NONE ? memo->module : module_number(n, f->module);
+    if (memo)
+        memo->module = number;
+    return number != NAMING_NONE ? seglist_at(&n->module_info, number) : NULL;
 }
 
 uint32_t naming_place(struct naming *n, struct str module, uint16_t site)

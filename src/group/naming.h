@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "group/names.h"
 #include "group/platform.h"
+#include "report/trace.h"
 
 #define NAMING_NONE UINT32_MAX /* no name, and no memory for one */
 
@@ -23,6 +24,8 @@ struct naming {
     struct names modules;       /* as sent */
     struct seglist module_info; /* of those: struct module_info */
     struct arena *scratch;
+    uint64_t
+        memos_by; /* what it signs notes in traces with; another one when names were taken back */
 };
 
 struct name_info {
@@ -51,11 +54,14 @@ size_t naming_bytes(const struct naming *n);
 uint32_t naming_text_number(struct naming *n, struct str text);
 /* Of a function as sent; `text` is not empty. */
 uint32_t naming_function(struct naming *n, struct str text);
+/* Of the frame's, which has one; and of its module, "" if it has none. What is noted in the frame's
+ * memo is taken from there. */
+uint32_t naming_frame_function(struct naming *n, const struct trace_frame *f);
+const struct module_info *naming_frame_module(struct naming *n,
+                                              const struct trace_frame *f); /* NULL: no memory */
 /* Of a frame without a function: module and site stand in. */
 uint32_t naming_place(struct naming *n, struct str module, uint16_t site);
 const struct name_info *naming_info(struct naming *n, uint32_t name);
-/* NULL: no memory. */
-const struct module_info *naming_module(struct naming *n, struct str module);
 
 struct str naming_text(const struct naming *n, uint32_t name);
 

@@ -16,7 +16,6 @@ enum frame_fact {
     FRAME_ADDRESS,
     FRAME_OFFSET,
     FRAME_BUILD,
-    FRAME_LINE,
     FRAME_FACTS
 };
 
@@ -40,9 +39,6 @@ static const struct {
     { STR_INIT("debug_id"), FRAME_BUILD },
     { STR_INIT("debug_identifier"), FRAME_BUILD }, /* Backtrace */
     { STR_INIT("build_id"), FRAME_BUILD },         /* ELF */
-    { STR_INIT("line"), FRAME_LINE },
-    { STR_INIT("fileline"), FRAME_LINE }, /* PartyCrasher */
-    { STR_INIT("lineno"), FRAME_LINE },   /* Sentry, Python */
 };
 #define FRAME_KEYS (sizeof frame_keys / sizeof *frame_keys)
 
@@ -97,32 +93,6 @@ static uint64_t read_address(struct str s)
     return read_digits(s, hex ? 16 : 10, &n) ? n : 0;
 }
 
-/* Without ":123" at its end; *n is 123, or 0. */
-static struct str take_last_number(struct str s, uint64_t *n)
-{
-    size_t colon = s.len;
-    *n = 0;
-    while (colon > 0 && is_digit(s.ptr[colon - 1]))
-        colon--;
-    if (colon == 0 || s.ptr[colon - 1] != ':' ||
-        !read_digits((struct str){ s.ptr + colon, s.len - colon }, 10, n))
-        return s;
-    return (struct str){ s.ptr, colon - 1 };
-}
-
-/* "123", "file:123", "file:123:45" (line and column); 0 for all else. */
-static uint32_t read_line(struct str s)
-{
-    uint64_t line, before;
-    if (!read_digits(s, 10, &line)) {
-        s = take_last_number(s, &line);
-        (void)take_last_number(s, &before);
-        if (before > 0)
-            line = before;
-    }
-    return line <= UINT32_MAX ? (uint32_t)line : 0;
-}
-
 /* Tools have many words for a function that they do not know. Most names are seen to be none of
  * them by their first letter. */
 static bool read_function(struct str s, struct arena *a, struct str *out)
@@ -147,8 +117,7 @@ static size_t find_frame_key(struct str key)
 static bool read_frame(struct trace_frame *f, struct place *place, const struct json *j,
                        struct str build, struct arena *a)
 {
-    struct str facts[FRAME_FACTS] = { { "", 0 }, { "", 0 }, { "", 0 },
-                                      { "", 0 }, { "", 0 }, { "", 0 } };
+    struct str facts[FRAME_FACTS] = { { "", 0 }, { "", 0 }, { "", 0 }, { "", 0 }, { "", 0 } };
     size_t from[FRAME_FACTS];
     for (size_t i = 0; i < FRAME_FACTS; i++)
         from[i] = FRAME_KEYS;
@@ -166,7 +135,6 @@ static bool read_frame(struct trace_frame *f, struct place *place, const struct 
     *f = (struct trace_frame){
         .module = facts[FRAME_MODULE],
         .build = facts[FRAME_BUILD].len > 0 ? facts[FRAME_BUILD] : build,
-        .line = read_line(facts[FRAME_LINE]),
         .site = (uint16_t)(place->at & TRACE_SITE_MASK),
         .has_site = place->at > 0,
     };

@@ -25,7 +25,6 @@ struct trace_frame {
     struct str function; /* as sent; empty: not known, which "??" and its like say, too */
     struct str module;   /* the loaded binary, as sent; empty: not known */
     struct str build;    /* what tells builds of the module apart: its debug id, else trace.build */
-    uint32_t line;       /* in the source; 0: not known */
     /* The low 12 bits of its address. Modules are loaded at whole pages, so a place in a build of a
      * module has the same ones in every process. */
     uint16_t site; /* 0 unless has_site */
@@ -33,7 +32,15 @@ struct trace_frame {
     /* At the same address as the next frame, and another function: inlined into it. With the same
      * function it is a turn of a recursion. */
     bool inlined;
-    uint32_t index; /* in the report's stacktrace, from 0; rising */
+    uint32_t index;          /* in the report's stacktrace, from 0; rising */
+    struct trace_memo *memo; /* or NULL */
+};
+
+/* What someone noted of a function in a module, for the next frame with these very two. Traces that
+ * a shorthand kept have them (engine/shorthand_trace.h): for one thread at a time. */
+struct trace_memo {
+    uint64_t by; /* whose note it is; 0: none yet. Others' must not be used, but may be replaced */
+    uint32_t function, module;
 };
 
 struct trace {

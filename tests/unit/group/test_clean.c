@@ -93,7 +93,8 @@ static void check(struct memory *m, const char *name, const char *frames, bool k
 static void learn(struct memory *m, const char *frames, const char *build)
 {
     struct trace t = frames_parse(frames, build, m->arena);
-    assert_true(clean_learn(&m->cleaned, &t, 0, &m->naming, &m->places));
+    assert_true(clean_trace(&m->cleaned, &t, 0, &m->naming, &m->places, false));
+    assert_true(clean_learn(&m->cleaned, &t, &m->places));
 }
 
 /* What is cleaned without anything learnt. */
@@ -292,6 +293,41 @@ static void test_without_memory(void **state)
     memory_done(&m);
 }
 
+/* What is noted beside frames makes no difference: not before it is there, nor when it is, nor when
+ * what it says was taken back, nor when it is another's. */
+static void test_memos(void **state)
+{
+    (void)state;
+    static const char frames[] = "f.part.0{p}|?{p}+10|g{libc.so.6}|?|h|g{libc.so.6}+20|f.part.0{p}";
+    static const size_t kinds[] = { 0, 1, 2, 3, 4, 2, 0 };
+    struct trace_memo memos[5] = { { 0 } };
+    for (unsigned other = 0; other < 2; other++) {
+        struct memory m;
+        memory_init(&m);
+        struct naming_mark before = naming_mark(&m.naming);
+        for (unsigned turn = 0; turn < 4; turn++) {
+            struct trace_frame with[COUNT_OF(kinds)];
+            struct trace t = frames_parse(frames, "b1", m.arena);
+            assert_int_equal(t.count, COUNT_OF(kinds));
+            memcpy(with, t.frames, sizeof with);
+            for (size_t i = 0; i < t.count; i++)
+                with[i].memo = &memos[kinds[i]];
+            t.frames = with;
+            if (turn == 2) {
+                naming_rewind(&m.naming, before);
+                assert_true(naming_text_number(&m.naming, STR("another")) != NAMING_NONE);
+            }
+            char got[256];
+            assert_true(clean_trace(&m.cleaned, &t, 0, &m.naming, NULL, false));
+            list_names(&m, got, sizeof got);
+            assert_string_equal(got, "f|p+0x010*|h|f");
+            list_fates(&m, got, sizeof got);
+            assert_string_equal(got, "cny?cyc");
+        }
+        memory_done(&m);
+    }
+}
+
 /* Cycles of 1 to CLEAN_CYCLE_MAX functions, many turns of them: the first stays. */
 static void test_any_recursion(void **state)
 {
@@ -404,7 +440,7 @@ static void test_random(void **state)
                 assert_true(!keep || m.cleaned.fates.at[i] <= CLEAN_UNKNOWN ||
                             m.cleaned.fates.at[i] == CLEAN_REPEATS);
             if (dice_percent(&d, 50))
-                assert_true(clean_learn(&m.cleaned, &t, 0, &m.naming, &m.places));
+                assert_true(clean_learn(&m.cleaned, &t, &m.places));
         }
         memory_done(&m);
     }
@@ -417,7 +453,7 @@ int main(void)
         cmocka_unit_test(test_keep_platform),  cmocka_unit_test(test_recalled),
         cmocka_unit_test(test_without_memory), cmocka_unit_test(test_any_recursion),
         cmocka_unit_test(test_names_max),      cmocka_unit_test(test_long_chain),
-        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_random),         cmocka_unit_test(test_memos),
     };
     return cmocka_run_group_tests(tests, NULL, NULL) + wrong_rows > 0;
 }
