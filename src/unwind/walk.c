@@ -3,8 +3,10 @@
 
 const char *walk_trust_name(enum walk_trust t)
 {
-    (void)t;
-    return "";
+    static const char *const names[] = {
+        "none", "scan", "cfi_scan", "fp", "leaf", "cfi", "context"
+    };
+    return names[t];
 }
 bool walk_thread(struct walk *w, const struct registers *context, const struct walk_region *stack,
                  struct walk_frame **frames, size_t *count, struct err *e)

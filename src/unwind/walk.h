@@ -14,7 +14,8 @@
 #include "base/arena.h"
 #include "symbols/source.h"
 
-#define WALK_FRAMES_MAX 1024 /* physical frames of one thread */
+#define WALK_FRAMES_MAX 1024       /* physical frames of one thread */
+#define WALK_FRAMES_TOTAL_MAX 8192 /* with those that were inlined */
 #define WALK_NO_MODULE UINT32_MAX
 
 enum walk_os {
@@ -32,10 +33,12 @@ enum walk_trust {
     TRUST_SCAN,
     TRUST_CFI_SCAN, /* scanned, then confirmed by rules */
     TRUST_FP,
+    TRUST_LEAF, /* the return address was on top of the stack */
     TRUST_CFI,
     TRUST_CONTEXT
 };
-const char *walk_trust_name(enum walk_trust t); /* "scan", "cfi_scan", "fp", "cfi", "context" */
+/* "none", "scan", "cfi_scan", "fp", "leaf", "cfi", "context" */
+const char *walk_trust_name(enum walk_trust t);
 
 struct registers {
     uint64_t at[CPU_REGISTERS_MAX]; /* by the numbers of symbols/cpu.h; words of 32 bits: upper 0 */
@@ -50,10 +53,13 @@ struct walk_region {
 struct walk_module {
     uint64_t base, size;
     struct module_id id;
-    /* The walker's: */
-    bool asked, missing; /* missing: a frame lies in it and there were no symbols for it */
+    /* The walker's; zero at first: */
+    bool asked, missing; /* a frame lies in it; and there were no symbols for it */
+    bool looked_up;      /* the source was asked, which a scan does too */
     struct symbols_found found;
 };
+
+struct walk_own;
 
 struct walk {
     enum cpu cpu;
@@ -63,17 +69,21 @@ struct walk {
     size_t region_count;
     struct walk_module *modules; /* sorted by base, not overlapping: src/decode sees to it */
     size_t module_count;
-    const struct walk_region *unloaded; /* modules that are gone: base, and size in bytes.len */
+    /* Modules that are gone, sorted by base; the size is in bytes.len. They only give a name to
+     * frames: a scan takes no address in them, and they have no symbols. */
+    const struct walk_region *unloaded;
     size_t unloaded_count;
     const struct symbol_source *symbols; /* NULL: none */
     struct arena *arena;
+    struct walk_own *own; /* the walker's; NULL at first */
 };
 
 struct walk_frame {
     enum walk_trust trust;
-    bool inlined;     /* a call that was inlined into the next frame that is not */
-    uint64_t address; /* the instruction pointer: of a caller, where it goes on (not less one) */
-    uint32_t module;  /* number in walk.modules, or WALK_NO_MODULE */
+    bool inlined;      /* a call that was inlined into the next frame that is not */
+    uint64_t address;  /* the instruction pointer: of a caller, where it goes on (not less one) */
+    uint32_t module;   /* number in walk.modules, or WALK_NO_MODULE */
+    uint32_t unloaded; /* if in no module: number in walk.unloaded, or WALK_NO_MODULE */
     struct str function, file; /* in the arena; empty: not known */
     uint32_t line;
     uint64_t function_offset;   /* address less where the function begins; of the outermost */
