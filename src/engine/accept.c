@@ -233,17 +233,22 @@ static void tell_waiter(const struct upload_work *w)
 static void end_work(struct upload_work *w)
 {
     struct engine *en = w->engine;
+    reprocess_ended(w);
     arena_free(w->job.arena); /* and w with it */
     backlog_finished(&en->backlog);
 }
 
-/* It stays where it is; the next start looks at it again. */
+/* It stays where it is; the next start looks at it again. What was made of it before stays, too. */
 static void give_up(struct upload_work *w)
 {
     struct engine *en = w->engine;
-    log_line(LOG_ERROR, "upload_unreadable", "object=%llx reason=%s",
-             (unsigned long long)w->ticket.object, log_str(str_from_c(w->job.err.msg)));
-    if (w->ticket.from_store && w->job.err.code != ERR_NOT_FOUND)
+    bool is_gone = w->ticket.again && w->job.err.code == ERR_NOT_FOUND;
+    if (!is_gone)
+        log_line(LOG_ERROR, "upload_unreadable", "object=%llx reason=%s",
+                 (unsigned long long)w->ticket.object, log_str(str_from_c(w->job.err.msg)));
+    if (w->ticket.again)
+        w->outcome = is_gone ? AGAIN_PASSED_OVER : AGAIN_FAILED;
+    else if (w->ticket.from_store && w->job.err.code != ERR_NOT_FOUND)
         objects_committed(&en->objects, w->ticket.object, OBJECT_NO_REPORT);
     else
         objects_drop(&en->objects, w->ticket.object, STR(""), STR(""));
@@ -271,6 +276,11 @@ static void try_again(struct upload_work *w)
     struct engine *en = w->engine;
     struct ticket t = w->ticket;
     bool short_of_memory = w->job.err.code == ERR_NOMEM, at_once = short_of_memory && !t.undecoded;
+    if (t.again && short_of_memory && t.alone) { /* not looking inside would make it worse */
+        give_up(w);
+        return;
+    }
+    reprocess_delayed(w);
     if (!at_once && t.waiter) {
         tell_later(t.waiter, &w->job.err);
         t.waiter = NULL;
@@ -339,6 +349,7 @@ void *feeder_run(void *arg)
             backlog_return(&en->backlog, &t, RETRY_US);
             continue;
         }
+        reprocess_begun(w);
         if (queue_put_wait(en->jobs, &w->job))
             continue;
         arena_free(w->job.arena); /* closed: it stays in the inbox */

@@ -27,16 +27,33 @@ void backlog_done(struct backlog *b)
 {
     VEC_FREE(&b->urgent);
     VEC_FREE(&b->tickets);
+    VEC_FREE(&b->again);
     pthread_cond_destroy(&b->changed);
     pthread_mutex_destroy(&b->mu);
 }
 
-/* Every ticket there is may become urgent, or come back as such: there is always room for that. */
+/* Every ticket there is may become urgent, or come back as such, those of objects that are
+ * processed again too: there is always room for that. The caller holds mu. */
+static bool reserve_urgent(struct backlog *b, size_t n)
+{
+    return VEC_RESERVE(&b->urgent,
+                       n + b->tickets.len - b->first + b->in_work + BACKLOG_AGAIN_IN_WORK);
+}
+
 bool backlog_reserve(struct backlog *b, size_t n)
 {
     pthread_mutex_lock(&b->mu);
-    bool ok = VEC_RESERVE(&b->tickets, n) &&
-              VEC_RESERVE(&b->urgent, n + b->tickets.len - b->first + b->in_work);
+    bool ok = VEC_RESERVE(&b->tickets, n) && reserve_urgent(b, n);
+    pthread_mutex_unlock(&b->mu);
+    return ok;
+}
+
+bool backlog_add_again(struct backlog *b, uint64_t object)
+{
+    pthread_mutex_lock(&b->mu);
+    bool ok = reserve_urgent(b, 0) && VEC_PUSH(&b->again, object);
+    if (ok)
+        pthread_cond_signal(&b->changed);
     pthread_mutex_unlock(&b->mu);
     return ok;
 }
@@ -73,9 +90,23 @@ static void count_burst(struct backlog *b, int64_t now_us)
     b->rest_until_us = now_us + REST_SHARES * (now_us - b->burst_began_us);
 }
 
+static struct ticket take_again(struct backlog *b)
+{
+    const struct ticket t = {
+        .object = b->again.at[b->again_first++],
+        .from_store = true,
+        .again = true,
+    };
+    if (b->again_first == b->again.len)
+        b->again_first = b->again.len = 0;
+    return t;
+}
+
 static struct ticket take_next(struct backlog *b)
 {
     count_burst(b, metric_clock_us());
+    if (b->first == b->tickets.len)
+        return take_again(b);
     struct ticket t = b->tickets.at[b->first++];
     if (b->first >= COMPACT_AT && b->first >= b->tickets.len / 2) {
         b->tickets.len -= b->first;
@@ -92,7 +123,10 @@ bool backlog_may_take(const struct backlog *b, int64_t now_us, int64_t *until_us
         return false;
     if (b->urgent.len > 0)
         return !b->urgent.at[0].alone || b->in_work == 0;
-    if (b->first == b->tickets.len || b->in_work >= BACKLOG_IN_WORK)
+    bool only_again = b->first == b->tickets.len;
+    if (only_again && b->again_first == b->again.len)
+        return false;
+    if (b->in_work >= (only_again ? BACKLOG_AGAIN_IN_WORK : BACKLOG_IN_WORK))
         return false;
     int64_t pressed_until_us = b->added_us + PRESS_US;
     int64_t rest_us = b->rest_until_us < pressed_until_us ? b->rest_until_us : pressed_until_us;

@@ -99,6 +99,23 @@ struct engine_wait {
 };
 MUST_CHECK bool engine_settle(struct engine *en, struct engine_wait *w, struct err *e);
 
+/* Processing again, because symbols have come or somebody asks for it. What is made of an upload
+ * now takes the place of what was made of it before: docs/reprocessing.md.
+ *
+ * Objects wait behind all fresh uploads, and few are in work at a time. One that waits already is
+ * not added twice; one whose work has begun is done once more after it; those that are not there,
+ * or did not come as uploads, are passed over. The wish is not kept over a restart. ERR_NOMEM:
+ * those before are added. */
+MUST_CHECK bool engine_reprocess(struct engine *en, const uint64_t *objects, size_t count,
+                                 struct err *e);
+/* How far that has come since the engine was opened. */
+struct engine_reprocessed {
+    uint64_t waiting; /* or in work */
+    uint64_t made_again, unchanged;
+    uint64_t failed; /* what there was stays */
+};
+struct engine_reprocessed engine_reprocessed(struct engine *en);
+
 /* Reading what was uploaded. All of them any thread; ERR_NOT_FOUND also for another project's. */
 MUST_CHECK bool engine_upload_read(struct engine *en, uint64_t object, struct str project,
                                    struct arena *a, struct stored_upload *out, struct err *e);

@@ -1,9 +1,10 @@
 /* inside.h - what the files of the engine share. Inside src/engine only.
  *
  * engine.c: open, close, submit.  accept.c, backlog.c: uploads, from the sender to the workers.
- * process.c, process_upload.c: workers.  writer.c: batches.  place.c, place_upload.c: one job's
- * place.  objects.c, tally.c: what the engine remembers of all.  view.c, reading.c: what readers
- * hold and ask.  recovery.c: from store to index.  measures.c: metrics. */
+ * process.c, process_upload.c: workers.  reprocess.c: what is processed again.  writer.c: batches.
+ * place.c, place_upload.c: one job's place.  objects.c, tally.c: what the engine remembers of all.
+ * view.c, reading.c: what readers hold and ask.  recovery.c: from store to index.  measures.c:
+ * metrics. */
 #ifndef CRUMPLE_ENGINE_INSIDE_H
 #define CRUMPLE_ENGINE_INSIDE_H
 
@@ -52,6 +53,14 @@ struct engine_work {
     struct engine_wait *wait;
 };
 
+/* What became of an object that was processed again. */
+enum again_outcome {
+    AGAIN_PASSED_OVER, /* it is not there, or did not come as an upload */
+    AGAIN_MADE,
+    AGAIN_UNCHANGED,
+    AGAIN_FAILED /* and what there was stays */
+};
+
 /* One upload on its way from the inbox to the store; lives in its job's arena. */
 struct upload_work {
     struct engine_job job;
@@ -69,6 +78,7 @@ struct upload_work {
     struct str hex;                 /* the fingerprint, then */
     bool unreadable;                /* it does not come back from where it is kept */
     bool discarded;                 /* all was deleted while it was on its way */
+    enum again_outcome outcome;     /* of ticket.again */
     /* Made by the writer. */
     bool forgone;   /* it cannot be placed; it is tried once more without a report */
     uint64_t count; /* of the combination, before this one */
@@ -114,6 +124,9 @@ struct engine {
 
     struct backlog backlog;
     struct objects objects;
+    struct {
+        _Atomic uint64_t waiting, made_again, unchanged, failed;
+    } reprocessed;
     struct arena_budget work_memory; /* of all uploads that are processed */
 
     _Atomic size_t taken;         /* jobs taken and not yet done */
@@ -147,6 +160,11 @@ MUST_CHECK bool process_parse(struct report *out, struct str payload, struct are
 MUST_CHECK bool process_upload(struct upload_work *w);
 /* It cannot become a report after all: it is kept without one, and says why. ERR_NOMEM. */
 MUST_CHECK bool upload_without_report(struct upload_work *w, const struct err *why);
+
+/* reprocess.c: the work on a ticket begins; it is put off; it has ended, and w->outcome is set. */
+void reprocess_begun(struct upload_work *w);
+void reprocess_delayed(struct upload_work *w);
+void reprocess_ended(struct upload_work *w);
 
 /* What is in a buffer, into the arena; the buffer is done with. False: memory is short, or the
  * buffer was too small. */

@@ -6,10 +6,18 @@
 
 #define KEY_BYTES 16 /* of BLAKE2b over project and uuid: two never share one */
 
+/* Of an object's upload. One that is accepted, and not yet in work, has NONE. */
+enum work {
+    WORK_NONE,
+    WORK_WAITS, /* to be done again */
+    WORK_GOES_ON,
+    WORK_GOES_ON_WANTED /* once more, after that */
+};
 struct entry {
     uint32_t project; /* a place in `names` */
     uint32_t report;
-    uint32_t state;
+    uint16_t state; /* enum object_state */
+    uint16_t work;  /* enum work */
 };
 struct object_name {
     struct str text; /* heap */
@@ -184,7 +192,7 @@ static bool take(struct objects *o, struct str project, struct str uuid, uint64_
         if (!uuid_add(o, &key, object))
             return false;
     }
-    *entry = (struct entry){ name, OBJECT_NO_REPORT, OBJECT_ACCEPTED };
+    *entry = (struct entry){ name, OBJECT_NO_REPORT, OBJECT_ACCEPTED, WORK_NONE };
     return true;
 }
 
@@ -250,7 +258,7 @@ bool objects_restore(struct objects *o, uint64_t object, struct str project, str
     }
     if (ok) {
         entry = entry_at(o, object);
-        entry->state = as.state;
+        entry->state = (uint16_t)as.state;
         if (as.report != OBJECT_NO_REPORT)
             entry->report = as.report;
         if (o->next <= object)
@@ -258,6 +266,53 @@ bool objects_restore(struct objects *o, uint64_t object, struct str project, str
     }
     pthread_mutex_unlock(&o->mu);
     return ok || err_set(e, ERR_NOMEM, 0, "no memory for another object");
+}
+
+bool objects_want_again(struct objects *o, uint64_t object)
+{
+    bool add = false;
+    pthread_mutex_lock(&o->mu);
+    struct entry *entry = entry_at(o, object);
+    if (entry && entry->state != OBJECT_UNKNOWN) {
+        add = entry->state == OBJECT_COMMITTED && entry->work == WORK_NONE;
+        if (add)
+            entry->work = WORK_WAITS;
+        else if (entry->work == WORK_GOES_ON)
+            entry->work = WORK_GOES_ON_WANTED;
+    }
+    pthread_mutex_unlock(&o->mu);
+    return add;
+}
+
+void objects_work_begins(struct objects *o, uint64_t object)
+{
+    pthread_mutex_lock(&o->mu);
+    struct entry *entry = entry_at(o, object);
+    if (entry)
+        entry->work = WORK_GOES_ON;
+    pthread_mutex_unlock(&o->mu);
+}
+
+void objects_work_waits(struct objects *o, uint64_t object)
+{
+    pthread_mutex_lock(&o->mu);
+    struct entry *entry = entry_at(o, object);
+    if (entry)
+        entry->work = entry->state == OBJECT_COMMITTED ? WORK_WAITS : WORK_NONE;
+    pthread_mutex_unlock(&o->mu);
+}
+
+bool objects_work_ends(struct objects *o, uint64_t object)
+{
+    bool again = false;
+    pthread_mutex_lock(&o->mu);
+    struct entry *entry = entry_at(o, object);
+    if (entry) {
+        again = entry->state == OBJECT_COMMITTED && entry->work == WORK_GOES_ON_WANTED;
+        entry->work = again ? WORK_WAITS : WORK_NONE;
+    }
+    pthread_mutex_unlock(&o->mu);
+    return again;
 }
 
 struct object objects_find(struct objects *o, uint64_t object, struct str project)

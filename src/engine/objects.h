@@ -53,6 +53,19 @@ MUST_CHECK bool objects_take(struct objects *o, struct str project, struct str u
 /* It could not be stored: forgets it and its uuid. */
 void objects_drop(struct objects *o, uint64_t object, struct str project, struct str uuid);
 void objects_committed(struct objects *o, uint64_t object, uint32_t report);
+
+/* Work on an object's upload, so that it is done again when that is wanted, and by one worker at a
+ * time. */
+
+/* An object is to be processed again. True: the caller puts it into the backlog. False: there is no
+ * such object; or it waits already; or its work has begun, and objects_work_ends will tell. */
+MUST_CHECK bool objects_want_again(struct objects *o, uint64_t object);
+void objects_work_begins(struct objects *o, uint64_t object);
+/* It could not be done now; its ticket waits again. */
+void objects_work_waits(struct objects *o, uint64_t object);
+/* True: it was wanted again meanwhile, and the caller puts it into the backlog. */
+MUST_CHECK bool objects_work_ends(struct objects *o, uint64_t object);
+
 /* At start: an object with an id of its own. */
 MUST_CHECK bool objects_restore(struct objects *o, uint64_t object, struct str project,
                                 struct str uuid, struct object as, struct err *e);
