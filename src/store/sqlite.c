@@ -34,6 +34,13 @@
     "u.object, p.name, u.format, u.state, u.received_ms, u.report, u.fingerprint, u.type, u.uuid," \
     " u.error, u.body_size, u.body_hash, u.body_in_file"
 #define UPLOAD_ROWS " FROM uploads u LEFT JOIN projects p ON p.number = u.project"
+#define SYMBOL_FILE_ROWS                                                                           \
+    "SELECT f.number, f.object, p.name, f.entry, f.kind, f.cpu, f.debug_file, f.debug_id,"         \
+    " f.code_file, f.code_id, f.parts, f.size, f.hash, f.source, f.version, f.duplicate, f.tag,"   \
+    " f.error, f.converted_ms FROM symbol_files f LEFT JOIN projects p ON p.number = f.project"
+#define MISSING_OF_PROJECT                                                                         \
+    " FROM missing_symbols m LEFT JOIN projects p ON p.number = m.project"                         \
+    " WHERE (?1 = '' OR m.project = (SELECT number FROM projects WHERE name = ?1))"
 #define ATTACHMENT_COLUMNS "id, object, received_ms, name, type, size, hash, in_file"
 
 static const char *const sql_text[SQL_STATEMENTS] = {
@@ -78,6 +85,55 @@ static const char *const sql_text[SQL_STATEMENTS] = {
     [SQL_AMENDMENT_SCAN] = "SELECT a.object, u.report, a.amended FROM amendments a"
                            " LEFT JOIN uploads u ON u.object = a.object ORDER BY a.object",
     [SQL_AMENDMENTS_DELETE] = "DELETE FROM amendments",
+
+    [SQL_SYMBOL_FILE_ADD] =
+        "INSERT INTO symbol_files(object, project, entry, kind, cpu, debug_file, debug_id,"
+        " code_file, code_id, parts, size, hash, source, version, duplicate, tag, error,"
+        " converted_ms) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
+    [SQL_SYMBOL_FILES_OF_OBJECT_DELETE] = "DELETE FROM symbol_files WHERE object = ?1",
+    [SQL_SYMBOL_FILES_DELETE] = "DELETE FROM symbol_files",
+    [SQL_SYMBOL_FILE_SCAN] = SYMBOL_FILE_ROWS " ORDER BY f.number",
+    [SQL_SYMBOL_FILE_LIST] = SYMBOL_FILE_ROWS
+    " WHERE f.number < ?1"
+    " AND (?2 = '' OR f.project = (SELECT number FROM projects WHERE name = ?2))"
+    " AND (?3 OR (f.hash <> x'' AND NOT f.duplicate))"
+    " ORDER BY f.number DESC LIMIT ?4",
+    [SQL_SYMBOL_FILES_OF_OBJECT] = SYMBOL_FILE_ROWS " WHERE f.object = ?1 ORDER BY f.number",
+    [SQL_SYMBOL_FILE_KNOWN] =
+        SYMBOL_FILE_ROWS " WHERE f.source = ?2 AND f.version = ?3"
+                         " AND f.project = (SELECT number FROM projects WHERE name = ?1)"
+                         " ORDER BY f.number LIMIT 1",
+    [SQL_SYMBOL_COUNTS] = "SELECT count(*) FILTER (WHERE hash <> x'' AND NOT duplicate),"
+                          " count(*) FILTER (WHERE hash <> x'' AND duplicate),"
+                          " count(*) FILTER (WHERE hash = x'')"
+                          " FROM symbol_files WHERE object = ?1",
+    [SQL_SYMBOL_UPLOAD_FIND] =
+        "SELECT object FROM uploads WHERE format = 5 AND body_hash = ?2 AND body_in_file"
+        " AND project = (SELECT number FROM projects WHERE name = ?1) AND object < ?3"
+        " ORDER BY object LIMIT 1",
+    [SQL_SYMBOL_SUMMARY] =
+        "WITH p AS (SELECT number FROM projects WHERE name = ?1)"
+        " SELECT * FROM (SELECT count(*), min(received_ms), max(received_ms) FROM uploads"
+        " WHERE format = 5 AND project IN p), (SELECT count(*), min(converted_ms),"
+        " max(converted_ms) FROM symbol_files WHERE project IN p AND hash <> x''"
+        " AND NOT duplicate)",
+    [SQL_MISSING_ADD] = "INSERT OR IGNORE INTO missing_symbols VALUES (?1,?2,?3,?4,?5,?6,?7)",
+    [SQL_MISSING_OF_OBJECT_DELETE] = "DELETE FROM missing_symbols WHERE object = ?1",
+    [SQL_MISSING_DELETE] = "DELETE FROM missing_symbols",
+    [SQL_MISSING_SUMMARY] =
+        "SELECT count(*), min(first), max(last) FROM (SELECT min(m.since_ms) AS first,"
+        " max(m.since_ms) AS last" MISSING_OF_PROJECT
+        " GROUP BY m.project, m.debug_id, m.debug_file, m.code_id, m.code_file)",
+    [SQL_MISSING_LIST] =
+        "SELECT p.name, m.debug_file, m.debug_id, m.code_file, m.code_id, count(*) AS n,"
+        " min(m.since_ms), max(m.since_ms)" MISSING_OF_PROJECT
+        " GROUP BY m.project, m.debug_id, m.debug_file, m.code_id, m.code_file"
+        " ORDER BY n DESC, m.debug_file, m.debug_id, m.code_file, m.code_id, m.project"
+        " LIMIT ?2 OFFSET ?3",
+    [SQL_MISSING_OBJECTS] =
+        "SELECT object FROM missing_symbols WHERE debug_id = ?2 AND debug_file = ?3"
+        " AND code_id = ?4 AND code_file = ?5 AND object > ?6"
+        " AND project = (SELECT number FROM projects WHERE name = ?1) ORDER BY object LIMIT ?7",
 
     [SQL_SETTING_GET] = "SELECT value FROM settings WHERE name = ?1",
     [SQL_SETTING_ADD] = "INSERT INTO settings VALUES (?1, ?2)",

@@ -2,8 +2,8 @@
  *
  * sqlite.c: connections, statements, errors.  sqlite_schema.c: the tables, and older ones.
  * sqlite_write.c: a batch as one transaction.  sqlite_reports.c, sqlite_uploads.c (with
- * attachments), sqlite_buckets.c (counts and changes): its rows, in and out.  sqlite_access.c:
- * universes, projects, tokens, users. */
+ * attachments), sqlite_symbols.c (with what is missing), sqlite_buckets.c (counts and changes): its
+ * rows, in and out.  sqlite_access.c: universes, projects, tokens, users. */
 #ifndef CRUMPLE_STORE_SQLITE_H
 #define CRUMPLE_STORE_SQLITE_H
 
@@ -52,6 +52,22 @@ enum sql {
     SQL_AMENDMENT_PUT,
     SQL_AMENDMENT_SCAN,
     SQL_AMENDMENTS_DELETE,
+    SQL_SYMBOL_FILE_ADD,
+    SQL_SYMBOL_FILES_OF_OBJECT_DELETE,
+    SQL_SYMBOL_FILES_DELETE,
+    SQL_SYMBOL_FILE_SCAN,
+    SQL_SYMBOL_FILE_LIST,
+    SQL_SYMBOL_FILES_OF_OBJECT,
+    SQL_SYMBOL_FILE_KNOWN,
+    SQL_SYMBOL_COUNTS,
+    SQL_SYMBOL_UPLOAD_FIND,
+    SQL_SYMBOL_SUMMARY,
+    SQL_MISSING_ADD,
+    SQL_MISSING_OF_OBJECT_DELETE,
+    SQL_MISSING_DELETE,
+    SQL_MISSING_SUMMARY,
+    SQL_MISSING_LIST,
+    SQL_MISSING_OBJECTS,
     SQL_SETTING_GET,
     SQL_SETTING_ADD,
     SQL_MARK_GET,
@@ -151,6 +167,9 @@ MUST_CHECK bool uploads_put(struct writing *w, const struct store_batch *b, stru
 MUST_CHECK bool attachments_add(struct writing *w, const struct store_batch *b, struct err *e);
 MUST_CHECK bool counts_put(struct writing *w, const struct store_batch *b, struct err *e);
 MUST_CHECK bool changes_apply(struct writing *w, const struct store_batch *b, struct err *e);
+/* sqlite_symbols.c: what an upload brings of symbols, or wants of them; its row's project. */
+MUST_CHECK bool symbols_put(struct writing *w, const struct stored_upload *u, sqlite3_int64 project,
+                            struct err *e);
 
 /* sqlite_access.c: a project in a universe; *added is false when there is one of that name. */
 MUST_CHECK bool project_add(struct connection *c, struct str name, sqlite3_int64 universe,

@@ -15,8 +15,9 @@
  *                  bytes (as they came; empty when in a file)
  *     symbol_files number (rowid), object -> uploads.object, project, entry (its path in the
  *                  archive), kind, cpu, debug_file, debug_id, code_file, code_id, parts (what it
- *                  has), size, hash (of the symbol cache; empty: none), version (of the cache),
- *                  tag, error, converted_ms
+ *                  has), size, hash (of the symbol cache; empty: none), source (hash of the
+ *                  entry's bytes; empty: not known), version (of the cache), duplicate, tag,
+ *                  error, converted_ms
  *     missing_symbols  object, project, debug_file, debug_id, code_file, code_id, since_ms
  *     superseded   number -> reports.number, by          a report that was made again as another
  *     counts       key, token, bucket, combination, count     one row a combination of attributes
@@ -33,7 +34,9 @@
  *
  * Beside the rowids' there are few indexes, since each costs every commit a random page: the engine
  * knows all ids, and a row is read by its number, or all of them in order. attachments has one by
- * object, which rises with the rows. Names have theirs, as do the hashes of tokens: few rows.
+ * object, which rises with the rows. Names have theirs, as do the hashes of tokens: few rows. So do
+ * symbol files, and uploads as far as they are symbols; missing symbols have one by module, since
+ * they are asked for by it when symbols arrive.
  * Numbers of tokens and users are never given twice (AUTOINCREMENT), since tokens of submission
  * buckets and their counts hold a token's.
  *
@@ -96,14 +99,18 @@ static const char *const steps[] = {
     " entry TEXT NOT NULL, kind INTEGER NOT NULL, cpu INTEGER NOT NULL, debug_file TEXT NOT NULL,"
     " debug_id TEXT NOT NULL, code_file TEXT NOT NULL, code_id TEXT NOT NULL,"
     " parts INTEGER NOT NULL, size INTEGER NOT NULL, hash BLOB NOT NULL,"
-    " version INTEGER NOT NULL, tag TEXT NOT NULL, error TEXT NOT NULL,"
-    " converted_ms INTEGER NOT NULL) STRICT;"
+    " source BLOB NOT NULL, version INTEGER NOT NULL, duplicate INTEGER NOT NULL,"
+    " tag TEXT NOT NULL, error TEXT NOT NULL, converted_ms INTEGER NOT NULL) STRICT;"
     "CREATE INDEX symbol_files_of_object ON symbol_files(object);"
+    "CREATE INDEX symbol_files_of_source ON symbol_files(source);"
+    "CREATE INDEX uploads_of_symbols ON uploads(project, body_hash) WHERE format = 5;"
     "CREATE TABLE missing_symbols("
     " object INTEGER NOT NULL, project INTEGER NOT NULL, debug_file TEXT NOT NULL,"
     " debug_id TEXT NOT NULL, code_file TEXT NOT NULL, code_id TEXT NOT NULL,"
     " since_ms INTEGER NOT NULL,"
     " PRIMARY KEY (object, debug_id, debug_file, code_id, code_file)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX missing_of_project ON missing_symbols"
+    "(project, debug_id, debug_file, code_id, code_file, since_ms);"
     "CREATE TABLE superseded(number INTEGER PRIMARY KEY, by INTEGER NOT NULL) STRICT;",
 };
 #define SCHEMA_VERSION (int64_t)(sizeof steps / sizeof *steps)

@@ -81,7 +81,7 @@ static bool upload_put(struct writing *w, const struct stored_upload *u, struct 
     bind_str(st, 1 + UPLOAD_ATTRIBUTES, u->attributes);
     bind_str(st, 1 + UPLOAD_FIELDS, u->fields);
     bind_blob(st, 1 + UPLOAD_BODY, u->body.in_file ? STR("") : u->packed_body);
-    return connection_run(w->c, SQL_UPLOAD_PUT, e);
+    return connection_run(w->c, SQL_UPLOAD_PUT, e) && symbols_put(w, u, project, e);
 }
 
 bool uploads_put(struct writing *w, const struct store_batch *b, struct err *e)

@@ -54,6 +54,31 @@ enum upload_state {
     UPLOAD_KEPT = 3     /* symbols, source maps: kept, nothing else to do */
 };
 
+/* What one entry of an upload of symbols was, and what was made of it. Kind, cpu, parts and version
+ * are numbers of src/symbols, which the store does not look into. */
+struct stored_symbol_file {
+    uint32_t number; /* given by the store */
+    uint64_t object; /* the upload */
+    struct str project;
+    struct str entry; /* its path in the archive; empty: the upload itself */
+    uint32_t kind, cpu, parts, version;
+    struct str debug_file, debug_id, code_file, code_id;
+    uint64_t size;
+    bool has_cache;
+    uint8_t hash[CONTENT_HASH_BYTES]; /* of the symbol cache */
+    bool has_source;
+    uint8_t source[CONTENT_HASH_BYTES]; /* of the entry's bytes */
+    bool duplicate;                     /* another row of the project had it already */
+    struct str tag;
+    struct str error; /* empty: there is a cache */
+    int64_t converted_ms;
+};
+
+/* A module that a report's stacks lie in, and that there were no symbols for. */
+struct stored_module {
+    struct str debug_file, debug_id, code_file, code_id;
+};
+
 /* One upload of the Backtrace API, processed. */
 struct stored_upload {
     uint64_t object;
@@ -73,6 +98,13 @@ struct stored_upload {
     uint8_t fingerprint[STORE_FINGERPRINT_BYTES];
     struct content body;    /* read: bytes in the arena */
     struct str packed_body; /* on writing, when not in a file: what store_pack made of the bytes */
+    /* On writing; these replace what was stored of the object. Their object and project are the
+     * upload's. */
+    const struct stored_symbol_file *symbol_files;
+    size_t symbol_file_count;
+    const struct stored_module *missing;
+    size_t missing_count;
+    bool again; /* it may be there already, with such rows */
 };
 
 struct stored_attachment {
@@ -217,6 +249,64 @@ MUST_CHECK bool store_last_ids(struct store *s, uint64_t *object, uint64_t *atta
 /* A secret of this data directory, made when it was and kept for good; for receipts and bucket
  * tokens. */
 MUST_CHECK bool store_secret(struct store *s, uint8_t out[STORE_SECRET_BYTES], struct err *e);
+
+/* Symbols. All of them in the order of their numbers; the texts are lent for the call. */
+MUST_CHECK bool store_scan_symbol_files(struct store *s,
+                                        bool (*each)(void *ctx, const struct stored_symbol_file *f,
+                                                     struct err *e),
+                                        void *ctx, struct err *e);
+/* Newest first. */
+struct symbol_filter {
+    struct str project; /* empty: all */
+    bool all;           /* also duplicates, and what could not be converted */
+    uint32_t before;    /* numbers below this; 0: all */
+    size_t limit;
+};
+MUST_CHECK bool store_symbol_list(struct store *s, const struct symbol_filter *f, struct arena *a,
+                                  struct stored_symbol_file **out, size_t *count, struct err *e);
+/* All rows of one upload, in order. */
+MUST_CHECK bool store_symbols_of(struct store *s, uint64_t object, struct arena *a,
+                                 struct stored_symbol_file **out, size_t *count, struct err *e);
+/* The first row of the project for these bytes and this version; ERR_NOT_FOUND. */
+MUST_CHECK bool store_symbol_known(struct store *s, struct str project,
+                                   const uint8_t source[CONTENT_HASH_BYTES], uint32_t version,
+                                   struct arena *a, struct stored_symbol_file *out, struct err *e);
+/* The first upload of symbols of the project with this file as its body, before `object`; 0: none.
+ */
+MUST_CHECK bool store_symbol_upload_find(struct store *s, struct str project,
+                                         const uint8_t body[CONTENT_HASH_BYTES], uint64_t object,
+                                         uint64_t *out, struct err *e);
+struct symbol_counts {
+    uint64_t fresh, duplicate, invalid; /* entries of one upload */
+};
+MUST_CHECK bool store_symbol_counts(struct store *s, uint64_t object, struct symbol_counts *out,
+                                    struct err *e);
+/* Of one project; times are 0 where there is nothing. */
+struct symbol_summary {
+    struct {
+        uint64_t count;
+        int64_t first_ms, last_ms;
+    } uploads, files, missing;
+};
+MUST_CHECK bool store_symbol_summary(struct store *s, struct str project,
+                                     struct symbol_summary *out, struct err *e);
+
+/* What is missing, by how many reports want it; looks at all such rows of the project. */
+struct missing_module {
+    struct str project;
+    struct stored_module module;
+    uint64_t reports;
+    int64_t first_ms, last_ms; /* when such reports came */
+};
+/* project empty: all. */
+MUST_CHECK bool store_missing_list(struct store *s, struct str project, size_t from, size_t limit,
+                                   struct arena *a, struct missing_module **out, size_t *count,
+                                   struct err *e);
+/* The objects that want a module, above `after`, in order. */
+MUST_CHECK bool store_missing_objects(struct store *s, struct str project,
+                                      const struct stored_module *m, uint64_t after, size_t limit,
+                                      struct arena *a, uint64_t **out, size_t *count,
+                                      struct err *e);
 
 /* Projects. ERR_CONFLICT when there is one of that name, in whichever universe: names of projects
  * are unique on a server. The universe is made when it is not there. Here and below, names are of 1
