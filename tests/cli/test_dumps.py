@@ -1,0 +1,74 @@
+"""Dumps made of the texts in tests/data/dumps: what `crumple stackwalk` must make of each stands in
+the text itself. Breakpad's minidump_stackwalk, where it is installed (tests/clients/install), walks
+the same dumps as a second judge; a `judge` record in the text says where it may differ, and why."""
+
+import subprocess
+
+import pytest
+
+from conftest import BINARY, ROOT
+from dumps import (FOLDER, JUDGE, Dump, crumple_walk, differences, judge_walk, run_crumple)
+
+TEXTS = sorted(FOLDER.glob("*.dump.txt"))
+NAMES = [path.name.removesuffix(".dump.txt") for path in TEXTS]
+
+
+@pytest.fixture(scope="session")
+def judge():
+    done = subprocess.run([ROOT / "tests" / "clients" / "install"], capture_output=True, text=True,
+                          timeout=300)
+    if done.returncode == 77 or not JUDGE.exists():
+        pytest.skip(f"no minidump_stackwalk: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stderr
+    try:
+        subprocess.run([JUDGE], capture_output=True, timeout=60)
+    except OSError as wrong:
+        pytest.skip(f"minidump_stackwalk does not run here: {wrong}")
+
+
+def at(result, path):
+    """`system.os`, `modules.0.version`: what stands there in the JSON, as text."""
+    for step in path.split("/" if "/" in path else "."):
+        result = result[int(step)] if isinstance(result, list) else result.get(step)
+        if result is None:
+            return None
+    return result if isinstance(result, str) else repr(result)
+
+
+@pytest.fixture(scope="session")
+def stackwalk():
+    if subprocess.run([BINARY, "stackwalk", "--help"], capture_output=True).returncode:
+        pytest.skip("this build has no stackwalk")
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=NAMES)
+def test_crumple(path, tmp_path, stackwalk):
+    dump = Dump(path, tmp_path)
+    expected = dump.expected()
+    done = run_crumple(dump.file, [dump.symbols])
+    if "refused" in expected:
+        assert done.returncode == 1
+        assert expected["refused"] in done.stderr
+        return
+    walk, result = crumple_walk(done)
+    wrong = differences(expected, walk)
+    wrong += [f"{place}: {value!r} was expected, not {at(result, place)!r}"
+              for place, value in expected["json"] if at(result, place) != value]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=NAMES)
+def test_judge(path, tmp_path, judge):
+    dump = Dump(path, tmp_path)
+    expected = dump.expected()
+    walk = judge_walk(dump.file, [dump.symbols])
+    if dump.judge:
+        # Each says what is different, so that a text cannot claim it without need.
+        assert walk is None or differences(expected, walk), "the judge does not differ"
+        return
+    if "refused" in expected:
+        assert walk is None
+        return
+    assert walk is not None, "the judge refuses it"
+    wrong = differences(expected, walk)
+    assert not wrong, "\n".join(wrong)
