@@ -1,9 +1,16 @@
 /* decode.c - the table of decoders, and what the door asks before an upload is let in. */
 #include "decode/formats.h"
+#include "decode/minidump.h"
 
 bool decode_can(enum upload_format format)
 {
     return format == UPLOAD_JSON;
+}
+
+bool decode_can_read(enum upload_format format, struct bytes first)
+{
+    /* Core files come by the door of minidumps. */
+    return decode_can(format) && (format != UPLOAD_MINIDUMP || minidump_is(first));
 }
 
 void decode_nothing(struct crash *out, struct arena *a)
@@ -16,13 +23,24 @@ void decode_nothing(struct crash *out, struct arena *a)
     attributes_init(&out->attributes, a);
 }
 
+static bool decode_minidump(struct bytes file, const struct symbol_source *symbols,
+                            struct crash *out, struct arena *a, struct err *e)
+{
+    struct dump *d = arena_alloc(a, sizeof *d);
+    if (!d)
+        return err_set(e, ERR_NOMEM, 0, "no memory to read a minidump");
+    return minidump_read(file, symbols, d, a, e) && dump_crash(d, out, a, e);
+}
+
 bool decode_upload(enum upload_format format, struct str bytes, const struct symbol_source *symbols,
                    struct crash *out, struct arena *a, struct err *e)
 {
-    (void)symbols;
     decode_nothing(out, a);
     if (format == UPLOAD_JSON)
         return backtrace_json_decode(bytes, out, a, e);
+    if (format == UPLOAD_MINIDUMP)
+        return decode_minidump((struct bytes){ (const uint8_t *)bytes.ptr, bytes.len }, symbols,
+                               out, a, e);
     struct str name = upload_format_name(format);
     return err_set(e, ERR_INPUT, 0, "there is no decoder for %.*s", STR_ARG(name));
 }

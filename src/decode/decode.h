@@ -13,6 +13,9 @@
 
 /* Whether this version reads the format. What it does not read is kept until one does. */
 bool decode_can(enum upload_format format);
+/* The same, asked of an upload that has been let in, by its bytes: ELF core files come as
+ * minidumps, and are not read yet. */
+bool decode_can_read(enum upload_format format, struct bytes first);
 
 /* At the door, from the first bytes (as many as there are, at least DECODE_MAGIC_BYTES of a longer
  * upload): could this be the format? ERR_INPUT with a sentence when not. */

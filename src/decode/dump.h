@@ -62,4 +62,7 @@ struct dump {
 /* Fills in a crash that decode_nothing has made empty. ERR_NOMEM. */
 MUST_CHECK bool dump_crash(const struct dump *d, struct crash *out, struct arena *a, struct err *e);
 
+/* What stands behind the last / or \ of a path. */
+struct str dump_base_name(struct str path);
+
 #endif

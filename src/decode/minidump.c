@@ -1,16 +1,261 @@
-/* minidump.c - to come. */
-#include "decode/minidump.h"
+/* minidump.c - the header and the directory of a minidump, and the order in which the rest is read:
+ * system, modules, memory, threads, exception; then the threads are walked, first the one that
+ * crashed. Each subject has its own file minidump_<subject>.c. */
+#include "decode/minidump_parts.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define SIGNATURE UINT32_C(0x504d444d) /* MDMP */
+#define SIGNATURE_SWAPPED UINT32_C(0x4d444d50)
+#define VERSION 0xa793 /* of the lower half */
+#define ENTRY_SIZE 12  /* of the directory: type, size, offset */
 
 bool minidump_is(struct bytes first)
 {
     return first.len >= 4 && (!memcmp(first.ptr, "MDMP", 4) || !memcmp(first.ptr, "PMDM", 4));
 }
+
+/* --- what all need ------------------------------------------------------------------------- */
+
+void minidump_error(struct minidump *m, const char *fmt, ...)
+{
+    struct dump *d = m->dump;
+    char text[256];
+    if (d->error_count == CRASH_ERRORS_MAX)
+        return;
+    va_list args;
+    va_start(args, fmt);
+    int len = vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    size_t n = len < 0 ? 0 : (size_t)len < sizeof text ? (size_t)len : sizeof text - 1;
+    if (arena_str(m->arena, (struct str){ text, n }, &d->errors[d->error_count]))
+        d->error_count++;
+}
+
+struct reader minidump_reader(const struct minidump *m, struct bytes in)
+{
+    return (struct reader){ .in = in, .big_endian = m->big_endian };
+}
+
+struct bytes minidump_location(const struct minidump *m, struct reader *r)
+{
+    struct bytes out = { NULL, 0 };
+    uint32_t size = reader_u32(r), offset = reader_u32(r);
+    if (r->failed || !bytes_slice(m->file, offset, size, &out))
+        return (struct bytes){ NULL, 0 };
+    return out;
+}
+
+bool minidump_find(struct minidump *m, enum minidump_stream type, struct bytes *out)
+{
+    struct reader r = minidump_reader(m, m->directory);
+    while (r.pos < r.in.len) {
+        uint32_t t = reader_u32(&r);
+        if (t != (uint32_t)type) {
+            reader_skip(&r, ENTRY_SIZE - 4);
+            continue;
+        }
+        uint32_t size = reader_u32(&r), offset = reader_u32(&r);
+        if (bytes_slice(m->file, offset, size, out))
+            return true;
+        minidump_error(m, "stream 0x%x lies outside the file", t);
+        return false;
+    }
+    return false;
+}
+
+struct bytes minidump_cut(struct minidump *m, const char *name, struct bytes rest, uint64_t want,
+                          size_t size, size_t max, size_t *count)
+{
+    uint64_t n = want;
+    if (n > max) {
+        minidump_error(m, "%s: %llu entries, of which the first %zu are read", name,
+                       (unsigned long long)want, max);
+        n = max;
+    }
+    if (n > rest.len / size) {
+        minidump_error(m, "%s: of %llu entries %zu are there", name, (unsigned long long)want,
+                       rest.len / size);
+        n = rest.len / size;
+    }
+    *count = (size_t)n;
+    return (struct bytes){ rest.ptr, (size_t)n * size };
+}
+
+struct bytes minidump_entries(struct minidump *m, enum minidump_stream type, const char *name,
+                              size_t size, size_t max, size_t *count)
+{
+    struct bytes stream;
+    *count = 0;
+    if (!minidump_find(m, type, &stream))
+        return (struct bytes){ NULL, 0 };
+    struct reader r = minidump_reader(m, stream);
+    uint32_t n = reader_u32(&r);
+    if (r.failed) {
+        minidump_error(m, "%s: the stream is too short", name);
+        return (struct bytes){ NULL, 0 };
+    }
+    /* Some writers align what follows the count to 8 bytes. */
+    if (stream.len == 8 + (uint64_t)n * size)
+        reader_skip(&r, 4);
+    struct bytes rest = { stream.ptr + r.pos, stream.len - r.pos };
+    return minidump_cut(m, name, rest, n, size, max, count);
+}
+
+struct bytes minidump_sized_entries(struct minidump *m, enum minidump_stream type, const char *name,
+                                    bool wide_count, size_t size, size_t max, size_t *entry_size,
+                                    size_t *count)
+{
+    struct bytes stream, rest;
+    *count = 0;
+    if (!minidump_find(m, type, &stream))
+        return (struct bytes){ NULL, 0 };
+    struct reader r = minidump_reader(m, stream);
+    uint32_t header = reader_u32(&r), entry = reader_u32(&r);
+    uint64_t n = reader_number(&r, wide_count ? 8 : 4);
+    if (r.failed || header < r.pos || entry < size ||
+        !bytes_slice(stream, header, stream.len - (header < stream.len ? header : 0), &rest)) {
+        minidump_error(m, "%s: the stream is damaged", name);
+        return (struct bytes){ NULL, 0 };
+    }
+    *entry_size = entry;
+    return minidump_cut(m, name, rest, n, entry, max, count);
+}
+
+/* --- header and directory ------------------------------------------------------------------ */
+
+static bool read_header(struct minidump *m, struct err *e)
+{
+    struct reader r = { .in = m->file };
+    uint32_t signature = reader_u32(&r);
+    if (signature != SIGNATURE && signature != SIGNATURE_SWAPPED)
+        return err_set(e, ERR_INPUT, 0, "this is no minidump: it does not begin with MDMP");
+    r.big_endian = m->big_endian = signature == SIGNATURE_SWAPPED;
+    uint32_t version = reader_u32(&r), count = reader_u32(&r), offset = reader_u32(&r);
+    reader_skip(&r, 4); /* a checksum that nobody sets */
+    uint32_t time = reader_u32(&r);
+    reader_skip(&r, 8); /* flags: what the writer was asked for */
+    if (r.failed)
+        return err_set(e, ERR_INPUT, r.pos, "the minidump ends within its header");
+    if ((version & 0xffff) != VERSION)
+        return err_set(e, ERR_INPUT, 4, "minidumps have version 0x%x; this one has 0x%x", VERSION,
+                       version & 0xffff);
+    if (offset > m->file.len)
+        return err_set(e, ERR_INPUT, 12, "the minidump ends before its directory");
+    struct bytes rest = { m->file.ptr + offset, m->file.len - offset };
+    size_t n;
+    m->directory = minidump_cut(m, "directory", rest, count, ENTRY_SIZE, MINIDUMP_STREAMS_MAX, &n);
+    m->dump->has_time = time != 0;
+    m->dump->time_s = time;
+    return true;
+}
+
+/* --- walking ------------------------------------------------------------------------------- */
+
+static void init_walk(struct minidump *m, const struct symbol_source *symbols, struct walk *w)
+{
+    *w = (struct walk){ .cpu = m->dump->cpu,
+                        .os = m->dump->os,
+                        .big_endian = m->big_endian,
+                        .regions = m->regions,
+                        .region_count = m->region_count,
+                        .unloaded = m->unloaded,
+                        .unloaded_count = m->unloaded_count,
+                        .symbols = symbols,
+                        .arena = m->arena };
+}
+
+static bool init_modules(struct minidump *m, struct walk *w)
+{
+    struct dump *d = m->dump;
+    w->modules = arena_array(m->arena, d->module_count + 1, sizeof *w->modules);
+    if (!w->modules)
+        return false;
+    for (size_t i = 0; i < d->module_count; i++) {
+        const struct dump_module *from = &d->modules[i];
+        struct walk_module *to = &w->modules[i];
+        *to = (struct walk_module){ .base = from->base, .size = from->size };
+        to->id = (struct module_id){ .debug_file = dump_base_name(from->debug_file),
+                                     .debug_id = from->debug_id,
+                                     .code_file = dump_base_name(from->code_file),
+                                     .code_id = from->code_id };
+    }
+    w->module_count = d->module_count;
+    return true;
+}
+
+static bool walk_one(struct minidump *m, struct walk *w, size_t i, size_t *frames_left,
+                     struct err *e)
+{
+    struct dump_thread *t = &m->dump->threads[i];
+    struct walk_frame *frames = NULL;
+    size_t count = 0;
+    if (!t->has_registers)
+        return true;
+    if (*frames_left == 0) {
+        t->frames = NULL;
+        return true;
+    }
+    if (!walk_thread(w, &t->registers, &m->threads[i].stack, &frames, &count, e))
+        return false;
+    if (count > *frames_left)
+        count = *frames_left;
+    *frames_left -= count;
+    if (*frames_left == 0)
+        minidump_error(m, "more than %d frames, of which the first are kept", MINIDUMP_FRAMES_MAX);
+    t->frames = frames;
+    t->frame_count = count;
+    return true;
+}
+
+static bool walk_threads(struct minidump *m, struct walk *w, struct err *e)
+{
+    struct dump *d = m->dump;
+    size_t frames_left = MINIDUMP_FRAMES_MAX;
+    if (d->crash_thread != DUMP_NO_THREAD && !walk_one(m, w, d->crash_thread, &frames_left, e))
+        return false;
+    for (size_t i = 0; i < d->thread_count; i++)
+        if (i != d->crash_thread && !walk_one(m, w, i, &frames_left, e))
+            return false;
+    return true;
+}
+
+static bool walk_all(struct minidump *m, const struct symbol_source *symbols, struct err *e)
+{
+    struct walk w;
+    init_walk(m, symbols, &w);
+    if (!init_modules(m, &w))
+        return err_set(e, ERR_NOMEM, 0, "no memory for the modules of a dump");
+    bool ok = walk_threads(m, &w, e);
+    for (size_t i = 0; i < w.module_count; i++) {
+        m->dump->modules[i].asked = w.modules[i].asked;
+        m->dump->modules[i].missing = w.modules[i].missing;
+    }
+    walk_done(&w);
+    return ok;
+}
+
+/* --- the whole ----------------------------------------------------------------------------- */
+
+static bool read_streams(struct minidump *m)
+{
+    return minidump_read_system(m) && minidump_read_misc(m) && minidump_read_breakpad(m) &&
+           minidump_read_modules(m) && minidump_read_unloaded(m) && minidump_read_memory(m) &&
+           minidump_read_threads(m) && minidump_read_exception(m);
+}
+
 bool minidump_read(struct bytes file, const struct symbol_source *symbols, struct dump *out,
                    struct arena *a, struct err *e)
 {
-    (void)file;
-    (void)symbols;
-    (void)out;
-    (void)a;
-    return err_set(e, ERR_INPUT, 0, "not yet");
+    struct minidump m = {
+        .file = file, .arena = a, .dump = out, .strings_left = MINIDUMP_STRINGS_MAX
+    };
+    *out = (struct dump){ .crash_thread = DUMP_NO_THREAD, .main_module = SIZE_MAX };
+    attributes_init(&out->attributes, a);
+    if (!read_header(&m, e))
+        return false;
+    if (!read_streams(&m))
+        return err_set(e, ERR_NOMEM, 0, "no memory to read a minidump");
+    return walk_all(&m, symbols, e);
 }

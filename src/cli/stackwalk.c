@@ -1,0 +1,155 @@
+/* stackwalk.c - `crumple stackwalk`: a dump to threads and frames, without a server.
+ *
+ * Scripts call it once for each dump, so a cold start must be cheap: the dump and the symbols are
+ * mapped, nothing else is opened, and the output is one write. */
+#include "cli/stackwalk.h"
+
+#include "cli/cli.h"
+#include "decode/minidump.h"
+#include "symbols/folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MEMORY_MAX ((size_t)4 << 30) /* for the work on one dump */
+#define OUTPUT_MAX ((size_t)4 << 30)
+#define CACHE_FOLDER "crumple/symbols"
+
+struct options {
+    const char *dump, *cache;
+    struct arg_texts symbols;
+    bool json, no_cache;
+};
+
+struct mapping {
+    void *at;
+    size_t len;
+};
+
+static void unmap(struct mapping *m)
+{
+    if (m->at)
+        munmap(m->at, m->len);
+}
+
+static bool map_file(struct mapping *out, const char *path, struct err *e)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, 0, "cannot open %.120s: %m",
+                       path);
+    bool ok = fstat(fd, &st) == 0;
+    if (!ok)
+        err_set(e, ERR_IO, 0, "cannot read %.120s: %m", path);
+    else if (!S_ISREG(st.st_mode) || st.st_size == 0)
+        ok = err_set(e, ERR_INPUT, 0, "%.120s is %s", path,
+                     S_ISREG(st.st_mode) ? "empty" : "no file");
+    if (ok) {
+        out->len = (size_t)st.st_size;
+        out->at = mmap(NULL, out->len, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (out->at == MAP_FAILED) {
+            out->at = NULL;
+            ok = err_set(e, ERR_IO, 0, "cannot read %.120s: %m", path);
+        }
+    }
+    close(fd);
+    return ok;
+}
+
+/* Where converted symbols are kept: as the XDG Base Directory Specification says. */
+static const char *cache_folder(const struct options *o, struct arena *a)
+{
+    const char *home = getenv("HOME"), *base = getenv("XDG_CACHE_HOME");
+    struct str path;
+    if (o->no_cache)
+        return NULL;
+    if (o->cache)
+        return o->cache;
+    bool ok = base && base[0] == '/' ? arena_printf(a, &path, "%s/" CACHE_FOLDER, base)
+              : home && home[0]      ? arena_printf(a, &path, "%s/.cache/" CACHE_FOLDER, home)
+                                     : false;
+    return ok ? path.ptr : NULL;
+}
+
+static bool print(const struct dump *d, bool json, struct err *e)
+{
+    struct buf out;
+    buf_init(&out, OUTPUT_MAX);
+    if (json)
+        stackwalk_print_json(&out, d);
+    else
+        stackwalk_print(&out, d);
+    bool ok = buf_ok(&out) || err_set(e, ERR_NOMEM, 0, "no memory for the output");
+    if (ok && (fwrite(out.ptr, 1, out.len, stdout) != out.len || fflush(stdout) != 0))
+        ok = err_set(e, ERR_IO, 0, "cannot write: %m");
+    buf_done(&out);
+    return ok;
+}
+
+static bool walk(const struct options *o, struct bytes file, const struct symbol_source *symbols,
+                 struct arena *a, struct err *e)
+{
+    struct dump *d = arena_alloc(a, sizeof *d);
+    if (!d)
+        return err_set(e, ERR_NOMEM, 0, "no memory");
+    return minidump_read(file, symbols, d, a, e) && print(d, o->json, e);
+}
+
+static bool walk_file(const struct options *o, struct arena *a, struct err *e)
+{
+    CLEANUP(symbol_folders_close_p) struct symbol_folders *folders = NULL;
+    struct symbol_source symbols;
+    struct mapping m = { NULL, 0 };
+    if (!map_file(&m, o->dump, e))
+        return false;
+    bool ok = true;
+    if (o->symbols.count > 0) {
+        ok = symbol_folders_open(&folders, o->symbols.at, o->symbols.count, cache_folder(o, a), e);
+        if (ok)
+            symbols = symbol_folders_source(folders);
+    }
+    if (ok)
+        ok = walk(o, (struct bytes){ m.at, m.len }, folders ? &symbols : NULL, a, e);
+    unmap(&m);
+    return ok;
+}
+
+static int run(const struct command *c, int argc, char **argv)
+{
+    struct options o = { 0 };
+    struct err e = { 0 };
+    int status;
+    const struct arg args[] = {
+        { "DUMP", ARG_OPERAND, &o.dump },        { "--symbols", ARG_TEXTS, &o.symbols },
+        { "--json", ARG_FLAG, &o.json },         { "--cache", ARG_TEXT, &o.cache },
+        { "--no-cache", ARG_FLAG, &o.no_cache },
+    };
+    if (!cli_args(c, argc, argv, args, sizeof args / sizeof *args, &status))
+        return status;
+    CLEANUP(arena_free_p) struct arena *a = arena_new(MEMORY_MAX);
+    if (!a)
+        return err_set(&e, ERR_NOMEM, 0, "no memory"), cli_fail(c, &e);
+    return walk_file(&o, a, &e) ? CLI_OK : cli_fail(c, &e);
+}
+
+const struct command command_stackwalk = {
+    .name = "stackwalk",
+    .summary = "the threads and frames of a crash dump",
+    .help = "Usage: crumple stackwalk DUMP [--symbols DIR]... [--json]\n"
+            "                         [--cache DIR | --no-cache]\n\n"
+            "Reads a minidump and prints why the process ended and the stacks of its threads.\n\n"
+            "  --symbols DIR   where symbol files are: laid out as for minidump_stackwalk\n"
+            "                  (NAME/ID/NAME.sym), or any .sym and ELF files in any folders;\n"
+            "                  may be given again\n"
+            "  --json          one JSON object, instead of text for people\n"
+            "  --cache DIR     where converted symbols are kept for the next time\n"
+            "                  (default: ~/.cache/crumple/symbols, or under $XDG_CACHE_HOME)\n"
+            "  --no-cache      keep nothing\n",
+    .run = run,
+};

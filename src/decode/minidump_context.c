@@ -1,0 +1,100 @@
+/* minidump_context.c - the registers of a thread, from the CONTEXT record of its processor.
+ *
+ * Records are as in Microsoft's headers, with Breakpad's for what Windows does not run on. Only the
+ * part up to the program counter must be there: writers add what later processors have. */
+#include "decode/minidump_parts.h"
+
+#define FLAGS_CPU UINT32_C(0xffffff00)
+#define FLAGS_X86 UINT32_C(0x00010000)
+#define FLAGS_AMD64 UINT32_C(0x00100000)
+#define FLAGS_ARM UINT32_C(0x40000000)
+#define FLAGS_ARM_WINDOWS UINT32_C(0x00200000)
+#define FLAGS_ARM64 UINT32_C(0x00400000)
+#define FLAGS_ARM64_OLD UINT32_C(0x80000000)
+
+#define X86_REGISTERS_AT 156
+#define AMD64_FLAGS_AT 48
+#define AMD64_REGISTERS_AT 120
+
+static void set(struct registers *out, unsigned reg, uint64_t value)
+{
+    out->at[reg] = value;
+    out->known |= UINT64_C(1) << reg;
+}
+
+/* Whether the flags name another processor than these two. */
+static bool is_other(uint32_t flags, uint32_t one, uint32_t two)
+{
+    static const uint32_t all =
+        FLAGS_X86 | FLAGS_AMD64 | FLAGS_ARM | FLAGS_ARM_WINDOWS | FLAGS_ARM64 | FLAGS_ARM64_OLD;
+    return (flags & FLAGS_CPU & all) && !(flags & (one | two));
+}
+
+static bool read_x86(struct reader *r, struct registers *out)
+{
+    static const uint8_t order[] = { X86_EDI, X86_ESI, X86_EBX, X86_EDX,
+                                     X86_ECX, X86_EAX, X86_EBP, X86_EIP };
+    if (is_other(reader_u32(r), FLAGS_X86, FLAGS_X86))
+        return false;
+    reader_skip(r, X86_REGISTERS_AT - 4);
+    for (size_t i = 0; i < sizeof order; i++)
+        set(out, order[i], reader_u32(r));
+    reader_skip(r, 8); /* cs, eflags */
+    set(out, X86_ESP, reader_u32(r));
+    return !r->failed;
+}
+
+static bool read_amd64(struct reader *r, struct registers *out)
+{
+    static const uint8_t order[] = { AMD64_RAX, AMD64_RCX, AMD64_RDX, AMD64_RBX,
+                                     AMD64_RSP, AMD64_RBP, AMD64_RSI, AMD64_RDI };
+    reader_skip(r, AMD64_FLAGS_AT);
+    if (is_other(reader_u32(r), FLAGS_AMD64, FLAGS_AMD64))
+        return false;
+    reader_skip(r, AMD64_REGISTERS_AT - AMD64_FLAGS_AT - 4);
+    for (size_t i = 0; i < sizeof order; i++)
+        set(out, order[i], reader_u64(r));
+    for (unsigned reg = AMD64_R8; reg <= AMD64_RIP; reg++) /* r8 to r15, rip */
+        set(out, reg, reader_u64(r));
+    return !r->failed;
+}
+
+static bool read_arm(struct reader *r, struct registers *out)
+{
+    if (is_other(reader_u32(r), FLAGS_ARM, FLAGS_ARM_WINDOWS))
+        return false;
+    for (unsigned reg = 0; reg <= ARM_PC; reg++)
+        set(out, reg, reader_u32(r));
+    return !r->failed;
+}
+
+/* Both layouts have x0 to x30, sp and pc from byte 8; before it stand 64 bits of flags in
+ * Breakpad's old one, flags and cpsr in the other. */
+static bool read_arm64(struct reader *r, struct registers *out)
+{
+    if (is_other(reader_u32(r), FLAGS_ARM64, FLAGS_ARM64_OLD))
+        return false;
+    reader_skip(r, 4);
+    for (unsigned reg = 0; reg <= ARM64_PC; reg++)
+        set(out, reg, reader_u64(r));
+    return !r->failed;
+}
+
+bool minidump_context(const struct minidump *m, struct bytes raw, struct registers *out)
+{
+    struct reader r = minidump_reader(m, raw);
+    *out = (struct registers){ .known = 0 };
+    switch (m->dump->cpu) {
+    case CPU_X86:
+        return read_x86(&r, out);
+    case CPU_AMD64:
+        return read_amd64(&r, out);
+    case CPU_ARM:
+        return read_arm(&r, out);
+    case CPU_ARM64:
+        return read_arm64(&r, out);
+    case CPU_UNKNOWN:
+        break;
+    }
+    return false;
+}

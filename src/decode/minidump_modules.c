@@ -1,0 +1,252 @@
+/* minidump_modules.c - what was loaded, sorted and without overlaps, as the walker wants it.
+ *
+ * What is hard: lists hold modules twice, one within another (the Android linker and its memory
+ * files), and ids in several forms. As Breakpad, of two modules that overlap the one that begins
+ * lower ends where the other begins. */
+#include "decode/minidump_parts.h"
+
+#include <stdlib.h>
+
+#define MODULE_SIZE 108
+#define VERSION_SIZE 52
+#define VERSION_SIGNATURE UINT32_C(0xfeef04bd)
+#define UNLOADED_SIZE 24 /* of an entry, at least */
+
+#define CODEVIEW_RSDS UINT32_C(0x53445352)     /* PDB 7.0, and a UUID on systems without PDBs */
+#define CODEVIEW_NB10 UINT32_C(0x3031424e)     /* PDB 2.0 */
+#define CODEVIEW_BUILD_ID UINT32_C(0x4270454c) /* the build id of an ELF file */
+#define GUID_SIZE 16
+
+struct guid {
+    uint32_t a;
+    uint16_t b, c;
+    uint8_t d[8];
+};
+
+/* --- ids ----------------------------------------------------------------------------------- */
+
+static struct guid read_guid(struct reader *r)
+{
+    struct guid g = { .a = reader_u32(r), .b = reader_u16(r), .c = reader_u16(r) };
+    for (size_t i = 0; i < sizeof g.d; i++)
+        g.d[i] = reader_u8(r);
+    return g;
+}
+
+static bool set_debug_id(struct minidump *m, const struct guid *g, uint32_t age, struct str *out)
+{
+    return arena_printf(m->arena, out, "%08X%04X%04X%02X%02X%02X%02X%02X%02X%02X%02X%X", g->a, g->b,
+                        g->c, g->d[0], g->d[1], g->d[2], g->d[3], g->d[4], g->d[5], g->d[6],
+                        g->d[7], age);
+}
+
+static bool set_hex(struct minidump *m, struct bytes raw, struct str *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    char *text = arena_alloc(m->arena, raw.len * 2 + 1);
+    if (!text)
+        return false;
+    for (size_t i = 0; i < raw.len; i++) {
+        text[2 * i] = digits[raw.ptr[i] >> 4];
+        text[2 * i + 1] = digits[raw.ptr[i] & 15];
+    }
+    *out = (struct str){ text, raw.len * 2 };
+    return true;
+}
+
+static bool is_windows(const struct minidump *m)
+{
+    return m->dump->os == WALK_OS_WINDOWS;
+}
+
+static bool is_apple(const struct minidump *m)
+{
+    return m->dump->os == WALK_OS_MAC || m->dump->os == WALK_OS_IOS;
+}
+
+static struct bytes rest_of(const struct reader *r)
+{
+    return (struct bytes){ r->in.ptr + r->pos, r->in.len - r->pos };
+}
+
+/* Apple's UUID is the GUID's bytes in the order in which they are read. */
+static bool read_rsds(struct minidump *m, struct reader *r, struct dump_module *out)
+{
+    struct guid g = read_guid(r);
+    uint32_t age = reader_u32(r);
+    if (r->failed)
+        return true;
+    return set_debug_id(m, &g, age, &out->debug_id) &&
+           minidump_utf8(m, rest_of(r), &out->debug_file) &&
+           (!is_apple(m) ||
+            arena_printf(m->arena, &out->code_id, "%08x%04x%04x%02x%02x%02x%02x%02x%02x%02x%02x",
+                         g.a, g.b, g.c, g.d[0], g.d[1], g.d[2], g.d[3], g.d[4], g.d[5], g.d[6],
+                         g.d[7]));
+}
+
+static bool read_nb10(struct minidump *m, struct reader *r, struct dump_module *out)
+{
+    reader_skip(r, 4); /* an offset */
+    uint32_t signature = reader_u32(r), age = reader_u32(r);
+    if (r->failed)
+        return true;
+    return arena_printf(m->arena, &out->debug_id, "%08X%X", signature, age) &&
+           minidump_utf8(m, rest_of(r), &out->debug_file);
+}
+
+/* The first 16 bytes stand for a GUID; a shorter id is filled up with zeros. */
+static bool read_build_id(struct minidump *m, struct reader *r, struct dump_module *out)
+{
+    struct bytes id = rest_of(r);
+    uint8_t padded[GUID_SIZE] = { 0 };
+    if (id.len > MINIDUMP_BUILD_ID_MAX)
+        id.len = MINIDUMP_BUILD_ID_MAX;
+    if (id.len == 0)
+        return true;
+    memcpy(padded, id.ptr, id.len < GUID_SIZE ? id.len : GUID_SIZE);
+    struct reader guid_reader = { .in = { padded, GUID_SIZE } };
+    struct guid g = read_guid(&guid_reader);
+    out->debug_file = out->code_file;
+    return set_debug_id(m, &g, 0, &out->debug_id) && set_hex(m, id, &out->code_id);
+}
+
+static bool read_codeview(struct minidump *m, struct bytes record, struct dump_module *out)
+{
+    struct reader r = minidump_reader(m, record);
+    uint32_t signature = reader_u32(&r);
+    if (r.failed)
+        return true;
+    switch (signature) {
+    case CODEVIEW_RSDS:
+        return read_rsds(m, &r, out);
+    case CODEVIEW_NB10:
+        return read_nb10(m, &r, out);
+    case CODEVIEW_BUILD_ID:
+        return read_build_id(m, &r, out);
+    default:
+        return true;
+    }
+}
+
+/* --- a module ------------------------------------------------------------------------------ */
+
+static bool read_version(struct minidump *m, struct reader *r, struct str *out)
+{
+    uint32_t signature = reader_u32(r), layout = reader_u32(r);
+    uint32_t high = reader_u32(r), low = reader_u32(r);
+    reader_skip(r, VERSION_SIZE - 16);
+    *out = STR("");
+    if (signature != VERSION_SIGNATURE || !(layout & 0x10000))
+        return true;
+    return arena_printf(m->arena, out, "%u.%u.%u.%u", high >> 16, high & 0xffff, low >> 16,
+                        low & 0xffff);
+}
+
+static bool read_module(struct minidump *m, struct reader *r, struct dump_module *out)
+{
+    *out = (struct dump_module){ .base = reader_u64(r) };
+    out->size = reader_u32(r);
+    reader_skip(r, 4); /* checksum */
+    out->timestamp = reader_u32(r);
+    uint32_t name = reader_u32(r);
+    out->code_id = out->debug_file = out->debug_id = STR("");
+    if (!read_version(m, r, &out->version) || !minidump_string(m, name, &out->code_file))
+        return false;
+    struct bytes codeview = minidump_location(m, r);
+    reader_skip(r, 24); /* a record that compilers of the last century wrote; reserved */
+    return read_codeview(m, codeview, out) &&
+           (!is_windows(m) ||
+            arena_printf(m->arena, &out->code_id, "%08X%x", out->timestamp, (unsigned)out->size));
+}
+
+/* --- in order ------------------------------------------------------------------------------ */
+
+/* Behind the list of modules stands the number of each in the file: of two that begin at the same
+ * address the first counts. */
+struct numbered_module {
+    struct dump_module module;
+    size_t number;
+};
+
+static int by_base(const void *a, const void *b)
+{
+    const struct numbered_module *x = a, *y = b;
+    if (x->module.base != y->module.base)
+        return x->module.base < y->module.base ? -1 : 1;
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+static bool is_same(const struct dump_module *a, const struct dump_module *b)
+{
+    return a->size == b->size && str_eq(a->code_file, b->code_file) &&
+           str_eq(a->code_id, b->code_id);
+}
+
+/* Memory that programs share on Android; it is listed as often as it is mapped. */
+static bool is_shared_memory(const struct dump_module *module)
+{
+    return str_starts(module->code_file, STR("/dev/ashmem/"));
+}
+
+static void add_module(struct minidump *m, const struct numbered_module *from)
+{
+    struct dump *d = m->dump;
+    struct dump_module *last = d->module_count ? &d->modules[d->module_count - 1] : NULL;
+    const struct dump_module *module = &from->module;
+    if (module->size == 0 || module->size - 1 > UINT64_MAX - module->base) {
+        minidump_error(m, "module %zu has no size or too large a one", from->number);
+        return;
+    }
+    if (last && last->base == module->base) {
+        if (!is_same(last, module) && !is_shared_memory(module))
+            minidump_error(m, "two modules begin at 0x%llx", (unsigned long long)module->base);
+        return;
+    }
+    if (last && last->size > module->base - last->base)
+        last->size = module->base - last->base;
+    if (from->number == 0)
+        d->main_module = d->module_count;
+    d->modules[d->module_count++] = *module;
+}
+
+bool minidump_read_modules(struct minidump *m)
+{
+    size_t count;
+    struct bytes entries = minidump_entries(m, STREAM_MODULES, "module list", MODULE_SIZE,
+                                            MINIDUMP_MODULES_MAX, &count);
+    struct numbered_module *all = arena_array(m->arena, count + 1, sizeof *all);
+    m->dump->modules = arena_array(m->arena, count + 1, sizeof *m->dump->modules);
+    if (!all || !m->dump->modules)
+        return false;
+    struct reader r = minidump_reader(m, entries);
+    for (size_t i = 0; i < count; i++) {
+        all[i].number = i;
+        if (!read_module(m, &r, &all[i].module))
+            return false;
+    }
+    qsort(all, count, sizeof *all, by_base);
+    for (size_t i = 0; i < count; i++)
+        add_module(m, &all[i]);
+    return true;
+}
+
+/* --- unloaded modules ---------------------------------------------------------------------- */
+
+bool minidump_read_unloaded(struct minidump *m)
+{
+    size_t size, count;
+    struct bytes entries =
+        minidump_sized_entries(m, STREAM_UNLOADED_MODULES, "unloaded modules", false, UNLOADED_SIZE,
+                               MINIDUMP_MODULES_MAX, &size, &count);
+    m->unloaded = arena_array(m->arena, count + 1, sizeof *m->unloaded);
+    if (!m->unloaded)
+        return false;
+    struct reader r = minidump_reader(m, entries);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t base = reader_u64(&r);
+        uint32_t length = reader_u32(&r);
+        reader_skip(&r, size - 12);
+        m->unloaded[m->unloaded_count++] = (struct walk_region){ base, { NULL, length } };
+    }
+    return true;
+}
