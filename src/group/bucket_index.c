@@ -336,6 +336,14 @@ bool bucket_index_restore(struct bucket_index *ix, const struct report *r, const
            add_looked_up(ix, r, p, buckets, e);
 }
 
+bool bucket_index_supersede(struct bucket_index *ix, uint32_t report, struct err *e)
+{
+    if (ix->neighbours && !neighbours_supersede(ix->neighbours, report, e))
+        return false;
+    collection_supersede(ix->collection, report);
+    return true;
+}
+
 uint32_t bucket_index_added(const struct bucket_index *ix)
 {
     return collection_added(ix->collection);

@@ -6,6 +6,10 @@
  *
  *     place ──► (store writes it) ──► add ... add ──► publish        or, when storing failed, undo
  *
+ * A report that was made again takes the place of the one before it: supersede, place, add. Nobody
+ * finds the superseded one any more, and readers go by collection_is_superseded; what was learnt
+ * from it (frequencies of words, helpers, names of places) stays learnt.
+ *
  * Three parts, kept apart: candidates (neighbours.h), their scores (similarity.h), the buckets.
  *
  * Threads: one writer calls what is under "Writer"; what is under "Readers", and the collection,
@@ -71,6 +75,10 @@ MUST_CHECK bool bucket_index_add(struct bucket_index *ix, const struct report *r
 MUST_CHECK bool bucket_index_restore(struct bucket_index *ix, const struct report *r,
                                      const uint32_t *known, const struct placement *p,
                                      const struct str *buckets, struct err *e);
+/* The report that is added next has the database_id of this one and takes its place: from now on
+ * bucket_index_place does not find this one. Not when it is superseded already. ERR_NOMEM:
+ * bucket_index_undo comes next. */
+MUST_CHECK bool bucket_index_supersede(struct bucket_index *ix, uint32_t report, struct err *e);
 uint32_t bucket_index_added(const struct bucket_index *ix); /* published or not */
 void bucket_index_publish(struct bucket_index *ix);         /* readers see all that was added */
 void bucket_index_undo(struct bucket_index *ix);            /* takes back what is not published */

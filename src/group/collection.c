@@ -19,6 +19,7 @@
 struct entry {
     uint32_t name, project, stack, top_match;
     float score;
+    _Atomic uint32_t by;             /* the report that took its place, or COLLECTION_NONE */
     _Atomic(const uint32_t *) other; /* see list_values */
     int64_t date_ms;
 };
@@ -50,6 +51,7 @@ struct collection {
     struct pool pool;       /* lists of values */
     _Atomic uint32_t count, stack_count; /* published */
     /* The writer's alone. */
+    uint32_t superseding; /* the report whose place the next one takes, or COLLECTION_NONE */
     struct mark published;
     struct mark before_last;   /* before the latest add */
     VEC(uint32_t) brought;     /* fields in the order in which reports brought them */
@@ -82,6 +84,7 @@ struct collection *collection_new(const struct str *ignored, size_t ignored_coun
     if (!c)
         return NULL;
     c->threshold_count = threshold_count;
+    c->superseding = COLLECTION_NONE;
     seglist_init(&c->entries, sizeof(struct entry));
     seglist_init(&c->buckets, threshold_count * sizeof(uint32_t));
     seglist_init(&c->stacks, sizeof(struct stack));
@@ -376,13 +379,62 @@ static struct mark mark(const struct collection *c)
                           .pool = pool_mark(&c->pool) };
 }
 
+/* Superseding. A name leads to the first report that had it, and from there each to the one that
+ * took its place. A reader goes as far as what he sees: what has been superseded by a report that
+ * he does not see is not superseded to him. */
+
+static uint32_t superseded_by(const struct collection *c, uint32_t report)
+{
+    const struct entry *at = seglist_at(&c->entries, report);
+    /* Who sees the report that is named here has seen it by the count, which was stored later. */
+    return atomic_load_explicit(&at->by, memory_order_relaxed);
+}
+
+static void set_superseded_by(struct collection *c, uint32_t report, uint32_t by)
+{
+    struct entry *at = seglist_at(&c->entries, report);
+    atomic_store_explicit(&at->by, by, memory_order_relaxed);
+}
+
+static uint32_t latest_below(const struct collection *c, uint32_t report, uint32_t count)
+{
+    if (report >= count)
+        return COLLECTION_NONE;
+    for (uint32_t by; (by = superseded_by(c, report)) < count;)
+        report = by;
+    return report;
+}
+
+bool collection_is_superseded(const struct collection *c, uint32_t report, uint32_t count)
+{
+    return superseded_by(c, report) < count;
+}
+
+void collection_supersede(struct collection *c, uint32_t report)
+{
+    c->superseding = report;
+}
+
+/* The latest report goes: its name leads to the one before it again. */
+static void unname(struct collection *c, uint32_t report, uint32_t name)
+{
+    uint32_t before = names_report(&c->names, name);
+    if (before == report) {
+        names_set_report(&c->names, name, COLLECTION_NONE);
+        return;
+    }
+    while (superseded_by(c, before) != report)
+        before = superseded_by(c, before);
+    set_superseded_by(c, before, COLLECTION_NONE);
+}
+
 /* Takes back everything since the mark, but for what the lexicon has learnt. */
 static void rewind_to(struct collection *c, const struct mark *to)
 {
     for (size_t i = c->entries.len; i-- > to->reports;) {
         struct collected r = collection_report(c, (uint32_t)i);
         count_report(c, collection_stack(c, r.stack), r.other, UINT32_MAX);
-        names_set_report(&c->names, r.name, COLLECTION_NONE);
+        unname(c, (uint32_t)i, r.name);
     }
     for (size_t i = c->stacks.len; i-- > to->stacks;) {
         struct values v = collection_stack(c, (uint32_t)i);
@@ -472,11 +524,13 @@ static bool add_row(struct collection *c, struct err *e)
 bool collection_add(struct collection *c, const struct report *r, struct collection_lookup *l,
                     uint32_t top_match, float score, const uint32_t *bucket_names, struct err *e)
 {
-    if (collection_find_added(c, r->database_id) != COLLECTION_NONE)
+    if (collection_find_added(c, r->database_id) != c->superseding)
         return err_set(e, ERR_CONFLICT, 0, "there is a report %.*s already",
                        STR_ARG(r->database_id));
     struct mark before = mark(c);
-    struct entry entry = { .top_match = top_match, .score = score, .date_ms = r->date_ms };
+    struct entry entry = {
+        .top_match = top_match, .score = score, .by = COLLECTION_NONE, .date_ms = r->date_ms
+    };
     if (!prepare(c, r, l, &entry, e) || !add_row(c, e)) {
         rewind_to(c, &before);
         return false;
@@ -486,7 +540,11 @@ bool collection_add(struct collection *c, const struct report *r, struct collect
     *at = entry;
     memcpy(seglist_at(&c->buckets, report), bucket_names,
            c->threshold_count * sizeof *bucket_names);
-    names_set_report(&c->names, entry.name, report);
+    if (c->superseding == COLLECTION_NONE)
+        names_set_report(&c->names, entry.name, report);
+    else
+        set_superseded_by(c, c->superseding, report);
+    c->superseding = COLLECTION_NONE;
     count_report(c, collection_stack(c, entry.stack), list_values(at->other), 1);
     c->before_last = before;
     return true;
@@ -585,7 +643,8 @@ uint32_t collection_added(const struct collection *c)
 uint32_t collection_find_added(const struct collection *c, struct str database_id)
 {
     uint32_t name = names_find_added(&c->names, database_id);
-    return name == NAMES_NONE ? COLLECTION_NONE : names_report(&c->names, name);
+    return name == NAMES_NONE ? COLLECTION_NONE
+                              : latest_below(c, names_report(&c->names, name), COLLECTION_NONE);
 }
 
 struct lexicon *collection_lexicon_writer(struct collection *c)
@@ -604,6 +663,7 @@ void collection_publish(struct collection *c)
 
 void collection_undo(struct collection *c)
 {
+    c->superseding = COLLECTION_NONE;
     rewind_to(c, &c->published);
 }
 
@@ -636,6 +696,7 @@ struct collected collection_report(const struct collection *c, uint32_t report)
                                .date_ms = at->date_ms,
                                .other = list_values(other),
                                .amended = (other[0] & LIST_AMENDED) != 0,
+                               .superseded_by = atomic_load_explicit(&at->by, memory_order_relaxed),
                                .buckets = seglist_at(&c->buckets, report) };
 }
 
@@ -680,8 +741,12 @@ uint32_t collection_find_name(const struct collection *c, struct str name)
 
 uint32_t collection_named_report(const struct collection *c, uint32_t name)
 {
-    uint32_t report = names_report(&c->names, name);
-    return report < collection_count(c) ? report : COLLECTION_NONE;
+    return collection_named_among(c, name, collection_count(c));
+}
+
+uint32_t collection_named_among(const struct collection *c, uint32_t name, uint32_t count)
+{
+    return latest_below(c, names_report(&c->names, name), count);
 }
 
 struct str collection_project(const struct collection *c, uint32_t project)

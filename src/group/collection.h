@@ -9,6 +9,10 @@
  *
  *     lookup ──► (the writer places the report) ──► add ... add ──► publish, or undo
  *
+ * A report may be superseded by a later one of the same id. It keeps its number and its words stay
+ * counted, but no list, count or search of those who see the later one shows it: they ask
+ * collection_is_superseded with the count of reports that they go by.
+ *
  * Threads: one writer calls what is under "Writer"; readers see reports below collection_count,
  * without locks. Memory: everything belongs to the collection, its lexicon too. */
 #ifndef CRUMPLE_GROUP_COLLECTION_H
@@ -39,6 +43,7 @@ struct collected {
     int64_t date_ms;
     struct values other;     /* values outside the stack trace, cold ones left out */
     bool amended;            /* `other` is not what it came with: see collection_amend */
+    uint32_t superseded_by;  /* a later report, perhaps not published yet, or COLLECTION_NONE */
     const uint32_t *buckets; /* a name for each threshold, lowest threshold first */
 };
 
@@ -46,6 +51,8 @@ struct collected {
 uint32_t collection_count(const struct collection *c); /* reports that are there to be read */
 const struct lexicon *collection_lexicon(const struct collection *c);
 struct collected collection_report(const struct collection *c, uint32_t report);
+/* Whether another took the place of a report, for readers who see the first `count` reports. */
+bool collection_is_superseded(const struct collection *c, uint32_t report, uint32_t count);
 /* `other` as it was when all of it was below `values`: for those who have made themselves ready for
  * that many values of the lexicon, and then for this report, whose values were among them. */
 struct values collection_other_before(const struct collection *c, uint32_t report, uint32_t values);
@@ -53,8 +60,11 @@ struct values collection_stack(const struct collection *c, uint32_t stack);
 uint32_t collection_stack_count(const struct collection *c);
 struct str collection_name(const struct collection *c, uint32_t name);
 uint32_t collection_find_name(const struct collection *c, struct str name);
-/* The report of that name, or COLLECTION_NONE (a forced bucket may have a name of its own). */
+/* The report of that name, of several the one that is not superseded; or COLLECTION_NONE (a forced
+ * bucket may have a name of its own). */
 uint32_t collection_named_report(const struct collection *c, uint32_t name);
+/* The same for readers who see the first `count` reports. */
+uint32_t collection_named_among(const struct collection *c, uint32_t name, uint32_t count);
 struct str collection_project(const struct collection *c, uint32_t project);
 uint32_t collection_find_project(const struct collection *c, struct str name);
 size_t collection_bytes(const struct collection *c); /* memory it holds, about; lexicon and all */
@@ -113,10 +123,15 @@ uint32_t collection_add_name(struct collection *c, struct str name, struct err *
  * undone); its number is the count so far. r->date_ms must be set. bucket_names: one for each
  * threshold. Values in fields that are new and one too many (for the report, the project or the
  * lexicon) are left out of it, and of `l`. ERR_CONFLICT when there is a report of that database_id,
- * published or not; ERR_NOMEM. On failure nothing visible has changed. */
+ * published or not, that it does not supersede; ERR_NOMEM. On failure nothing visible has changed.
+ */
 MUST_CHECK bool collection_add(struct collection *c, const struct report *r,
                                struct collection_lookup *l, uint32_t top_match, float score,
                                const uint32_t *bucket_names, struct err *e);
+
+/* The report that is added next has the database_id of this one and takes its place; until it is
+ * published, readers see this one. Taken back with it. */
+void collection_supersede(struct collection *c, uint32_t report);
 
 /* Gives a published report other values outside its stack: each text replaces the values that the
  * report has in that field, an empty one only takes them away. Readers see it at once, and so does
@@ -127,7 +142,7 @@ MUST_CHECK bool collection_amend(struct collection *c, uint32_t report,
 
 /* Reports, published or not. Readers' functions above take the numbers of both, of stacks too. */
 uint32_t collection_added(const struct collection *c);
-/* The report of this database_id, published or not; COLLECTION_NONE. */
+/* The report of this database_id that is not superseded, published or not; COLLECTION_NONE. */
 uint32_t collection_find_added(const struct collection *c, struct str database_id);
 struct lexicon *collection_lexicon_writer(struct collection *c);
 

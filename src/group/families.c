@@ -53,6 +53,8 @@ void neighbours_free(struct neighbours *n)
     VEC_FREE(&n->lists);
     VEC_FREE(&n->families);
     VEC_FREE(&n->report_family);
+    VEC_FREE(&n->twins);
+    VEC_FREE(&n->taken_out);
     VEC_FREE(&n->stack_last);
     VEC_FREE(&n->signatures);
     VEC_FREE(&n->sums);
@@ -83,8 +85,9 @@ size_t neighbours_bytes(const struct neighbours *n)
 {
     return n->bytes + n->lists.cap * sizeof *n->lists.at +
            n->families.cap * sizeof *n->families.at + n->report_family.cap * sizeof(uint32_t) +
-           n->stack_last.cap * sizeof *n->stack_last.at + n->sums.cap * sizeof *n->sums.at +
-           n->looked.cap * sizeof *n->looked.at + n->signatures.cap * sizeof *n->signatures.at;
+           n->twins.cap * sizeof(uint32_t) + n->stack_last.cap * sizeof *n->stack_last.at +
+           n->sums.cap * sizeof *n->sums.at + n->looked.cap * sizeof *n->looked.at +
+           n->signatures.cap * sizeof *n->signatures.at;
 }
 
 bool term_set_fill(struct term_set *s, uint32_t terms)
@@ -328,7 +331,7 @@ static bool family_choose(struct neighbours *n, struct neighbour near, const str
     if (!newcomer_terms(n, r))
         return false;
     if (near.report != NEIGHBOURS_NONE) {
-        *number = n->report_family.at[near.report];
+        *number = neighbours_family(n, near.report);
         uint32_t missing = family_find_terms(n, *number, r, locals);
         bool joins = near.score >= JOIN_SCORE ||
                      missing <= (r->stack.count + r->other.count) / JOIN_NEW_TERMS;
@@ -409,28 +412,42 @@ static bool family_other(struct neighbours *n, uint32_t number, struct bag bag,
     return true;
 }
 
-/* Whether `near`, a report that a search has found, is a variant of this family with the same
- * stack and other part. */
-static bool is_same_variant(const struct family *f, struct neighbour near, struct variant v)
+/* The first variant whose report is not below this one. */
+static uint32_t variant_from(const struct family *f, uint32_t report)
 {
     uint32_t low = 0, high = f->variant_count;
     while (low < high) {
         uint32_t mid = low + (high - low) / 2;
-        if (f->variants[mid].report < near.report)
+        if (f->variants[mid].report < report)
             low = mid + 1;
         else
             high = mid;
     }
-    return low < f->variant_count && f->variants[low].report == near.report &&
-           f->variants[low].stack == v.stack && f->variants[low].other == v.other;
+    return low;
+}
+
+/* Whether variant i of the family is that of `near`, a report that a search has found, and has the
+ * same stack and other part as v. */
+static bool is_same_variant(const struct family *f, uint32_t i, struct neighbour near,
+                            struct variant v)
+{
+    return i < f->variant_count && f->variants[i].report == near.report &&
+           f->variants[i].stack == v.stack && f->variants[i].other == v.other;
 }
 
 static bool family_variant(struct neighbours *n, uint32_t number, struct neighbour near,
                            struct variant v)
 {
     struct family *f = &n->families.at[number];
-    if (is_same_variant(f, near, v))
-        return true; /* the older report says the same and would win */
+    uint32_t like = variant_from(f, near.report);
+    if (is_same_variant(f, like, near, v)) {
+        /* The older report says the same and would win. */
+        struct variant *same = &f->variants[like];
+        note(n, (struct step){ .type = STEP_TWIN, .a = number, .b = like, .c = same->last });
+        n->twins.at[same->last] = v.report;
+        same->last = v.report;
+        return true;
+    }
     if (!grow(n, (void **)&f->variants, f->variant_count, &f->variant_cap, 1, sizeof *f->variants))
         return false;
     f->variants[f->variant_count++] = v;
@@ -445,12 +462,62 @@ static bool report_note(struct neighbours *n, uint32_t stack, struct stack_last 
     while (n->stack_last.len <= stack)
         if (!VEC_PUSH(&n->stack_last, nowhere))
             return false;
-    if (!VEC_PUSH(&n->report_family, where.family))
+    if (!VEC_RESERVE(&n->twins, 1) || !VEC_PUSH(&n->report_family, where.family))
         return false;
+    n->twins.at[n->twins.len++] = NEIGHBOURS_NONE;
     note(n, (struct step){ .type = STEP_REPORT });
     struct stack_last had = n->stack_last.at[stack];
     note(n, (struct step){ .type = STEP_HINT, .a = stack, .b = had.family, .c = had.place });
     n->stack_last.at[stack] = where;
+    return true;
+}
+
+/* Superseding. What only superseded reports have said stays in their families: bounds are looser
+ * for it, and no answer is another. */
+
+static struct variant variant_take_out(struct family *f, uint32_t i)
+{
+    struct variant v = f->variants[i];
+    memmove(f->variants + i, f->variants + i + 1, (--f->variant_count - i) * sizeof v);
+    return v;
+}
+
+/* There is room: one was taken out. */
+static void variant_put_in(struct family *f, uint32_t i, struct variant v)
+{
+    memmove(f->variants + i + 1, f->variants + i, (f->variant_count++ - i) * sizeof v);
+    f->variants[i] = v;
+}
+
+/* The report goes, and the next that says the same stands for the variant; if there is none, the
+ * variant goes, too. */
+static void variant_pass_on(struct neighbours *n, uint32_t number, uint32_t i)
+{
+    struct family *f = &n->families.at[number];
+    struct variant v = variant_take_out(f, i);
+    note(n, (struct step){ .type = STEP_TAKEN_OUT, .a = number, .b = i });
+    n->taken_out.at[n->taken_out.len++] = v;
+    while (v.report != NEIGHBOURS_NONE && neighbours_is_superseded(n, v.report))
+        v.report = n->twins.at[v.report];
+    if (v.report == NEIGHBOURS_NONE)
+        return;
+    uint32_t to = variant_from(f, v.report);
+    variant_put_in(f, to, v);
+    note(n, (struct step){ .type = STEP_PUT_IN, .a = number, .b = to });
+}
+
+bool neighbours_supersede(struct neighbours *n, uint32_t report, struct err *e)
+{
+    assert(report < n->report_family.len && !neighbours_is_superseded(n, report));
+    if (!VEC_RESERVE(&n->steps, 3) || !VEC_RESERVE(&n->taken_out, 1))
+        return err_set(e, ERR_NOMEM, 0, "no memory to take report %u out of the index", report);
+    uint32_t number = neighbours_family(n, report);
+    uint32_t i = variant_from(&n->families.at[number], report);
+    n->report_family.at[report] |= REPORT_SUPERSEDED;
+    note(n, (struct step){ .type = STEP_SUPERSEDED, .a = report });
+    if (i < n->families.at[number].variant_count &&
+        n->families.at[number].variants[i].report == report)
+        variant_pass_on(n, number, i);
     return true;
 }
 
@@ -460,6 +527,7 @@ static void step_back(struct neighbours *n, const struct step *s)
     switch (s->type) {
     case STEP_REPORT:
         n->report_family.len--;
+        n->twins.len--;
         return;
     case STEP_HINT:
         n->stack_last.at[s->a] = (struct stack_last){ s->b, s->c };
@@ -492,6 +560,19 @@ static void step_back(struct neighbours *n, const struct step *s)
     case STEP_VARIANT:
         f->variant_count--;
         return;
+    case STEP_TWIN:
+        f->variants[s->b].last = s->c;
+        n->twins.at[s->c] = NEIGHBOURS_NONE;
+        return;
+    case STEP_SUPERSEDED:
+        n->report_family.at[s->a] &= ~REPORT_SUPERSEDED;
+        return;
+    case STEP_TAKEN_OUT:
+        variant_put_in(f, s->b, n->taken_out.at[--n->taken_out.len]);
+        return;
+    case STEP_PUT_IN:
+        (void)variant_take_out(f, s->b);
+        return;
     }
 }
 
@@ -508,10 +589,10 @@ bool neighbours_add(struct neighbours *n, uint32_t report, uint32_t stack, struc
     assert(report == n->report_family.len && count <= NEIGHBOURS_TERMS_MAX);
     size_t before = n->steps.len;
     uint32_t number;
-    struct variant v = { .report = report };
+    struct variant v = { .report = report, .last = report };
     struct newcomer r = { stack, stack_bag, other_bag };
     uint32_t *locals = reallocarray(NULL, count ? count : 1, sizeof *locals);
-    bool ok = locals && VEC_RESERVE(&n->steps, 2u * count + 9u) &&
+    bool ok = locals && VEC_RESERVE(&n->steps, 2u * count + 10u) &&
               family_choose(n, near, &r, &number, locals) &&
               family_take_terms(n, number, &r, locals) &&
               family_stack(n, number, stack, stack_bag, locals, &v.stack) &&
@@ -527,7 +608,7 @@ bool neighbours_add(struct neighbours *n, uint32_t report, uint32_t stack, struc
 
 void neighbours_keep(struct neighbours *n)
 {
-    n->steps.len = 0;
+    n->steps.len = n->taken_out.len = 0;
 }
 
 void neighbours_undo(struct neighbours *n)

@@ -8,7 +8,7 @@
  *   term ──► families ──► stacks ──► variants
  *   list     a family's   reports    reports of one stack that differ outside it;
  *            own terms    of one     of equal reports only the first is kept,
- *                         stack      for no later one can win against it
+ *                         stack      for no later one can win against it, while it is there
  *
  * A family is only a help for bounds: which family a report is in changes no answer.
  * Threads: the writer only. Memory: everything belongs to the struct neighbours. */
@@ -72,9 +72,12 @@ MUST_CHECK bool neighbours_nearest(struct neighbours *n, const struct query *q, 
 MUST_CHECK bool neighbours_add(struct neighbours *n, uint32_t report, uint32_t stack,
                                struct bag stack_bag, struct bag other_bag, struct neighbour near,
                                struct err *e);
+/* Another report will take the place of this one: no search finds it any more. On failure nothing
+ * has changed. */
+MUST_CHECK bool neighbours_supersede(struct neighbours *n, uint32_t report, struct err *e);
 /* From here on neighbours_undo can go back no further. */
 void neighbours_keep(struct neighbours *n);
-/* Takes back all that was added since neighbours_keep. */
+/* Takes back all that was added or superseded since neighbours_keep. */
 void neighbours_undo(struct neighbours *n);
 
 const struct neighbours_cost *neighbours_cost(const struct neighbours *n);

@@ -44,10 +44,12 @@ struct family_other {
     uint32_t hash;
     struct packed bag;
 };
-/* Reports with this stack and this other part; places in the family's arrays. */
+/* Reports with this stack and this other part; places in the family's arrays. A family's variants
+ * stand in the order of `report`. */
 struct variant {
     uint32_t stack, other;
-    uint32_t report; /* the first of them */
+    uint32_t report; /* the first of them that is not superseded, */
+    uint32_t last;   /* the last: neighbours.twins leads from one to the next */
 };
 
 struct family_term {
@@ -211,7 +213,11 @@ struct step {
         STEP_STACK,
         STEP_OTHER,
         STEP_VARIANT,
-        STEP_HINT
+        STEP_TWIN,
+        STEP_HINT,
+        STEP_SUPERSEDED,
+        STEP_TAKEN_OUT,
+        STEP_PUT_IN
     } type;
     uint32_t a, b, c;
     float old;
@@ -220,12 +226,14 @@ struct step {
 struct neighbours {
     VEC(struct term_lists) lists; /* by term */
     VEC(struct family) families;
-    VEC(uint32_t) report_family;       /* by report */
+    VEC(uint32_t) report_family;       /* by report; with REPORT_SUPERSEDED */
+    VEC(uint32_t) twins;               /* by report: the next of the same variant, or none */
     VEC(struct stack_last) stack_last; /* by stack: where its latest report is */
     VEC(struct signature) signatures;  /* by family: its terms by term_bit */
     VEC(struct sum) sums;              /* by family; all zero between searches */
     VEC(uint64_t) looked;              /* by family: the search that looked into it last */
     VEC(struct step) steps;            /* since neighbours_keep */
+    VEC(struct variant) taken_out;     /* of STEP_TAKEN_OUT, in their order */
     struct scratch scratch;
     uint64_t serial;          /* of the search */
     signature_bound_fn bound; /* signature_bound, the fastest way */
@@ -234,6 +242,16 @@ struct neighbours {
     size_t bytes;
     struct neighbours_cost cost;
 };
+
+#define REPORT_SUPERSEDED 0x80000000u
+static inline uint32_t neighbours_family(const struct neighbours *n, uint32_t report)
+{
+    return n->report_family.at[report] & ~REPORT_SUPERSEDED;
+}
+static inline bool neighbours_is_superseded(const struct neighbours *n, uint32_t report)
+{
+    return (n->report_family.at[report] & REPORT_SUPERSEDED) != 0;
+}
 
 static inline struct stack_last neighbours_stack_last(const struct neighbours *n, uint32_t stack)
 {

@@ -106,7 +106,7 @@ static void count_text(struct model *m, struct model_report *r, struct str field
 
 struct model_report model_count(struct model *m, const struct made *made)
 {
-    struct model_report r = { .id = made->id, .force = made->force };
+    struct model_report r = { .id = made->id, .force = made->force, .superseded_by = SIZE_MAX };
     for (size_t i = 0; i < made->text_count; i++)
         count_text(m, &r, made->texts[i].field, made->texts[i].text);
     count_text(m, &r, STR("project"), made->project);
@@ -219,6 +219,8 @@ struct model_place model_nearest(struct model *m, const struct model_report *r)
     struct model_question q = ask(m, r);
     struct model_place best = { .match = MODEL_NONE };
     for (size_t i = 0; i < m->reports.len; i++) {
+        if (m->reports.at[i].superseded_by != SIZE_MAX)
+            continue;
         float s = score(m, &q, &m->reports.at[i], NULL, NULL);
         if ((double)s >= m->config->thresholds[0] && s > best.score) {
             best.match = (uint32_t)i;
@@ -229,6 +231,11 @@ struct model_place model_nearest(struct model *m, const struct model_report *r)
         best.joins[t] = best.match != MODEL_NONE && (double)best.score >= m->config->thresholds[t];
     VEC_FREE(&q.asked);
     return best;
+}
+
+void model_supersede(struct model *m, uint32_t report)
+{
+    m->reports.at[report].superseded_by = m->reports.len;
 }
 
 void model_add(struct model *m, struct model_report r, const struct model_place *place)
@@ -250,6 +257,9 @@ void model_undo(struct model *m, size_t count)
             m->terms.at[r->terms.at[i].term].df--;
         model_drop(r);
     }
+    for (size_t i = 0; i < m->reports.len; i++)
+        if (m->reports.at[i].superseded_by >= count)
+            m->reports.at[i].superseded_by = SIZE_MAX;
 }
 
 float model_compare(struct model *m, const struct model_report *r, uint32_t other,

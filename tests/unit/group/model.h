@@ -28,6 +28,7 @@ struct model_report {
     VEC(struct model_tf) terms;
     uint32_t tokens[MODEL_FIELDS]; /* by field */
     struct str id, force;
+    size_t superseded_by; /* the number of the report that took its place, or SIZE_MAX */
     struct str buckets[COLLECTION_THRESHOLDS_MAX];
 };
 
@@ -71,6 +72,8 @@ void model_drop(struct model_report *r);
 
 /* The nearest of all reports that were added. */
 struct model_place model_nearest(struct model *m, const struct model_report *r);
+/* It is not near to any report any more; the next that is added takes its place. */
+void model_supersede(struct model *m, uint32_t report);
 /* Adds the report, which belongs to the model then. */
 void model_add(struct model *m, struct model_report r, const struct model_place *place);
 /* Takes back all but the first `count` reports. */

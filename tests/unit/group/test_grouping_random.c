@@ -1,6 +1,7 @@
 /* The bucket index against the model that compares each report with all others: the same nearest
  * report, the same score to the last bit, the same buckets at every threshold, the same
- * explanations; with dry runs, undo, restarts and reports that are there already in between. */
+ * explanations; with dry runs, undo, restarts, reports that are there already and reports that are
+ * made again in between. */
 #include "model.h"
 
 #include "../cmocka_all.h"
@@ -46,11 +47,12 @@ struct round {
     struct bucket_index *ix;
     struct model m;
     VEC(struct made) made; /* by number, as in both */
+    VEC(uint32_t) instead; /* by number: the report that it took the place of, or COLLECTION_NONE */
     VEC(uint64_t) seeds;   /* of reports that were made, for some come again */
     VEC(uint32_t) bugs;
     size_t published;
     uint32_t ids;
-    uint32_t matches, founders, explained; /* what came to pass */
+    uint32_t matches, founders, explained, remade; /* what came to pass */
 };
 
 static void check_line(const struct explanation *x, const struct model_line *want)
@@ -147,7 +149,8 @@ static void check_dry(struct round *r, const struct made *made, const struct pla
     assert_int_equal(collection_count(c), r->published);
 }
 
-static struct made next_report(struct round *r)
+/* instead: whose id it has; COLLECTION_NONE for a new one. */
+static struct made next_report(struct round *r, uint32_t instead)
 {
     struct made made;
     char id[32], forced[32];
@@ -164,14 +167,36 @@ static struct made next_report(struct round *r)
         seed = r->seeds.at[old];
     }
     assert_true(VEC_PUSH(&r->bugs, bug) && VEC_PUSH(&r->seeds, seed));
-    made_report(&made, r->shape, bug, seed, (struct str){ id, (size_t)id_len },
+    struct str name = { id, (size_t)id_len };
+    made_report(&made, r->shape, bug, seed,
+                instead == COLLECTION_NONE ? name : r->made.at[instead].id,
                 (struct str){ forced, (size_t)forced_len }, r->arena);
     return made;
 }
 
+/* One that has not been superseded yet; or COLLECTION_NONE. */
+static uint32_t choose_superseded(struct round *r)
+{
+    if (r->made.len == 0 || !dice_percent(&r->d, 12))
+        return COLLECTION_NONE;
+    uint32_t report = dice(&r->d, (uint32_t)r->made.len);
+    return r->m.reports.at[report].superseded_by == SIZE_MAX ? report : COLLECTION_NONE;
+}
+
+static void supersede(struct round *r, uint32_t report)
+{
+    struct err e;
+    assert_true(bucket_index_supersede(r->ix, report, &e));
+    model_supersede(&r->m, report);
+    r->remade++;
+}
+
 static void one_report(struct round *r)
 {
-    struct made made = next_report(r);
+    uint32_t instead = choose_superseded(r);
+    struct made made = next_report(r, instead);
+    if (instead != COLLECTION_NONE)
+        supersede(r, instead);
     struct model_report counted = model_count(&r->m, &made);
     struct model_place want = model_nearest(&r->m, &counted);
     struct placement got;
@@ -186,14 +211,27 @@ static void one_report(struct round *r)
         check_explain(r, &made, &got, &counted);
     if (dice_percent(&r->d, 10))
         check_dry(r, &made, &got);
-    if (dice_percent(&r->d, 10)) {
+    if (instead == COLLECTION_NONE && dice_percent(&r->d, 10)) {
         model_drop(&counted);
         return;
     }
     assert_true(bucket_index_add(r->ix, &made.report, &got, NULL, &e));
     model_add(&r->m, counted, &want);
-    assert_true(VEC_PUSH(&r->made, made));
+    assert_true(VEC_PUSH(&r->made, made) && VEC_PUSH(&r->instead, instead));
     check_added(r, (uint32_t)r->made.len - 1);
+}
+
+/* Who sees the first `count` reports finds of each id the latest of them. */
+static void check_superseded(const struct round *r, uint32_t count)
+{
+    const struct collection *c = bucket_index_collection(r->ix);
+    for (uint32_t i = 0; i < count; i++) {
+        size_t by = r->m.reports.at[i].superseded_by;
+        uint32_t name = collection_find_name(c, r->made.at[i].id);
+        assert_int_equal(collection_is_superseded(c, i, count), by < count);
+        if (by >= count)
+            assert_int_equal(collection_named_among(c, name, count), i);
+    }
 }
 
 static void publish(struct round *r)
@@ -201,13 +239,17 @@ static void publish(struct round *r)
     bucket_index_publish(r->ix);
     r->published = r->made.len;
     assert_int_equal(collection_count(bucket_index_collection(r->ix)), r->published);
+    if (dice_percent(&r->d, 20)) {
+        check_superseded(r, (uint32_t)r->published);
+        check_superseded(r, dice(&r->d, (uint32_t)r->published + 1));
+    }
     check_readers(r);
 }
 
 static void undo(struct round *r)
 {
     bucket_index_undo(r->ix);
-    r->made.len = r->published;
+    r->made.len = r->instead.len = r->published;
     model_undo(&r->m, r->published);
     assert_int_equal(bucket_index_added(r->ix), r->published);
 }
@@ -245,6 +287,8 @@ static void restart(struct round *r)
         for (size_t t = 0; t < r->config->threshold_count; t++)
             buckets[t] = collection_name(c, stored.buckets[t]);
         const struct report *report = &r->made.at[i].report;
+        assert_true(r->instead.at[i] == COLLECTION_NONE ||
+                    bucket_index_supersede(fresh, r->instead.at[i], &e));
         assert_true(by_numbers ? restore(r, fresh, report, &p, buckets)
                                : bucket_index_add(fresh, report, &p, buckets, &e));
     }
@@ -253,6 +297,7 @@ static void restart(struct round *r)
     r->ix = fresh;
     for (uint32_t i = 0; i < r->published; i++)
         check_added(r, i);
+    check_superseded(r, (uint32_t)r->published);
     check_readers(r);
 }
 
@@ -292,13 +337,15 @@ static void one_round(const struct config *config, const struct made_shape *shap
         else if (dice_percent(&r.d, 3))
             add_again(&r);
     }
-    printf("%s, %s: %u with a match, %u without, %u explained\n", config->name, shape->name,
-           r.matches, r.founders, r.explained);
-    assert_true(r.matches >= shape->reports / 10 && r.founders > 0 && r.explained > 0);
+    printf("%s, %s: %u with a match, %u without, %u explained, %u made again\n", config->name,
+           shape->name, r.matches, r.founders, r.explained, r.remade);
+    assert_true(r.matches >= shape->reports / 10 && r.founders > 0 && r.explained > 0 &&
+                r.remade > 0);
     *d = r.d;
     bucket_index_free(r.ix);
     model_done(&r.m);
     VEC_FREE(&r.made);
+    VEC_FREE(&r.instead);
     VEC_FREE(&r.seeds);
     VEC_FREE(&r.bugs);
     arena_free(r.arena);

@@ -1,7 +1,8 @@
 /* neighbours: the search that looks at little against one that looks at everything: the same
- * report, the same score bit for bit, over reports of many shapes, families of all kinds, and with
- * undo at random points. What is expected never depends on how families were formed, so this also
- * says that an undo leaves nothing behind. */
+ * report, the same score bit for bit, over reports of many shapes, families of all kinds, with
+ * reports that are superseded (and equal ones that are not), and with undo at random points. What
+ * is expected never depends on how families were formed, so this also says that an undo leaves
+ * nothing behind. */
 #include "group/neighbours.h"
 
 #include "../cmocka_all.h"
@@ -63,14 +64,16 @@ struct made {
 struct model {
     VEC(struct bag_term) terms;
     VEC(struct made) reports;
-    size_t kept; /* reports that can no longer be undone */
+    VEC(bool) gone;     /* by report: superseded */
+    VEC(uint32_t) went; /* superseded, and can be undone */
+    size_t kept;        /* reports that can no longer be undone */
     uint32_t stacks;
     uint32_t df[TERMS];
     uint32_t place[TERMS]; /* in the query, plus one */
     VEC(struct query_term) asked;
     VEC(double) parts;
     /* What came to pass, for a test that never finds anything would prove little. */
-    uint32_t found, nothing, ties;
+    uint32_t found, nothing, ties, superseded;
 };
 
 /* Generating. Terms of even number are from stack traces, the others from outside. */
@@ -202,6 +205,8 @@ static struct neighbour nearest_of_all(struct model *m, const struct query *q)
     for (uint32_t i = 0; i < q->count; i++)
         m->place[q->at[i].term] = i + 1;
     for (uint32_t i = 0; i < m->reports.len; i++) {
+        if (m->gone.at[i])
+            continue;
         float score = score_of(m, q, &m->reports.at[i]);
         tie = score == best.score || (tie && score < best.score);
         if (score > best.score)
@@ -275,12 +280,33 @@ static void add(struct model *m, struct neighbours *n, const struct shape *s, st
     for (uint32_t i = 0; i < made_count(r); i++)
         m->df[terms[i].term]++;
     m->stacks = r->stack == m->stacks ? m->stacks + 1 : m->stacks;
-    assert_true(VEC_PUSH(&m->reports, *r));
+    assert_true(VEC_PUSH(&m->reports, *r) && VEC_PUSH(&m->gone, false));
+}
+
+static void supersede(struct model *m, struct neighbours *n, uint32_t report)
+{
+    struct err e;
+    if (m->gone.at[report])
+        return;
+    assert_true(neighbours_supersede(n, report, &e));
+    m->gone.at[report] = true;
+    assert_true(VEC_PUSH(&m->went, report));
+    m->superseded++;
+}
+
+static void keep(struct model *m, struct neighbours *n)
+{
+    neighbours_keep(n);
+    m->kept = m->reports.len;
+    m->went.len = 0;
 }
 
 static void undo(struct model *m, struct neighbours *n)
 {
     neighbours_undo(n);
+    while (m->went.len > 0)
+        m->gone.at[m->went.at[--m->went.len]] = false;
+    m->gone.len = m->kept;
     while (m->reports.len > m->kept) {
         const struct made *r = &m->reports.at[--m->reports.len];
         for (uint32_t i = 0; i < made_count(r); i++)
@@ -292,20 +318,24 @@ static void undo(struct model *m, struct neighbours *n)
             m->stacks = m->reports.at[i].stack + 1;
 }
 
-static void one_round(struct model *m, const struct shape *s, struct dice *d)
+/* superseding: in per cent of the reports. */
+static void one_round(struct model *m, const struct shape *s, uint32_t superseding, struct dice *d)
 {
     CLEANUP(neighbours_free_p) struct neighbours *n = neighbours_new();
     assert_non_null(n);
-    m->terms.len = m->reports.len = m->kept = m->stacks = 0;
+    m->terms.len = m->reports.len = m->gone.len = m->went.len = m->kept = m->stacks = 0;
     memset(m->df, 0, sizeof m->df);
     for (uint32_t i = 0; i < s->reports; i++) {
-        struct made r = make_report(m, s, d);
+        uint32_t count = (uint32_t)m->reports.len;
+        bool same = count > 0 && superseding && dice_percent(d, 30); /* as another one in all */
+        struct made r = same ? m->reports.at[dice(d, count)] : make_report(m, s, d);
+        if (count > 0 && dice_percent(d, superseding))
+            supersede(m, n, dice(d, count));
         struct neighbour near = check_nearest(m, n, s, &r, d);
         if (dice_percent(d, 90)) /* else it was a dry run */
             add(m, n, s, &r, near, d);
         if (dice_percent(d, 6)) {
-            neighbours_keep(n);
-            m->kept = m->reports.len;
+            keep(m, n);
         } else if (dice_percent(d, 2)) {
             undo(m, n);
         }
@@ -316,6 +346,8 @@ static void model_done(struct model *m)
 {
     VEC_FREE(&m->terms);
     VEC_FREE(&m->reports);
+    VEC_FREE(&m->gone);
+    VEC_FREE(&m->went);
     VEC_FREE(&m->asked);
     VEC_FREE(&m->parts);
 }
@@ -327,11 +359,11 @@ static void test_nearest(void **state)
     struct dice d;
     for (unsigned i = 0; dice_seed(&d, i, ROUNDS); i++)
         for (size_t k = 0; k < COUNT_OF(shapes); k++) {
-            m.found = m.nothing = m.ties = 0;
-            one_round(&m, &shapes[k], &d);
-            printf("%s: found %u, nothing %u, ties %u\n", shapes[k].name, m.found, m.nothing,
-                   m.ties);
-            assert_true(m.found >= 10 && m.nothing >= 3);
+            m.found = m.nothing = m.ties = m.superseded = 0;
+            one_round(&m, &shapes[k], i % 2 ? 40 : 0, &d);
+            printf("%s: found %u, nothing %u, ties %u, superseded %u\n", shapes[k].name, m.found,
+                   m.nothing, m.ties, m.superseded);
+            assert_true(m.found >= 8 && m.nothing >= 3 && (i % 2 == 0 || m.superseded >= 8));
         }
     model_done(&m);
 }
