@@ -102,7 +102,10 @@ static bool read_place(struct cleaned *c, struct reading *r, uint32_t first, str
     if (!read_build(r, f->build))
         return false;
     p->build = r->build_number;
-    frame_memory_expect_owner(r->memory, r->project, p->build, p->module_info->base);
+    const struct trace_memo *memo = naming_memo(r->naming, p->module, r->project);
+    p->owner = memo && memo->build == p->build ? memo->owner : FRAME_MEMORY_NONE;
+    if (p->owner == FRAME_MEMORY_NONE)
+        frame_memory_expect_owner(r->memory, r->project, p->build, p->module_info->base);
     return true;
 }
 
@@ -110,9 +113,16 @@ static bool find_owner(struct reading *r, struct clean_place *p)
 {
     if (!p->has_key)
         return true;
-    p->owner = frame_memory_owner(r->memory, r->project, p->build, p->module_info->base);
-    if (p->owner == FRAME_MEMORY_NONE)
-        return false;
+    if (p->owner == FRAME_MEMORY_NONE) {
+        p->owner = frame_memory_owner(r->memory, r->project, p->build, p->module_info->base);
+        if (p->owner == FRAME_MEMORY_NONE)
+            return false;
+        struct trace_memo *memo = naming_memo(r->naming, p->module, r->project);
+        if (memo) {
+            memo->build = p->build;
+            memo->owner = p->owner;
+        }
+    }
     frame_memory_expect(r->memory, p->owner, r->trace->frames[p->first].site);
     return true;
 }

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#define FUNCTIONS_AHEAD 4 /* mostly not more are learnt of */
+
 struct culprit *culprit_new(unsigned without, bool (*is_cold)(const void *ctx, struct str field),
                             const void *cold_ctx)
 {
@@ -168,6 +170,22 @@ static bool ask_project(struct culprit *c, struct str project, uint32_t *out)
     return *out != NAMES_NONE;
 }
 
+/* Where the name's function is noted; NULL: nowhere. */
+static struct trace_memo *helper_memo(const struct culprit *c, const struct trace *t,
+                                      const struct cleaned_name *n, uint32_t project)
+{
+    struct trace_memo *memo = naming_memo(&c->naming, &t->frames[n->frame], project);
+    return memo && memo->function == n->name ? memo : NULL;
+}
+
+static void expect_function(const struct culprit *c, const struct trace *t,
+                            const struct cleaned_name *n, uint32_t project)
+{
+    const struct trace_memo *memo = helper_memo(c, t, n, project);
+    if (!memo || memo->helper == HELPER_NONE)
+        helpers_expect(&c->helpers, project, n->name);
+}
+
 static bool push_function(struct culprit *c, struct stack *s, uint32_t name)
 {
     bool memory = naming_info(&c->naming, name)->is_memory_word;
@@ -178,17 +196,35 @@ static bool push_function(struct culprit *c, struct stack *s, uint32_t name)
     return true;
 }
 
+static bool push_cleaned(struct culprit *c, const struct trace *t, struct stack *s,
+                         const struct cleaned_name *n)
+{
+    struct trace_memo *memo = helper_memo(c, t, n, s->project);
+    if (memo && memo->helper != HELPER_NONE) {
+        c->asked.functions[s->count++] = memo->helper;
+        return true;
+    }
+    if (!push_function(c, s, n->name))
+        return false;
+    if (memo)
+        memo->helper = c->asked.functions[s->count - 1];
+    return true;
+}
+
 static bool ask_trace(struct culprit *c, const struct report *r, struct stack *s)
 {
     struct frame_memory *memory = c->without & CULPRIT_MEMORY ? NULL : &c->memory;
     bool keep_platform = c->without & CULPRIT_PLATFORM;
     if (!clean_trace(&c->cleaned, &r->trace, s->project, &c->naming, memory, keep_platform))
         return false;
+    const struct cleaned_name *names = c->cleaned.names.at;
     for (size_t i = 0; i < c->cleaned.names.len; i++)
-        helpers_expect(&c->helpers, s->project, c->cleaned.names.at[i].name);
+        expect_function(c, &r->trace, &names[i], s->project);
     for (size_t i = 0; i < c->cleaned.names.len; i++)
-        if (!push_function(c, s, c->cleaned.names.at[i].name))
+        if (!push_cleaned(c, &r->trace, s, &names[i]))
             return false;
+    for (uint32_t i = 0; i < s->count && i < FUNCTIONS_AHEAD; i++)
+        helpers_expect_learn(&c->helpers, s->functions[i]);
     return true;
 }
 

@@ -9,7 +9,7 @@
 bool frame_memory_init(struct frame_memory *m)
 {
     *m = (struct frame_memory){ .slot_count = SLOTS_FIRST, .secret = number_secret() };
-    m->slots = calloc(m->slot_count, sizeof *m->slots);
+    m->slots = number_slots_alloc(m->slot_count, sizeof *m->slots);
     return number_map_init(&m->owners) && m->slots;
 }
 
@@ -98,7 +98,7 @@ struct frame_chain frame_memory_recall(const struct frame_memory *m, uint32_t ow
 static bool grow(struct frame_memory *m)
 {
     struct frame_memory next = { .slot_count = 2 * m->slot_count, .secret = m->secret };
-    next.slots = calloc(next.slot_count, sizeof *next.slots);
+    next.slots = number_slots_alloc(next.slot_count, sizeof *next.slots);
     if (!next.slots)
         return false;
     for (size_t i = 0; i < m->slot_count; i++)

@@ -16,6 +16,7 @@
 #include "group/culprit.h"
 
 #include <math.h>
+#include <string.h>
 
 #define ABORT_OF_OTHER 0.1
 #define ANOTHER 0.01
@@ -24,7 +25,6 @@
 #define ONE_FAULT 0.5 /* of one caller's crashes, before anything is known */
 
 struct caller {
-    struct caller *next;
     uint32_t caller;
     uint32_t total; /* weight of its crashes */
     uint32_t kind[HELPER_CALLER_KINDS], weight[HELPER_CALLER_KINDS];
@@ -195,17 +195,36 @@ static bool count_kind(uint32_t *kind, uint32_t *weight, uint32_t *kinds, uint32
     return true;
 }
 
+static bool is_power_of_two(uint32_t n) /* 0, too */
+{
+    return (n & (n - 1)) == 0;
+}
+
+/* Twice the room; the old one stays for an undo. */
+static bool more_callers(struct function *f, struct journal *j, struct pool *p)
+{
+    size_t count = f->caller_count, room = count ? 2 * count : 1;
+    struct caller *callers = pool_alloc(p, room * sizeof *callers, sizeof callers->caller);
+    if (!callers || !journal_u64(j, &f->callers))
+        return false;
+    if (count > 0)
+        memcpy(callers, f->callers, count * sizeof *callers);
+    f->callers = callers;
+    return true;
+}
+
 /* The place where crashes under this caller are counted; NULL: no memory. When there are no more
  * places, it gets the one with the least weight and what was counted there, so that neither many
  * rare callers nor a frequent one that comes late are taken for what they are not. */
 static struct caller *caller_of(struct function *f, uint32_t caller, struct journal *j,
                                 struct pool *p)
 {
-    struct caller *least = f->callers;
-    for (struct caller *c = f->callers; c; c = c->next) {
+    struct caller *least = NULL;
+    for (uint32_t i = f->caller_count; i-- > 0;) {
+        struct caller *c = &f->callers[i];
         if (c->caller == caller)
             return c;
-        if (c->total <= least->total)
+        if (!least || c->total <= least->total)
             least = c; /* of equal ones the oldest */
     }
     if (f->caller_count == HELPER_CALLERS_MAX) {
@@ -214,12 +233,11 @@ static struct caller *caller_of(struct function *f, uint32_t caller, struct jour
         least->caller = caller;
         return least;
     }
-    struct caller *c = pool_alloc(p, sizeof *c, sizeof(void *));
-    if (!c || !journal_u64(j, &f->callers) || !journal_u32(j, &f->caller_count))
+    if ((is_power_of_two(f->caller_count) && !more_callers(f, j, p)) ||
+        !journal_u32(j, &f->caller_count))
         return NULL;
-    *c = (struct caller){ .next = f->callers, .caller = caller };
-    f->callers = c;
-    f->caller_count++;
+    struct caller *c = &f->callers[f->caller_count++];
+    *c = (struct caller){ .caller = caller };
     return c;
 }
 
@@ -227,8 +245,8 @@ static struct caller *caller_of(struct function *f, uint32_t caller, struct jour
 static double effective_callers(const struct function *f)
 {
     double total = 0, spread = 0;
-    for (const struct caller *c = f->callers; c; c = c->next) {
-        double w = (double)c->total / HELPER_UNIT;
+    for (uint32_t i = f->caller_count; i-- > 0;) {
+        double w = (double)f->callers[i].total / HELPER_UNIT;
         total += w;
         spread += w * log(w);
     }
@@ -238,8 +256,8 @@ static double effective_callers(const struct function *f)
 static double log_deaths(const struct function *f, uint32_t abort, const struct deaths *base)
 {
     double own = 0;
-    for (const struct caller *c = f->callers; c; c = c->next)
-        own += log_own(c, abort, base);
+    for (uint32_t i = f->caller_count; i-- > 0;)
+        own += log_own(&f->callers[i], abort, base);
     return own - log_one_fault(f->kind, f->weight, f->kinds, abort, base);
 }
 

@@ -51,7 +51,7 @@ struct function {
     _Atomic float h;
     _Atomic uint32_t contexts; /* reports without a stack that hold it as a text */
     uint32_t caller_count;
-    struct caller *callers;
+    struct caller *callers; /* oldest first; room for caller_count, rounded up to a power of two */
     uint32_t kind[HELPER_FUNCTION_KINDS]; /* deaths of crashes that reached it, */
     uint32_t weight[HELPER_FUNCTION_KINDS];
     uint32_t kinds;
@@ -74,6 +74,14 @@ void helpers_done(struct helpers *hs);
 uint32_t helpers_function(struct helpers *hs, uint32_t project, uint32_t name, bool is_memory_word);
 /* It will be asked for soon, and is fetched from memory meanwhile. */
 void helpers_expect(const struct helpers *hs, uint32_t project, uint32_t name);
+
+/* The same before helpers_learn. */
+static inline void helpers_expect_learn(const struct helpers *hs, uint32_t function)
+{
+    const char *at = seglist_at(&hs->functions, function);
+    __builtin_prefetch(at);
+    __builtin_prefetch(at + sizeof(struct function) - 1);
+}
 
 /* Takes back functions that were made when there were so many; no reader knows them. */
 void helpers_rewind(struct helpers *hs, size_t functions);

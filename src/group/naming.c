@@ -54,9 +54,7 @@ static void rewind_one(struct names *names, struct seglist *beside, struct names
 
 void naming_rewind(struct naming *n, struct naming_mark to)
 {
-    if (n->sent.names.len > to.sent.count || n->names.names.len > to.names.count ||
-        n->modules.names.len > to.modules.count)
-        n->memos_by = next_signature();
+    n->memos_by = next_signature();
     rewind_one(&n->names, &n->info, to.names);
     rewind_one(&n->sent, &n->meant, to.sent);
     rewind_one(&n->modules, &n->module_info, to.modules);
@@ -151,8 +149,20 @@ static uint32_t module_number(struct naming *n, struct str module)
 static struct trace_memo *memo_of(const struct naming *n, const struct trace_frame *f)
 {
     if (f->memo && f->memo->by != n->memos_by)
-        *f->memo = (struct trace_memo){ n->memos_by, NAMING_NONE, NAMING_NONE };
+        *f->memo = (struct trace_memo){ n->memos_by, NAMING_NONE, NAMING_NONE, 0,
+                                        NAMING_NONE, NAMING_NONE, NAMING_NONE };
     return f->memo;
+}
+
+struct trace_memo *naming_memo(const struct naming *n, const struct trace_frame *f,
+                               uint32_t project)
+{
+    struct trace_memo *memo = memo_of(n, f);
+    if (memo && memo->project != project) {
+        memo->project = project;
+        memo->helper = memo->build = memo->owner = NAMING_NONE;
+    }
+    return memo;
 }
 
 uint32_t naming_frame_function(struct naming *n, const struct trace_frame *f)

@@ -24,8 +24,7 @@ struct naming {
     struct names modules;       /* as sent */
     struct seglist module_info; /* of those: struct module_info */
     struct arena *scratch;
-    uint64_t
-        memos_by; /* what it signs notes in traces with; another one when names were taken back */
+    uint64_t memos_by; /* what it signs notes in traces with; anew when words were taken back */
 };
 
 struct name_info {
@@ -59,6 +58,9 @@ uint32_t naming_function(struct naming *n, struct str text);
 uint32_t naming_frame_function(struct naming *n, const struct trace_frame *f);
 const struct module_info *naming_frame_module(struct naming *n,
                                               const struct trace_frame *f); /* NULL: no memory */
+/* The frame's memo, with what this naming noted there; NULL: it has none. */
+struct trace_memo *naming_memo(const struct naming *n, const struct trace_frame *f,
+                               uint32_t project);
 /* Of a frame without a function: module and site stand in. */
 uint32_t naming_place(struct naming *n, struct str module, uint16_t site);
 const struct name_info *naming_info(struct naming *n, uint32_t name);

@@ -6,18 +6,31 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #define SLOTS_FIRST 64
+#define LARGE_PAGE ((size_t)2 << 20)
 
 uint64_t number_secret(void)
 {
     return idmap_hash(STR("numbers"), 0); /* keyed */
 }
 
+void *number_slots_alloc(size_t count, size_t slot_bytes)
+{
+    char *slots = calloc(count, slot_bytes);
+    size_t bytes = count * slot_bytes; /* calloc has looked at this */
+    if (!slots || bytes < 2 * LARGE_PAGE)
+        return slots;
+    size_t before = -(uintptr_t)slots % LARGE_PAGE;
+    (void)madvise(slots + before, (bytes - before) / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE);
+    return slots;
+}
+
 bool number_map_init(struct number_map *m)
 {
     *m = (struct number_map){ .slot_count = SLOTS_FIRST, .secret = number_secret() };
-    m->slots = calloc(m->slot_count, sizeof *m->slots);
+    m->slots = number_slots_alloc(m->slot_count, sizeof *m->slots);
     return m->slots;
 }
 
@@ -55,7 +68,7 @@ void number_map_expect(const struct number_map *m, struct number_key key)
 static bool grow(struct number_map *m)
 {
     struct number_map next = { .slot_count = 2 * m->slot_count, .secret = m->secret };
-    next.slots = calloc(next.slot_count, sizeof *next.slots);
+    next.slots = number_slots_alloc(next.slot_count, sizeof *next.slots);
     if (!next.slots)
         return false;
     for (size_t i = 0; i < m->slot_count; i++)

@@ -42,7 +42,11 @@ void number_map_remove(struct number_map *m, struct number_key key); /* which mu
 void number_map_expect(const struct number_map *m, struct number_key key);
 size_t number_map_bytes(const struct number_map *m);
 
-/* For tables of the same kind: random, and the same for the whole process. */
+/* For tables of the same kind: zeroed, for free(); large ones in large pages where the system has
+ * them, since each look into such a table is at another page. */
+void *number_slots_alloc(size_t count, size_t slot_bytes);
+
+/* For tables of the same kind, too: random, and the same for the whole process. */
 uint64_t number_secret(void);
 static inline uint64_t number_hash(uint64_t secret, struct number_key key)
 {

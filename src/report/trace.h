@@ -41,6 +41,8 @@ struct trace_frame {
 struct trace_memo {
     uint64_t by; /* whose note it is; 0: none yet. Others' must not be used, but may be replaced */
     uint32_t function, module;
+    uint32_t project; /* for which the others hold: of group/helpers.h and group/frame_memory.h */
+    uint32_t helper, build, owner;
 };
 
 struct trace {

@@ -304,8 +304,10 @@ static void test_memos(void **state)
     for (unsigned other = 0; other < 2; other++) {
         struct memory m;
         memory_init(&m);
+        learn(&m, "k{p}+10", "b1"); /* in project 0 */
         struct naming_mark before = naming_mark(&m.naming);
-        for (unsigned turn = 0; turn < 4; turn++) {
+        size_t owners = m.places.owner_keys.len;
+        for (unsigned turn = 0; turn < 8; turn++) {
             struct trace_frame with[COUNT_OF(kinds)];
             struct trace t = frames_parse(frames, "b1", m.arena);
             assert_int_equal(t.count, COUNT_OF(kinds));
@@ -313,14 +315,15 @@ static void test_memos(void **state)
             for (size_t i = 0; i < t.count; i++)
                 with[i].memo = &memos[kinds[i]];
             t.frames = with;
-            if (turn == 2) {
+            if (turn == 5) {
+                frame_memory_rewind_owners(&m.places, owners);
                 naming_rewind(&m.naming, before);
                 assert_true(naming_text_number(&m.naming, STR("another")) != NAMING_NONE);
             }
             char got[256];
-            assert_true(clean_trace(&m.cleaned, &t, 0, &m.naming, NULL, false));
+            assert_true(clean_trace(&m.cleaned, &t, turn / 2 % 2, &m.naming, &m.places, false));
             list_names(&m, got, sizeof got);
-            assert_string_equal(got, "f|p+0x010*|h|f");
+            assert_string_equal(got, turn / 2 % 2 ? "f|p+0x010*|h|f" : "f|k*|h|f");
             list_fates(&m, got, sizeof got);
             assert_string_equal(got, "cny?cyc");
         }
