@@ -55,9 +55,14 @@ static const char *const sql_text[SQL_STATEMENTS] = {
     [SQL_REPORT_NEXT] = "SELECT ifnull(max(number) + 1, 0) FROM reports",
     [SQL_REPORT_CHANGE] = "UPDATE reports SET payload = ?2 WHERE number = ?1",
     [SQL_REPORTS_DELETE] = "DELETE FROM reports",
+    [SQL_SUPERSEDED_ADD] = "INSERT INTO superseded VALUES (?1, ?2)",
+    [SQL_SUPERSEDED_SCAN] = "SELECT number, by FROM superseded ORDER BY by, number",
+    [SQL_SUPERSEDED_DELETE] = "DELETE FROM superseded",
 
     [SQL_UPLOAD_PUT] = "INSERT OR REPLACE INTO uploads"
                        " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
+    [SQL_UPLOAD_REMAKE] = "UPDATE uploads SET state = ?2, report = ?3, fingerprint = ?4,"
+                          " error = ?5, attributes = ?6 WHERE object = ?1",
     [SQL_UPLOAD_READ] = "SELECT " UPLOAD_COLUMNS ", u.attributes, u.fields, u.body,"
                         " ifnull(a.amended, '')" UPLOAD_ROWS
                         " LEFT JOIN amendments a ON a.object = u.object WHERE u.object = ?1",

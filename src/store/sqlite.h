@@ -35,7 +35,11 @@ enum sql {
     SQL_REPORT_NEXT,
     SQL_REPORT_CHANGE,
     SQL_REPORTS_DELETE,
+    SQL_SUPERSEDED_ADD,
+    SQL_SUPERSEDED_SCAN,
+    SQL_SUPERSEDED_DELETE,
     SQL_UPLOAD_PUT,
+    SQL_UPLOAD_REMAKE,
     SQL_UPLOAD_READ,
     SQL_UPLOAD_SCAN,
     SQL_UPLOAD_LIST,
@@ -163,6 +167,7 @@ struct writing {
 MUST_CHECK bool writing_project(struct writing *w, struct str name, sqlite3_int64 *out,
                                 struct err *e);
 MUST_CHECK bool reports_add(struct writing *w, const struct store_batch *b, struct err *e);
+MUST_CHECK bool superseded_add(struct writing *w, const struct store_batch *b, struct err *e);
 MUST_CHECK bool uploads_put(struct writing *w, const struct store_batch *b, struct err *e);
 MUST_CHECK bool attachments_add(struct writing *w, const struct store_batch *b, struct err *e);
 MUST_CHECK bool counts_put(struct writing *w, const struct store_batch *b, struct err *e);

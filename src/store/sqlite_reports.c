@@ -79,7 +79,7 @@ static bool next_number(struct connection *c, uint32_t *out, struct err *e)
 
 bool reports_add(struct writing *w, const struct store_batch *b, struct err *e)
 {
-    uint32_t next;
+    uint32_t next = 0;
     sqlite3_int64 project;
     if (b->report_count == 0)
         return true;
@@ -101,6 +101,22 @@ bool reports_add(struct writing *w, const struct store_batch *b, struct err *e)
             return false;
         if (r->object > w->object)
             w->object = r->object;
+    }
+    return true;
+}
+
+bool superseded_add(struct writing *w, const struct store_batch *b, struct err *e)
+{
+    for (size_t i = 0; i < b->superseded_count; i++) {
+        const struct stored_superseding *r = &b->superseded[i];
+        sqlite3_stmt *st = connection_statement(w->c, SQL_SUPERSEDED_ADD, e);
+        if (!st)
+            return false;
+        assert(r->number < r->by);
+        sqlite3_bind_int64(st, 1, r->number);
+        sqlite3_bind_int64(st, 2, r->by);
+        if (!connection_run(w->c, SQL_SUPERSEDED_ADD, e))
+            return false;
     }
     return true;
 }
@@ -238,6 +254,41 @@ bool store_scan(struct store *s, uint32_t first,
     if (!c)
         return false;
     bool ok = scan(s, c, first, each, ctx, e);
+    store_reader_give(s, c);
+    return ok;
+}
+
+static bool superseded_scan(struct connection *c,
+                            bool (*each)(void *ctx, const struct stored_superseding *r,
+                                         struct err *e),
+                            void *ctx, struct err *e)
+{
+    sqlite3_stmt *st = connection_statement(c, SQL_SUPERSEDED_SCAN, e);
+    bool row = st;
+    while (row) {
+        struct stored_superseding r;
+        if (!connection_step(c, st, &row, e))
+            return false;
+        if (!row)
+            break;
+        if (!column_u32(st, 0, &r.number) || !column_u32(st, 1, &r.by) || r.number >= r.by)
+            return row_damaged(e, "superseded report", sqlite3_column_int64(st, 0), "number");
+        if (!each(ctx, &r, e))
+            return false;
+    }
+    return st;
+}
+
+bool store_scan_superseded(struct store *s,
+                           bool (*each)(void *ctx, const struct stored_superseding *r,
+                                        struct err *e),
+                           void *ctx, struct err *e)
+{
+    struct connection *c = store_reader_take(s, e);
+    if (!c)
+        return false;
+    bool ok = superseded_scan(c, each, ctx, e);
+    connection_end(c, SQL_SUPERSEDED_SCAN);
     store_reader_give(s, c);
     return ok;
 }

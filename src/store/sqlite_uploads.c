@@ -49,29 +49,53 @@ enum attachment_column {
 
 /* Writing. */
 
-static bool upload_put(struct writing *w, const struct stored_upload *u, struct err *e)
+static void bind_report(sqlite3_stmt *st, int at, const struct stored_upload *u)
 {
-    sqlite3_int64 project;
-    if (!writing_project(w, u->project, &project, e))
+    if (u->report == STORE_NONE)
+        sqlite3_bind_null(st, at);
+    else
+        sqlite3_bind_int64(st, at, u->report);
+}
+
+static void bind_fingerprint(sqlite3_stmt *st, int at, const struct stored_upload *u)
+{
+    if (u->has_fingerprint)
+        bind_hash(st, at, u->fingerprint);
+    else
+        sqlite3_bind_null(st, at);
+}
+
+/* What was made of an upload that is there, made again. */
+static bool upload_remake(struct writing *w, const struct stored_upload *u, struct err *e)
+{
+    sqlite3_stmt *st = connection_statement(w->c, SQL_UPLOAD_REMAKE, e);
+    if (!st)
         return false;
+    sqlite3_bind_int64(st, 1, (sqlite3_int64)u->object);
+    sqlite3_bind_int(st, 2, (int)u->state);
+    bind_report(st, 3, u);
+    bind_fingerprint(st, 4, u);
+    bind_str(st, 5, u->error);
+    bind_str(st, 6, u->attributes);
+    if (!connection_run(w->c, SQL_UPLOAD_REMAKE, e))
+        return false;
+    return sqlite3_changes(w->c->db) > 0 ||
+           err_set(e, ERR_NOT_FOUND, 0, "there is no upload %" PRIu64 " to make again", u->object);
+}
+
+static bool upload_insert(struct writing *w, const struct stored_upload *u, sqlite3_int64 project,
+                          struct err *e)
+{
     sqlite3_stmt *st = connection_statement(w->c, SQL_UPLOAD_PUT, e);
     if (!st)
         return false;
-    assert(u->object > 0 && u->object <= OBJECT_MAX && u->body.size <= INT64_MAX);
-    assert(u->state != UPLOAD_DECODED || u->report != STORE_NONE);
     sqlite3_bind_int64(st, 1 + UPLOAD_OBJECT, (sqlite3_int64)u->object);
     sqlite3_bind_int64(st, 1 + UPLOAD_PROJECT, project);
     sqlite3_bind_int(st, 1 + UPLOAD_FORMAT, (int)u->format);
     sqlite3_bind_int(st, 1 + UPLOAD_STATE, (int)u->state);
     sqlite3_bind_int64(st, 1 + UPLOAD_RECEIVED, u->received_ms);
-    if (u->report == STORE_NONE)
-        sqlite3_bind_null(st, 1 + UPLOAD_REPORT);
-    else
-        sqlite3_bind_int64(st, 1 + UPLOAD_REPORT, u->report);
-    if (u->has_fingerprint)
-        bind_hash(st, 1 + UPLOAD_FINGERPRINT, u->fingerprint);
-    else
-        sqlite3_bind_null(st, 1 + UPLOAD_FINGERPRINT);
+    bind_report(st, 1 + UPLOAD_REPORT, u);
+    bind_fingerprint(st, 1 + UPLOAD_FINGERPRINT, u);
     bind_str(st, 1 + UPLOAD_TYPE, u->type);
     bind_str(st, 1 + UPLOAD_UUID, u->uuid);
     bind_str(st, 1 + UPLOAD_ERROR, u->error);
@@ -81,7 +105,17 @@ static bool upload_put(struct writing *w, const struct stored_upload *u, struct 
     bind_str(st, 1 + UPLOAD_ATTRIBUTES, u->attributes);
     bind_str(st, 1 + UPLOAD_FIELDS, u->fields);
     bind_blob(st, 1 + UPLOAD_BODY, u->body.in_file ? STR("") : u->packed_body);
-    return connection_run(w->c, SQL_UPLOAD_PUT, e) && symbols_put(w, u, project, e);
+    return connection_run(w->c, SQL_UPLOAD_PUT, e);
+}
+
+static bool upload_put(struct writing *w, const struct stored_upload *u, struct err *e)
+{
+    sqlite3_int64 project;
+    assert(u->object > 0 && u->object <= OBJECT_MAX && u->body.size <= INT64_MAX);
+    assert(u->state != UPLOAD_DECODED || u->report != STORE_NONE);
+    return writing_project(w, u->project, &project, e) &&
+           (u->remade ? upload_remake(w, u, e) : upload_insert(w, u, project, e)) &&
+           symbols_put(w, u, project, e);
 }
 
 bool uploads_put(struct writing *w, const struct store_batch *b, struct err *e)

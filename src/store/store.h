@@ -105,6 +105,14 @@ struct stored_upload {
     const struct stored_module *missing;
     size_t missing_count;
     bool again; /* it may be there already, with such rows */
+    /* On writing: it is there, and of its row only state, report, fingerprint, error and attributes
+     * are replaced. ERR_NOT_FOUND when it is not. */
+    bool remade;
+};
+
+/* A report that was made again: `by` took the place of `number`, which stays under its number. */
+struct stored_superseding {
+    uint32_t number, by; /* number < by, both of the same database_id */
 };
 
 struct stored_attachment {
@@ -136,6 +144,9 @@ struct stored_change {
 struct store_batch {
     const struct stored_report *reports;
     size_t report_count;
+    /* Each number once and for all. */
+    const struct stored_superseding *superseded;
+    size_t superseded_count;
     /* An object that is there already (a waiting one that has been processed) is replaced. */
     const struct stored_upload *uploads;
     size_t upload_count;
@@ -194,6 +205,12 @@ MUST_CHECK bool store_unpack(struct str packed, struct arena *a, struct str *pay
                              struct err *e);
 /* How many there are, and so the number that comes next. */
 MUST_CHECK bool store_count(struct store *s, uint32_t *out, struct err *e);
+
+/* Which reports are superseded, in the order of `by`; stops as store_scan does. */
+MUST_CHECK bool store_scan_superseded(struct store *s,
+                                      bool (*each)(void *ctx, const struct stored_superseding *r,
+                                                   struct err *e),
+                                      void *ctx, struct err *e);
 
 /* Uploads. At start: all of them in the order of their ids; `attributes`, `fields`, `amended` and
  * the body's bytes are left empty. The scans stop when each() returns false, and lend what they
