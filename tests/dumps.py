@@ -18,15 +18,17 @@ from make_dump.build import builder_of  # noqa: E402
 FOLDER = ROOT / "tests" / "data" / "dumps"
 JUDGE = (ROOT / "tests" / "clients" / "node_modules" / "minidump" / "bin" / "linux-x64" /
          "minidump_stackwalk")
-TRUSTS = {"context", "cfi", "cfi_scan", "fp", "scan", "inline"}
+TRUSTS = {"context", "cfi", "cfi_scan", "leaf", "fp", "scan", "inline"}
 FOUND_BY = {
     "given as instruction pointer in context": "context",
     "call frame info": "cfi",
     "call frame info with scanning": "cfi_scan",
     "previous frame's frame pointer": "fp",
+    "simulating a return from leaf function": "leaf",
     "stack scanning": "scan",
     "inline record": "inline",
 }
+CALL_SIZES = {"arm": 2, "arm64": 4}
 
 
 class Frame:
@@ -54,7 +56,7 @@ class Dump:
         self.symbols.mkdir(exist_ok=True)
         self.file = self.folder / "crash.dmp"
         self.file.write_bytes(self.builder.build())
-        self.builder.write_symbols(self.symbols)
+        self.has_symbols = bool(self.builder.write_symbols(self.symbols))
         self.expect = self.builder.first("expect")
         self.judge = self.builder.first("judge")
 
@@ -147,17 +149,21 @@ def judge_walk(dump, symbols):
     trusts = re.findall(r"^    Found by: (.*)$", plain.stdout.decode(errors="replace"),
                         re.MULTILINE)
     walk = {"reason": None, "address": None, "thread": None, "threads": []}
-    threads, frames = {}, []
+    threads, frames, cpu = {}, [], None
     for line in lines.stdout.decode(errors="replace").splitlines():
         fields = line.split("|")
-        if fields[0] == "Crash" and fields[1] != "No crash":
+        if fields[0] == "CPU":
+            cpu = fields[1]
+        elif fields[0] == "Crash" and fields[1] != "No crash":
             walk["reason"], walk["address"] = fields[1], int(fields[2], 16)
             walk["thread"] = int(fields[3]) if fields[3] else None
         elif fields[0].isdigit():
             frame = Frame(None, fields[2] or None, fields[3] or None, None, fields[4] or None,
                           int(fields[5]) if fields[5] else None)
             if not frame.function:
-                frame.offset = int(fields[6], 16)
+                # On ARM it shows where the call was instead of where it returns to.
+                back = CALL_SIZES.get(cpu, 0) if fields[1] != "0" else 0
+                frame.offset = int(fields[6], 16) + back
             threads.setdefault(int(fields[0]), []).append(frame)
             frames.append(frame)
     assert len(trusts) == len(frames), plain.stdout.decode()

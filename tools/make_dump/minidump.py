@@ -18,7 +18,7 @@ LINUX = {"cpuinfo": 0x47670003, "status": 0x47670004, "lsb-release": 0x47670005,
          "dso-debug": 0x4767000A}
 CRASHPAD_INFO = 0x43500001
 
-PLATFORMS = {"windows": 3, "mac": 0x8101, "ios": 0x8102, "linux": 0x8201, "android": 0x8203}
+PLATFORMS = {"windows": 2, "mac": 0x8101, "ios": 0x8102, "linux": 0x8201, "android": 0x8203}
 
 HEADER_SIZE = 32
 
