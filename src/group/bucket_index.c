@@ -336,9 +336,16 @@ bool bucket_index_restore(struct bucket_index *ix, const struct report *r, const
            add_looked_up(ix, r, p, buckets, e);
 }
 
+static bool is_superseded(const void *collection, uint32_t report)
+{
+    return collection_is_superseded(collection, report, COLLECTION_NONE);
+}
+
 bool bucket_index_supersede(struct bucket_index *ix, uint32_t report, struct err *e)
 {
     if (ix->neighbours && !neighbours_supersede(ix->neighbours, report, e))
+        return false;
+    if (ix->culprit && !culprit_supersede(ix->culprit, report, is_superseded, ix->collection, e))
         return false;
     collection_supersede(ix->collection, report);
     return true;

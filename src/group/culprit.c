@@ -390,6 +390,7 @@ static bool add_stack(struct culprit *c, uint32_t report, struct culprit_match n
     *s = *asked;
     s->functions = functions;
     s->first_report = report;
+    s->living = 1;
     s->anchor = anchor_of(c, near, number);
     uint32_t heads = s->is_context || s->count < BLAME_FRAMES ? s->count : BLAME_FRAMES;
     for (uint32_t i = 0; i < heads; i++)
@@ -439,12 +440,33 @@ static bool learn(struct culprit *c, const struct report *r, const struct stack 
     return learn_helpers(c, s, p) && clean_learn(&c->cleaned, &r->trace, &c->memory);
 }
 
+static uint32_t stack_of(const struct culprit *c, uint32_t report)
+{
+    return *(const uint32_t *)seglist_at(&c->reports, report);
+}
+
+/* One report more has the stack. */
+static bool join_stack(struct culprit *c, uint32_t report, uint32_t number)
+{
+    struct stack *s = seglist_at(&c->stacks, number);
+    if (!journal_u32(&c->journal, &s->living))
+        return false;
+    s->living++;
+    if (s->first_report != CULPRIT_NONE)
+        return true;
+    if (!journal_u32(&c->journal, &s->first_report))
+        return false;
+    s->first_report = report; /* all before it are superseded */
+    return true;
+}
+
 static bool add(struct culprit *c, const struct report *r, uint32_t report,
                 struct culprit_match near)
 {
     uint32_t number = culprit_find_stack(c, &c->asked);
-    if ((number == CULPRIT_NONE && !add_stack(c, report, near, &number)) ||
-        !learn(c, r, &c->asked.stack) || !seglist_grow(&c->reports, 1))
+    bool has_stack = number == CULPRIT_NONE ? add_stack(c, report, near, &number)
+                                            : join_stack(c, report, number);
+    if (!has_stack || !learn(c, r, &c->asked.stack) || !seglist_grow(&c->reports, 1))
         return false;
     *(uint32_t *)seglist_at(&c->reports, report) = number;
     return true;
@@ -469,6 +491,26 @@ bool culprit_add(struct culprit *c, const struct report *r, uint32_t report,
         culprit_undo_last(c);
         return no_memory(e);
     }
+    return true;
+}
+
+bool culprit_supersede(struct culprit *c, uint32_t report,
+                       bool (*is_superseded)(const void *ctx, uint32_t report), const void *ctx,
+                       struct err *e)
+{
+    uint32_t number = stack_of(c, report), next = report + 1;
+    struct stack *s = seglist_at(&c->stacks, number);
+    if (!journal_u32(&c->journal, &s->living))
+        return no_memory(e);
+    s->living--;
+    if (s->first_report != report)
+        return true;
+    if (!journal_u32(&c->journal, &s->first_report))
+        return no_memory(e);
+    /* The first of a stack only ever moves on, so all searches for the next take one way. */
+    while (s->living > 0 && (stack_of(c, next) != number || is_superseded(ctx, next)))
+        next++;
+    s->first_report = s->living > 0 ? next : CULPRIT_NONE;
     return true;
 }
 

@@ -56,6 +56,12 @@ MUST_CHECK bool culprit_nearest(struct culprit *c, const struct report *r, float
  * failure nothing has changed. ERR_NOMEM. */
 MUST_CHECK bool culprit_add(struct culprit *c, const struct report *r, uint32_t report,
                             struct culprit_match near, struct err *e);
+/* Another report will take the place of this one, which none is near to any more; what was learnt
+ * from it stays. is_superseded: of the others, which were before. ERR_NOMEM: culprit_undo comes
+ * next. */
+MUST_CHECK bool culprit_supersede(struct culprit *c, uint32_t report,
+                                  bool (*is_superseded)(const void *ctx, uint32_t report),
+                                  const void *ctx, struct err *e);
 /* The report that was asked about last (culprit_nearest, culprit_explain_new) will not be added. */
 void culprit_forget_asked(struct culprit *c);
 void culprit_keep(struct culprit *c); /* publishes; culprit_undo goes back no further */

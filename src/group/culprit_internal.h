@@ -27,16 +27,18 @@
 /* Different stacks, each kept once. */
 struct stack {
     const uint32_t *functions; /* top of stack first; of a context: its texts */
-    uint32_t count;
-    uint32_t project; /* number in culprit.projects */
-    uint32_t death;   /* number of the text, or NAMING_NONE */
-    uint32_t first_report;
+    uint16_t count;
+    bool is_context;       /* of reports that have no stack trace */
+    uint32_t project;      /* number in culprit.projects */
+    uint32_t death;        /* number of the text, or NAMING_NONE */
+    uint32_t first_report; /* that is not superseded; CULPRIT_NONE: nobody is near to it */
+    uint32_t living;       /* reports of it that are not superseded */
     /* The stack that its bucket at ANCHOR_SCORE began with: the anchor of the nearest one if that
      * was so near when it came, else itself. What is not like the anchor at all does not become
      * its neighbour, or buckets would drift. */
     uint32_t anchor;
-    bool is_context; /* of reports that have no stack trace */
 };
+static_assert(STACK_FUNCTIONS_MAX <= UINT16_MAX, "struct stack counts in 16 bits");
 
 #define STACK_BLOCK_FIRST 4
 #define STACK_BLOCK_MAX 128
@@ -65,7 +67,7 @@ struct asked {
     const struct report_text
         *texts; /* which report it is; who asks about another forgets it first */
     struct str database_id;
-    struct stack stack; /* its functions stand in `functions`; first_report is not set */
+    struct stack stack; /* its functions stand in `functions`; of reports it has none */
     uint32_t functions[STACK_FUNCTIONS_MAX];
     uint64_t hash;
 };

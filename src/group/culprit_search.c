@@ -84,7 +84,7 @@ static bool is_far_from_anchor(const struct search *s, const struct stack *other
 static void look_at(struct search *s, uint32_t number)
 {
     const struct stack *other = culprit_stack(s->c, number);
-    if (other->is_context != s->asked->is_context)
+    if (other->is_context != s->asked->is_context || other->first_report == CULPRIT_NONE)
         return;
     bool differ = culprit_deaths_differ(s->c, s->asked, other);
     double likeness = common_blame(s, other);
@@ -162,6 +162,8 @@ bool culprit_nearest(struct culprit *c, const struct report *r, float least,
         return err_set(e, ERR_NOMEM, 0, "no memory to place a report");
     struct search s = { .c = c, .asked = &c->asked.stack };
     s.stack = s.asked->count ? culprit_find_stack(c, &c->asked) : CULPRIT_NONE;
+    if (s.stack != CULPRIT_NONE && culprit_stack(c, s.stack)->first_report == CULPRIT_NONE)
+        s.stack = CULPRIT_NONE;
     c->cost.searches++;
     if (s.stack != CULPRIT_NONE) {
         s.best = 1;
