@@ -74,3 +74,40 @@ def test_judge(path, tmp_path, judge):
     assert walk is not None, "the judge refuses it"
     wrong = differences(expected, walk)
     assert not wrong, "\n".join(wrong)
+
+
+# Reasons: one dump for each row of a table.
+
+REASON_ROWS = [line.split("\t") for line in
+               (FOLDER / "reasons.tsv").read_text().splitlines()[1:]]
+REASON_TEXT = """
+system os={os} cpu={cpu}
+module base=0x400000 size=0x1000 name=app
+thread id=1 crashed
+  registers {registers}
+exception code={code} flags={flags} address={address} params={params}
+"""
+PROGRAM_COUNTERS = {"x86": "eip=0x400100 esp=0x7000", "amd64": "rip=0x400100 rsp=0x7000"}
+
+
+def wrong_reasons(folder, walk_of):
+    out = []
+    for os, cpu, code, flags, address, params, reason, shown in REASON_ROWS:
+        text = REASON_TEXT.format(
+            os=os, cpu=cpu, registers=PROGRAM_COUNTERS.get(cpu, "pc=0x400100 sp=0x7000"),
+            code=code, flags=flags, address=address, params=params.replace("-", ""))
+        walk = walk_of(Dump(text, folder).file)
+        if (walk["reason"], walk["address"]) != (reason, int(shown, 16)):
+            out.append(f"{os} {cpu} {code} {flags} {params}: {reason} at {shown} was expected, "
+                       f"not {walk['reason']} at {walk['address']:#x}")
+    return out
+
+
+def test_reasons_of_crumple(tmp_path, stackwalk):
+    wrong = wrong_reasons(tmp_path, lambda file: crumple_walk(run_crumple(file, []))[0])
+    assert not wrong, "\n".join(wrong)
+
+
+def test_reasons_of_judge(tmp_path, judge):
+    wrong = wrong_reasons(tmp_path, lambda file: judge_walk(file, []))
+    assert not wrong, "\n".join(wrong)
