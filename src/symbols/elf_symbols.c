@@ -1,24 +1,139 @@
-/* elf_symbols.c - to come. */
-#include "symbols/elf_symbols.h"
+/* elf_symbols.c - a whole ELF file into a builder: identity, symbols, DWARF, unwind rules, in this
+ * order. Symbols come before DWARF, which looks for names in them, and go to the builder last, when
+ * it is known which of them are DWARF functions. */
+#include "symbols/elf_cfi.h"
+#include "symbols/elf_dwarf.h"
+#include "symbols/elf_identity.h"
 
-bool elf_is(struct bytes first)
+#define TABLES_MAX (16 << 20)                /* bytes of segment and section tables */
+#define DECOMPRESSED_MAX (UINT64_C(8) << 30) /* bytes of all compressed sections */
+
+struct elf_job {
+    struct elf_image image;
+    struct elf_debug debug; /* not open: debug.dw is NULL */
+    struct elf_symtab symtab;
+    struct symcache_builder *builder;
+    struct elf_counts *counts;
+};
+
+static bool is_debug_section(struct str name)
 {
-    (void)first;
-    return false;
+    return str_starts(name, STR(".debug_")) || str_starts(name, STR(".zdebug_"));
 }
-bool elf_identify(struct bytes file, struct str name, struct arena *a, struct symcache_about *out,
-                  struct err *e)
+
+/* How large a section says it is when it is decompressed; its own size when it is not compressed.
+ */
+static uint64_t unpacked_size(const struct elf_image *m, const struct elf_section *s)
 {
-    (void)file;
-    (void)name;
-    (void)a;
-    (void)out;
-    return err_set(e, ERR_INPUT, 0, "not yet");
+    struct reader r = elf_reader(m, s->content);
+    if (s->flags & SHF_COMPRESSED) {
+        reader_skip(&r, m->is_64 ? 8 : 4);
+        return elf_word(m, &r);
+    }
+    if (str_starts(s->name, STR(".zdebug_"))) {
+        r.big_endian = true;
+        reader_skip(&r, 4);
+        return reader_u64(&r);
+    }
+    return 0;
 }
+
+/* elfutils is needed for DWARF, and to decompress an unwind table. */
+static bool open_debug(struct elf_job *j, struct err *e)
+{
+    const struct elf_image *m = &j->image;
+    uint64_t unpacked = 0;
+    bool wanted = false;
+    for (size_t i = 0; i < m->section_count; i++) {
+        const struct elf_section *s = &m->sections[i];
+        if (!is_debug_section(s->name) || s->content.len == 0)
+            continue;
+        wanted |= str_eq(s->name, STR(".debug_info")) || str_starts(s->name, STR(".zdebug_")) ||
+                  s->flags & SHF_COMPRESSED;
+        if (__builtin_add_overflow(unpacked, unpacked_size(m, s), &unpacked) ||
+            unpacked > DECOMPRESSED_MAX)
+            return err_set(e, ERR_LIMIT, 0, "compressed debug information of more than %llu bytes",
+                           (unsigned long long)DECOMPRESSED_MAX);
+    }
+    return !wanted || elf_debug_open(&j->debug, m->file, e);
+}
+
+static bool take_cfi(void *ctx, uint64_t address, uint64_t size, struct bytes program)
+{
+    struct elf_job *j = ctx;
+    return address < j->image.load_address ||
+           symcache_add_cfi(j->builder, address - j->image.load_address, size, program);
+}
+
+static bool read_cfi_section(struct elf_job *j, size_t number, struct err *e)
+{
+    const struct elf_section *s = &j->image.sections[number];
+    bool is_eh = str_eq(s->name, STR(".eh_frame"));
+    struct elf_cfi_section section = { s->content, is_eh ? s->address : 0, is_eh };
+    struct elf_cfi_counts counts = { 0 };
+    if (!is_eh && !str_eq(s->name, STR(".debug_frame")) && !str_eq(s->name, STR(".zdebug_frame")))
+        return true;
+    if (s->content.len == 0)
+        return true;
+    if (!is_eh && j->debug.dw && !elf_debug_section(&j->debug, number, &section.content))
+        return true;
+    if (!elf_cfi_read(&j->image, &section, take_cfi, j, &counts, e))
+        return e->code != ERR_NONE ? false
+                                   : err_set(e, ERR_LIMIT, 0,
+                                             "more unwind rules than a symbol "
+                                             "cache can take");
+    j->counts->cfi_entries += counts.entries;
+    j->counts->cfi_rows += counts.rows;
+    j->counts->cfi_untold += counts.untold;
+    j->counts->cfi_damaged += counts.damaged;
+    return true;
+}
+
+/* .eh_frame first: where both have rules, those that the program itself goes by. */
+static bool read_cfi(struct elf_job *j, struct err *e)
+{
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < j->image.section_count; i++)
+            if (str_eq(j->image.sections[i].name, STR(".eh_frame")) == (pass == 0) &&
+                !read_cfi_section(j, i, e))
+                return false;
+    return true;
+}
+
+static bool read_all(struct elf_job *j, struct err *e)
+{
+    if (!elf_symtab_add(&j->symtab, &j->image, e) || !open_debug(j, e))
+        return false;
+    elf_symtab_sort(&j->symtab);
+    if (j->debug.dwarf &&
+        !elf_dwarf_read(&j->debug, &j->image, &j->symtab, j->builder, j->counts, e))
+        return false;
+    if (!read_cfi(j, e))
+        return false;
+    return elf_symtab_publish(&j->symtab, j->image.load_address, j->builder) ||
+           err_set(e, ERR_LIMIT, 0, "more symbols than a symbol cache can take");
+}
+
+bool elf_read_counted(struct bytes file, struct str name, struct symcache_builder *b,
+                      struct elf_counts *counts, struct err *e)
+{
+    struct symcache_about about;
+    struct elf_job j = { .builder = b, .counts = counts };
+    *counts = (struct elf_counts){ 0 };
+    CLEANUP(arena_free_p) struct arena *a = arena_new(TABLES_MAX);
+    if (!a)
+        return err_set(e, ERR_NOMEM, 0, "ELF file");
+    if (!elf_image_read(&j.image, file, a, e) || !elf_identify_image(&j.image, name, a, &about, e))
+        return false;
+    bool ok = symcache_add_module(b, &about) || err_set(e, ERR_NOMEM, 0, "ELF file");
+    ok = ok && read_all(&j, e);
+    elf_symtab_done(&j.symtab);
+    elf_debug_close(&j.debug);
+    return ok;
+}
+
 bool elf_read(struct bytes file, struct str name, struct symcache_builder *b, struct err *e)
 {
-    (void)file;
-    (void)name;
-    (void)b;
-    return err_set(e, ERR_INPUT, 0, "not yet");
+    struct elf_counts counts;
+    return elf_read_counted(file, name, b, &counts, e);
 }
