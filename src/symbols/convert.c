@@ -1,0 +1,120 @@
+/* convert.c - the upload as a whole: one file, or an archive. */
+#include "symbols/convert_work.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define GB ((uint64_t)1 << 30)
+
+struct convert_limits convert_limits(void)
+{
+    return (struct convert_limits){
+        .entry_bytes = 4 * GB,
+        .total_bytes = 100 * GB,
+        .ratio = 200,
+        .free_bytes = GB / 4,
+        .entries = 20000,
+        .memory_bytes = (size_t)(2 * GB),
+    };
+}
+
+/* --- the server ---------------------------------------------------------------------------- */
+
+bool conversion_say(struct conversion *c, const struct convert_line *line, struct err *e)
+{
+    buf_reset(&c->line);
+    convert_line_write(&c->line, line);
+    if (!buf_ok(&c->line))
+        return err_set(e, ERR_NOMEM, 0, "no memory to tell the server");
+    for (size_t at = 0; at < c->line.len;) {
+        ssize_t n = write(c->job->say, c->line.ptr + at, c->line.len - at);
+        if (n < 0 && errno != EINTR)
+            return err_set(e, ERR_IO, 0, "the server does not listen: %s", strerror(errno));
+        at += n > 0 ? (size_t)n : 0;
+    }
+    return true;
+}
+
+bool conversion_listen(struct conversion *c, char *answer, struct err *e)
+{
+    ssize_t n;
+    do
+        n = read(c->job->listen, answer, 1);
+    while (n < 0 && errno == EINTR);
+    return n == 1 || err_set(e, ERR_IO, 0, "the server does not answer");
+}
+
+/* --- limits -------------------------------------------------------------------------------- */
+
+bool conversion_count_entry(struct conversion *c, struct err *e)
+{
+    return c->entries++ < c->job->limits.entries ||
+           err_set(e, ERR_LIMIT, 0, "there are more than %zu files in the archive",
+                   c->job->limits.entries);
+}
+
+bool conversion_count_bytes(struct conversion *c, uint64_t bytes, struct err *e)
+{
+    const struct convert_limits *limits = &c->job->limits;
+    c->unpacked_bytes += bytes;
+    if (c->unpacked_bytes > limits->total_bytes)
+        return err_set(e, ERR_LIMIT, 0, "it unpacks to more than %llu bytes",
+                       (unsigned long long)limits->total_bytes);
+    return c->unpacked_bytes <= limits->free_bytes ||
+           c->unpacked_bytes / limits->ratio <= c->upload_bytes ||
+           err_set(e, ERR_LIMIT, 0,
+                   "it unpacks to more than %llu times its size: symbols are not like that",
+                   (unsigned long long)limits->ratio);
+}
+
+/* --- the upload ---------------------------------------------------------------------------- */
+
+static bool single(struct conversion *c, enum convert_kind kind, struct err *e)
+{
+    const char *advice = convert_kind_advice(kind);
+    if (!advice && c->upload_bytes > c->job->limits.entry_bytes)
+        advice = "it is larger than a symbol file may be";
+    if (advice)
+        return convert_not_read(c, c->job->name, kind, c->upload_bytes, advice, e);
+    void *p = mmap(NULL, (size_t)c->upload_bytes, PROT_READ, MAP_PRIVATE, c->job->upload, 0);
+    if (p == MAP_FAILED)
+        return err_set(e, ERR_IO, 0, "cannot map the upload: %s", strerror(errno));
+    bool ok = convert_file(c, c->job->name, kind, (struct bytes){ p, (size_t)c->upload_bytes }, e);
+    munmap(p, (size_t)c->upload_bytes);
+    return ok;
+}
+
+static bool whole(struct conversion *c, struct err *e)
+{
+    struct stat st;
+    uint8_t first[CONVERT_KIND_BYTES];
+    ssize_t n = pread(c->job->upload, first, sizeof first, 0);
+    if (fstat(c->job->upload, &st) != 0 || n < 0)
+        return err_set(e, ERR_IO, 0, "cannot read the upload: %s", strerror(errno));
+    c->upload_bytes = (uint64_t)st.st_size;
+    enum convert_kind kind = convert_kind_find((struct bytes){ first, (size_t)n });
+    /* libarchive knows more archives than we do. */
+    if (kind == CONVERT_ARCHIVE || kind == CONVERT_OTHER)
+        return convert_archive(c, c->job->upload, e);
+    return single(c, kind, e);
+}
+
+bool convert_run(const struct convert_job *job, struct err *e)
+{
+    struct conversion c = { .job = job };
+    struct err why = { 0 };
+    buf_init(&c.line, CONVERT_LINE_MAX);
+    bool ok = whole(&c, &why);
+    bool theirs = !ok && why.code != ERR_IO && why.code != ERR_FULL;
+    if (ok || theirs) {
+        const struct convert_line end = { .say = CONVERT_END,
+                                          .error = str_from_c(ok ? "" : why.msg) };
+        ok = conversion_say(&c, &end, e);
+    } else {
+        *e = why;
+    }
+    buf_done(&c.line);
+    return ok;
+}

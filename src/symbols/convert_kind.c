@@ -1,0 +1,112 @@
+/* convert_kind.c - see the header. */
+#include "symbols/convert_kind.h"
+
+#include "symbols/breakpad.h"
+#include "symbols/elf_symbols.h"
+
+static const struct {
+    struct str name;
+    const char *advice;
+} kinds[CONVERT_KINDS] = {
+    [CONVERT_OTHER] = { STR_INIT("other"),
+                        "it is no symbol file: neither Breakpad symbols nor an ELF file" },
+    [CONVERT_BREAKPAD] = { STR_INIT("breakpad"), NULL },
+    [CONVERT_ELF] = { STR_INIT("elf"), NULL },
+    [CONVERT_PDB] = { STR_INIT("pdb"),
+                      "it is a PDB file, which is not read here: run dump_syms on it, and upload "
+                      "the .sym file that comes out" },
+    [CONVERT_PE] = { STR_INIT("pe"),
+                     "it is a Windows program or library (PE), which is not read here: run "
+                     "dump_syms on its PDB file, and upload the .sym file that comes out" },
+    [CONVERT_MACHO] = { STR_INIT("macho"),
+                        "it is a Mach-O file (macOS, iOS; the inside of a dSYM folder), which is "
+                        "not read here: run dump_syms on it, and upload the .sym file that comes "
+                        "out" },
+    [CONVERT_ARCHIVE] = { STR_INIT("archive"),
+                          "it is an archive inside an archive inside an archive: only one level is "
+                          "unpacked; upload it by itself" },
+    [CONVERT_JSON] = { STR_INIT("json"),
+                       "it looks like JSON: source maps are uploaded with the format sourcemap" },
+    [CONVERT_MINIDUMP] = { STR_INIT("minidump"),
+                           "it is a minidump: upload it with the format minidump" },
+    [CONVERT_EMPTY] = { STR_INIT("empty"), "it is empty" },
+};
+
+struct magic {
+    struct str bytes;
+    enum convert_kind kind;
+};
+
+static const struct magic magics[] = {
+    { STR_INIT("Microsoft C/C++ MSF 7.00"), CONVERT_PDB },
+    { STR_INIT("Microsoft C/C++ program database 2.00"), CONVERT_PDB },
+    { STR_INIT("BSJB"), CONVERT_PDB }, /* of .NET */
+    { STR_INIT("MZ"), CONVERT_PE },
+    { STR_INIT("\xfe\xed\xfa\xce"), CONVERT_MACHO },
+    { STR_INIT("\xfe\xed\xfa\xcf"), CONVERT_MACHO },
+    { STR_INIT("\xce\xfa\xed\xfe"), CONVERT_MACHO },
+    { STR_INIT("\xcf\xfa\xed\xfe"), CONVERT_MACHO },
+    { STR_INIT("\xca\xfe\xba\xbe\0\0\0"), CONVERT_MACHO }, /* for several processors */
+    { STR_INIT("MDMP"), CONVERT_MINIDUMP },
+    { STR_INIT("PMDM"), CONVERT_MINIDUMP },
+    { STR_INIT("{"), CONVERT_JSON },
+    { STR_INIT("PK\x03\x04"), CONVERT_ARCHIVE },
+    { STR_INIT("PK\x05\x06"), CONVERT_ARCHIVE },
+    { STR_INIT("7z\xbc\xaf\x27\x1c"), CONVERT_ARCHIVE },
+    { STR_INIT("\x1f\x8b"), CONVERT_ARCHIVE },
+    { STR_INIT("\x1f\x9d"), CONVERT_ARCHIVE },
+    { STR_INIT("BZh"), CONVERT_ARCHIVE },
+    { STR_INIT("\xfd"
+               "7zXZ"),
+      CONVERT_ARCHIVE },
+    { STR_INIT("\x28\xb5\x2f\xfd"), CONVERT_ARCHIVE },
+    { STR_INIT("\x04\x22\x4d\x18"), CONVERT_ARCHIVE },
+    { STR_INIT("LZIP"), CONVERT_ARCHIVE },
+    { STR_INIT("\x5d\0\0"), CONVERT_ARCHIVE }, /* .lzma */
+    { STR_INIT("Rar!"), CONVERT_ARCHIVE },
+    { STR_INIT("MSCF"), CONVERT_ARCHIVE },
+    { STR_INIT("xar!"), CONVERT_ARCHIVE },
+    { STR_INIT("!<arch>\n"), CONVERT_ARCHIVE },
+    { STR_INIT("070701"), CONVERT_ARCHIVE },
+    { STR_INIT("070702"), CONVERT_ARCHIVE },
+    { STR_INIT("070707"), CONVERT_ARCHIVE },
+};
+#define TAR_MAGIC_AT 257
+
+enum convert_kind convert_kind_find(struct bytes first)
+{
+    struct str s = { (const char *)first.ptr, first.len };
+    if (s.len == 0)
+        return CONVERT_EMPTY;
+    if (breakpad_is(first))
+        return CONVERT_BREAKPAD;
+    if (elf_is(first))
+        return CONVERT_ELF;
+    for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
+        if (str_starts(s, magics[i].bytes))
+            return magics[i].kind;
+    if (s.len > TAR_MAGIC_AT &&
+        str_starts((struct str){ s.ptr + TAR_MAGIC_AT, s.len - TAR_MAGIC_AT }, STR("ustar")))
+        return CONVERT_ARCHIVE;
+    return CONVERT_OTHER;
+}
+
+struct str convert_kind_name(enum convert_kind kind)
+{
+    return kind < CONVERT_KINDS ? kinds[kind].name : kinds[CONVERT_OTHER].name;
+}
+
+bool convert_kind_find_name(struct str name, enum convert_kind *out)
+{
+    for (unsigned i = 0; i < CONVERT_KINDS; i++)
+        if (str_eq(name, kinds[i].name)) {
+            *out = (enum convert_kind)i;
+            return true;
+        }
+    return false;
+}
+
+const char *convert_kind_advice(enum convert_kind kind)
+{
+    return kind < CONVERT_KINDS ? kinds[kind].advice : kinds[CONVERT_OTHER].advice;
+}

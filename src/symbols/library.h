@@ -1,0 +1,80 @@
+/* library.h - the server's symbols: which caches there are, and the open ones.
+ *
+ * Place in the story: the engine fills it at start from the rows of the store, and adds what is
+ * converted when its rows are committed. Stack walks ask it through symbol_source (source.h).
+ *
+ * Which cache is for a module (docs/symbols.md): of its own project; with the same debug id, and
+ * the same debug file, or, when it was made of an ELF file, any name; a module without a debug id,
+ * by code id and code file. Names are compared without path and case, ids without case; an id of
+ * zeros is none. Of several, for names the one that knows most (lines, then functions, then public
+ * symbols), for unwinding one with rules, the same if it has them; then the latest.
+ *
+ * Threads: any. One lock, held for some instructions; files are opened and checked without it. */
+#ifndef CRUMPLE_SYMBOLS_LIBRARY_H
+#define CRUMPLE_SYMBOLS_LIBRARY_H
+
+#include "symbols/source.h"
+#include "symbols/symbol_images.h"
+
+/* What is in a cache; stored: never renumber. */
+enum library_part {
+    LIBRARY_FUNCTIONS = 1,
+    LIBRARY_LINES = 2,
+    LIBRARY_INLINES = 4,
+    LIBRARY_PUBLICS = 8,
+    LIBRARY_CFI = 16,
+    LIBRARY_WIN = 32
+};
+uint32_t library_parts(const struct symcache_about *about);
+/* "functions,lines": the names of the parts, joined by commas. */
+#define LIBRARY_PARTS_TEXT_MAX 64
+struct str library_parts_text(uint32_t parts, char out[LIBRARY_PARTS_TEXT_MAX]);
+
+struct library;
+struct library_config {
+    size_t open_max;       /* caches that are kept open, beyond those in use */
+    uint64_t mapped_bytes; /* all open ones together, the same */
+    /* A cache that is gone or damaged: told once, outside of all locks, with an upload that it was
+     * made of; NULL: nobody wants to know. */
+    void (*lost)(void *ctx, uint64_t object, const struct err *why);
+    void *ctx;
+};
+struct library_config library_defaults(void);
+
+/* Borrows the images, which must outlive it. */
+MUST_CHECK bool library_open(struct library **out, const struct library_config *config,
+                             struct symbol_images *images, struct err *e);
+void library_close(struct library *l); /* nothing may be lent out; NULL is fine */
+DEFINE_CLEANUP(struct library, library_close)
+
+/* One cache as a project's. Texts are copied. */
+struct library_file {
+    uint64_t object; /* the upload that it was made of */
+    struct str project;
+    bool is_elf;
+    uint32_t parts;
+    struct str debug_file, debug_id, code_file, code_id;
+    uint8_t hash[SYMBOL_IMAGE_HASH_BYTES];
+};
+MUST_CHECK bool library_add(struct library *l, const struct library_file *f, struct err *e);
+/* All of one upload; caches that are lent out stay until they are back. Looks at all files. */
+void library_remove(struct library *l, uint64_t object);
+void library_clear(struct library *l);
+size_t library_count(struct library *l);
+
+/* Whether there is a cache for the module, as far as its file is not known to be lost. */
+bool library_has(struct library *l, struct str project, const struct module_id *id);
+/* Whether the file is there, as far as is known: a row that names it may be taken for another. */
+bool library_has_image(struct library *l, const uint8_t hash[SYMBOL_IMAGE_HASH_BYTES]);
+
+/* The symbols of one project. `ctx` is the caller's and must outlive the source. */
+struct library_project {
+    struct library *library;
+    struct str project;
+};
+struct symbol_source library_source(struct library_project *ctx);
+
+/* How many caches are open, and how many bytes they map. */
+void library_measure(struct library *l, size_t *open, uint64_t *bytes);
+
+#endif
