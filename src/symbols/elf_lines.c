@@ -2,7 +2,7 @@
  * taken over once a unit, and cut to functions. */
 #include "symbols/elf_lines.h"
 
-#define NOT_ASKED (SYMCACHE_NO_FILE - 1)
+#define NOT_ASKED (UINT32_MAX - 2) /* in elf_lines.numbers; no number of the builder */
 
 static bool take_rows(struct elf_lines *lines, Dwarf_Lines *table, size_t count)
 {

@@ -20,7 +20,7 @@ struct elf_lines {
     VEC(struct elf_line) rows; /* by address */
     Dwarf_Files *files;
     size_t file_count;
-    VEC(uint32_t) numbers; /* of the builder, for each place; UINT32_MAX - 1: not asked for yet */
+    VEC(uint32_t) numbers; /* of the builder, for each place; or not asked for yet */
 };
 
 /* Replaces what *lines held. A unit without a table, or with a damaged one, has no rows. False:
