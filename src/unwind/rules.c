@@ -36,7 +36,7 @@ static int operand_bytes(uint8_t op)
     case UNWIND_PUSH_64:
         return 8;
     default:
-        return op <= UNWIND_SWAP || (op >= UNWIND_ADD && op <= UNWIND_DIV_SIGNED) ? 0 : -1;
+        return op <= UNWIND_INTERRUPTED || (op >= UNWIND_ADD && op <= UNWIND_DIV_SIGNED) ? 0 : -1;
     }
 }
 
@@ -273,6 +273,9 @@ static bool run_one(struct machine *m, uint8_t op, uint64_t operand)
         return clear_register(m, operand);
     case UNWIND_SET_VARIABLE:
         return set_variable(m, operand);
+    case UNWIND_INTERRUPTED:
+        m->out->interrupted = true;
+        return true;
     case UNWIND_DUP:
     case UNWIND_DROP:
     case UNWIND_OVER:

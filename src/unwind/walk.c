@@ -1,9 +1,10 @@
 /* walk.c - drives the walk: a frame, its names, its caller, and when to stop. */
 #include "unwind/walk_internal.h"
 
-#define KEPT_TEXTS 64    /* copies of names that are found again */
-#define FIRST_FRAMES 32  /* room at first */
-#define LOWEST_CODE 4096 /* addresses in the first page: the end of the stack */
+#define KEPT_TEXTS 64       /* copies of names that are found again */
+#define FIRST_FRAMES 32     /* room at first */
+#define INTERRUPTIONS_MAX 4 /* signals in signals */
+#define LOWEST_CODE 4096    /* addresses in the first page: the end of the stack */
 
 struct kept_text {
     const char *from; /* in a symbol cache, which stays open until walk_done */
@@ -156,39 +157,23 @@ static bool find_caller(const struct thread_walk *t, struct machine_frame *f,
     return false;
 }
 
-/* The stack pointer rises from frame to frame, so that walks end. Only the first may be a leaf that
- * has not moved it. */
+/* The stack pointer rises from frame to frame, so that walks end. Only the first, or one that a
+ * signal came to, may be a leaf that has not moved it; and signals may have stacks of their own. */
 static bool ends_walk(const struct thread_walk *t, const struct machine_frame *f,
                       const struct machine_frame *caller)
 {
     uint64_t before = f->registers.at[t->cpu->sp], after = caller->registers.at[t->cpu->sp];
     if (caller->registers.at[t->cpu->pc] < LOWEST_CODE)
         return true;
-    return f->trust == TRUST_CONTEXT ? after < before : after <= before;
+    if (caller->interrupted && t->interruptions < INTERRUPTIONS_MAX)
+        return false;
+    return f->trust == TRUST_CONTEXT || f->interrupted ? after < before : after <= before;
 }
 
 /* From a return address to the call before it. */
 static uint64_t call_bytes(enum cpu cpu)
 {
     return cpu == CPU_ARM64 ? 4 : cpu == CPU_ARM ? 2 : 1;
-}
-
-static bool walk_frames(struct thread_walk *t, struct machine_frame f)
-{
-    struct machine_frame previous, caller;
-    for (unsigned depth = 1;; depth++) {
-        locate(t, &f);
-        if (!add_frames(t, &f))
-            return false;
-        if (depth == WALK_FRAMES_MAX || t->walk->own->count >= WALK_FRAMES_TOTAL_MAX ||
-            !knows(&f.registers, t->cpu->sp) || !find_caller(t, &f, &caller) ||
-            ends_walk(t, &f, &caller))
-            return true;
-        caller.lookup = (caller.registers.at[t->cpu->pc] - call_bytes(t->walk->cpu)) & t->mask;
-        previous = f;
-        t->previous = &previous;
-        f = caller;
-    }
 }
 
 /* The thread's stack: what the dump says it is, if the stack pointer is in there. */
@@ -201,6 +186,40 @@ static struct walk_region find_stack(const struct walk *w, const struct walk_reg
         return *given;
     const struct walk_region *around = region_index_find(&w->own->memory, sp);
     return around ? *around : has ? *given : nothing;
+}
+
+/* Fills in what is not the registers' and the trust of a caller. */
+static void enter_caller(struct thread_walk *t, struct machine_frame *caller)
+{
+    uint64_t pc = caller->registers.at[t->cpu->pc], sp = caller->registers.at[t->cpu->sp];
+    caller->lookup = caller->interrupted ? pc : (pc - call_bytes(t->walk->cpu)) & t->mask;
+    if (caller->interrupted) {
+        t->interruptions++;
+        t->stack = find_stack(t->walk, &t->stack, sp);
+    }
+}
+
+static bool walk_frames(struct thread_walk *t, struct machine_frame f)
+{
+    struct machine_frame previous, caller;
+    for (unsigned depth = 1;; depth++) {
+        locate(t, &f);
+        if (!add_frames(t, &f))
+            return false;
+        if (depth == WALK_FRAMES_MAX || t->walk->own->count >= WALK_FRAMES_TOTAL_MAX ||
+            !knows(&f.registers, t->cpu->sp))
+            return true;
+        caller.interrupted = false;
+        if (!find_caller(t, &f, &caller))
+            return true;
+        caller.interrupted = caller.interrupted && caller.trust == TRUST_CFI;
+        if (ends_walk(t, &f, &caller))
+            return true;
+        enter_caller(t, &caller);
+        previous = f;
+        t->previous = &previous;
+        f = caller;
+    }
 }
 
 static struct machine_frame context_frame(const struct thread_walk *t,

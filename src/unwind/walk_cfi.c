@@ -37,6 +37,7 @@ enum cfi_result caller_by_cfi(const struct thread_walk *t, const struct machine_
     if (!knows(&rules.set, t->cpu->pc))
         return CFI_NONE;
     fill_in(t, f, &rules, &caller->registers);
+    caller->interrupted = rules.interrupted;
     caller->trust = TRUST_CFI;
     return CFI_FOUND;
 }

@@ -24,6 +24,7 @@ struct machine_frame {
     enum walk_trust trust;
     uint64_t lookup; /* the address to ask symbols about: within the call, not behind it */
     struct walk_module *module; /* NULL: in none */
+    bool interrupted;           /* by a signal: the program counter is not behind a call */
     bool has_parameters;        /* x86: it is known how much its caller pushed for it */
     uint32_t parameter_bytes;
 };
@@ -34,6 +35,7 @@ struct thread_walk {
     uint64_t mask;            /* of an address */
     struct walk_region stack; /* all of it that the dump has; may be empty */
     const struct region_index *memory;
+    unsigned interruptions;               /* frames so far that were interrupted */
     const struct machine_frame *previous; /* whom the present frame called; NULL for the first */
 };
 

@@ -124,7 +124,7 @@ static void failures(void **state)
         const char *name;
         struct bytes code;
     } cases[] = {
-        { "an operation that there is not", CODE(18) },
+        { "an operation that there is not", CODE(19) },
         { "another", CODE(255) },
         { "operand cut off", CODE(UNWIND_PUSH_32, 1, 2, 3) },
         { "no operand", CODE(UNWIND_PUSH_REGISTER) },
@@ -187,11 +187,20 @@ static void what_was_set_before_it_failed(void **state)
     struct rules_in in = input(&wide, &callee);
     struct rules_out out;
     assert_false(rules_run(code, &in, &out));
-    assert_true(out.has_cfa && out.cfa == 4);
+    assert_true(out.has_cfa && out.cfa == 4 && !out.interrupted);
     assert_int_equal(out.set.known, 1 << 2 | 1 << 3);
     assert_int_equal(out.set.at[2], 3);
     assert_int_equal(out.set.at[3], 9);
     assert_int_equal(out.cleared, 1 << 1);
+}
+
+static void interrupted(void **state)
+{
+    (void)state;
+    const struct bytes code = CODE(UNWIND_INTERRUPTED, P8(5), SET0);
+    struct rules_in in = input(&wide, &callee);
+    struct rules_out out;
+    assert_true(rules_run(code, &in, &out) && out.interrupted);
 }
 
 static void mentions(void **state)
@@ -551,9 +560,10 @@ static void random_programs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_value),     cmocka_unit_test(failures),
-        cmocka_unit_test(deep_and_long), cmocka_unit_test(what_was_set_before_it_failed),
-        cmocka_unit_test(mentions),      cmocka_unit_test(random_programs),
+        cmocka_unit_test(one_value),       cmocka_unit_test(failures),
+        cmocka_unit_test(deep_and_long),   cmocka_unit_test(what_was_set_before_it_failed),
+        cmocka_unit_test(interrupted),     cmocka_unit_test(mentions),
+        cmocka_unit_test(random_programs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
