@@ -105,7 +105,7 @@ static struct str bucket_project(const struct reading *r, const struct bucket *b
         return r->project;
     uint32_t project = b->project;
     if (project == COLLECTION_NONE) {
-        uint32_t founder = collection_named_report(r->c, b->name);
+        uint32_t founder = collection_named_among(r->c, b->name, r->count);
         bool known = founder != COLLECTION_NONE;
         project = collection_report(r->c, known ? founder : b->newest[0]).project;
     }
@@ -258,15 +258,15 @@ static int newest_first(const void *x, const void *y)
 static bool is_member(const struct reading *r, const struct collected *report, size_t t,
                       uint32_t name)
 {
-    return report->buckets[t] == name && reading_sees(r, report->project);
+    return report->buckets[t] == name && report->superseded_by >= r->count &&
+           reading_sees(r, report->project);
 }
 
 /* The reports of the bucket that the route may show, newest first. */
 static bool collect_members(const struct reading *r, size_t t, struct bucket *b, struct dated **out,
                             struct err *e)
 {
-    uint32_t reports = collection_count(r->c);
-    for (uint32_t i = 0; i < reports; i++) {
+    for (uint32_t i = 0; i < r->count; i++) {
         struct collected report = collection_report(r->c, i);
         if (is_member(r, &report, t, b->name))
             bucket_count(b, r->c, i, &report);
@@ -275,7 +275,7 @@ static bool collect_members(const struct reading *r, size_t t, struct bucket *b,
     if (!members)
         return err_set(e, ERR_NOMEM, 0, "the bucket has too many reports to sort");
     size_t n = 0;
-    for (uint32_t i = 0; i < reports; i++) {
+    for (uint32_t i = 0; i < r->count; i++) {
         struct collected report = collection_report(r->c, i);
         if (is_member(r, &report, t, b->name))
             members[n++] = (struct dated){ report.date_ms, i };

@@ -6,11 +6,10 @@
 static void count_totals(const struct reading *r, uint32_t report, size_t *totals)
 {
     struct collected own = collection_report(r->c, report);
-    uint32_t count = collection_count(r->c);
     memset(totals, 0, r->api->threshold_count * sizeof *totals);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < r->count; i++) {
         struct collected other = collection_report(r->c, i);
-        if (other.project != own.project)
+        if (other.project != own.project || other.superseded_by < r->count)
             continue;
         for (size_t t = 0; t < r->api->threshold_count; t++)
             totals[t] += other.buckets[t] == own.buckets[t];

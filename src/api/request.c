@@ -34,6 +34,7 @@ bool reading_begin(struct reading *r, struct http_exchange *x, struct api *api)
     }
     r->view = engine_view_acquire(api->engine);
     r->c = r->view->collection;
+    r->count = collection_count(r->c);
     if (r->project.len > 0)
         r->project_number = collection_find_project(r->c, r->project);
     return true;
@@ -75,7 +76,7 @@ bool reading_find(struct reading *r, const char *segment, bool any_project, uint
     struct str id = http_segment(r->x, segment);
     uint32_t name = collection_find_name(r->c, id);
     if (name != COLLECTION_NONE) {
-        *report = collection_named_report(r->c, name);
+        *report = collection_named_among(r->c, name, r->count);
         if (*report != COLLECTION_NONE &&
             ((any_project && !r->api->partycrasher_needs_token) ||
              reading_sees(r, collection_report(r->c, *report).project)))

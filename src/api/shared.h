@@ -73,6 +73,7 @@ struct reading {
     struct http_exchange *x;
     const struct engine_view *view;
     const struct collection *c;
+    uint32_t count;        /* the reports that it sees: of c, the first so many */
     struct arena *arena;   /* lives as long as the request */
     struct arena *scratch; /* for one report after the other */
     struct links links;

@@ -299,13 +299,28 @@ static void end_discarded(struct upload_work *w)
 {
     struct err e = { 0 };
     (void)err_set(&e, ERR_BUSY, 0, "all reports were deleted meanwhile");
+    w->outcome = AGAIN_PASSED_OVER;
     if (w->ticket.waiter)
         refuse(w->ticket.waiter, &e);
+}
+
+/* The object changed while it was processed again: once more from the start. */
+static void start_over(struct upload_work *w)
+{
+    struct engine *en = w->engine;
+    const struct ticket t = w->ticket;
+    reprocess_delayed(w);
+    arena_free(w->job.arena); /* and w with it */
+    backlog_return(&en->backlog, &t, 0);
 }
 
 static void upload_done(struct engine_job *job)
 {
     struct upload_work *w = job->owner;
+    if (job->ok && w->stale) {
+        start_over(w);
+        return;
+    }
     if (!job->ok && !w->unreadable) {
         try_again(w);
         return;

@@ -32,6 +32,8 @@ struct item {
     struct str packed;
     struct engine_result *result; /* of job->results */
     uint32_t match;               /* of the placement; COLLECTION_NONE */
+    bool remade;                  /* it takes the place of: */
+    uint32_t instead;             /* a report that is stored */
 };
 
 enum job_kind {
@@ -78,7 +80,12 @@ struct upload_work {
     struct str hex;                 /* the fingerprint, then */
     bool unreadable;                /* it does not come back from where it is kept */
     bool discarded;                 /* all was deleted while it was on its way */
-    enum again_outcome outcome;     /* of ticket.again */
+    /* Of ticket.again: what there is was loaded, */
+    enum upload_state was;
+    uint32_t old; /* the report's number, or STORE_NONE */
+    /* what becomes of it, */
+    enum again_outcome outcome;
+    bool stale; /* and that it changed meanwhile: what was made of it is of no use */
     /* Made by the writer. */
     bool forgone;   /* it cannot be placed; it is tried once more without a report */
     uint64_t count; /* of the combination, before this one */
@@ -161,7 +168,10 @@ MUST_CHECK bool process_upload(struct upload_work *w);
 /* It cannot become a report after all: it is kept without one, and says why. ERR_NOMEM. */
 MUST_CHECK bool upload_without_report(struct upload_work *w, const struct err *why);
 
-/* reprocess.c: the work on a ticket begins; it is put off; it has ended, and w->outcome is set. */
+/* reprocess.c, a worker: whether what was made now says something else than what there is; sets
+ * w->outcome. ERR_NOMEM, ERR_BUSY, ERR_IO. */
+MUST_CHECK bool reprocess_weigh(struct upload_work *w);
+/* The work on a ticket begins; it is put off; it has ended, and w->outcome is set. */
 void reprocess_begun(struct upload_work *w);
 void reprocess_delayed(struct upload_work *w);
 void reprocess_ended(struct upload_work *w);

@@ -105,6 +105,17 @@ static bool check_stored(struct batch *b, struct engine_job *job, const struct i
            conflict(job, stored.project, stored.database_id);
 }
 
+static bool note_added(struct batch *b, struct item *item, struct err *e)
+{
+    uint64_t hash = idmap_hash(item->report.database_id, 0);
+    if (!VEC_PUSH(&b->added, item))
+        return err_set(e, ERR_NOMEM, 0, "batch");
+    if (idmap_insert(&b->by_id, hash, (uint32_t)(b->added.len - 1)))
+        return true;
+    b->added.len--;
+    return err_set(e, ERR_NOMEM, 0, "batch");
+}
+
 static bool check_item(struct batch *b, struct engine_job *job, struct item *item)
 {
     const struct report *r = &item->report;
@@ -115,15 +126,7 @@ static bool check_item(struct batch *b, struct engine_job *job, struct item *ite
     uint32_t number = find_stored(b, r->database_id);
     if (number != COLLECTION_NONE)
         return check_stored(b, job, item, number);
-    if (job->dry_run)
-        return true;
-    if (!VEC_PUSH(&b->added, item))
-        return err_set(&job->err, ERR_NOMEM, 0, "batch");
-    if (!idmap_insert(&b->by_id, idmap_hash(r->database_id, 0), (uint32_t)(b->added.len - 1))) {
-        b->added.len--;
-        return err_set(&job->err, ERR_NOMEM, 0, "batch");
-    }
-    return true;
+    return job->dry_run || note_added(b, item, &job->err);
 }
 
 bool batch_check(struct batch *b, struct engine_job *job)
@@ -342,4 +345,13 @@ bool batch_place(struct batch *b, struct engine_job *job)
         }
     }
     return true;
+}
+
+bool batch_place_remade(struct batch *b, struct engine_job *job, uint32_t instead)
+{
+    struct item *item = &job->work->items[0];
+    item->remade = true;
+    item->instead = instead;
+    return bucket_index_supersede(b->index, instead, &job->err) && note_added(b, item, &job->err) &&
+           place_item(b, job, item);
 }

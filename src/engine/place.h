@@ -45,6 +45,9 @@ MUST_CHECK bool batch_reset(struct batch *b, struct err *e);
 /* ERR_CONFLICT (err_project, err_id) when another report has the id. On failure the job's err and
  * err_index are set and the batch is as before. */
 MUST_CHECK bool batch_check(struct batch *b, struct engine_job *job);
+/* Places a report that was made again, after all others and against all but the one that is there,
+ * whose place it takes. On failure as batch_place. */
+MUST_CHECK bool batch_place_remade(struct batch *b, struct engine_job *job, uint32_t instead);
 /* After batch_check. On failure the job's err is set, and the batch is of no more use but for
  * batch_reset. */
 MUST_CHECK bool batch_place(struct batch *b, struct engine_job *job);

@@ -1,5 +1,5 @@
-/* place_upload.c - places what comes over the Backtrace API: reports of uploads, attachments, the
- * counts of submission buckets, and what those set.
+/* place_upload.c - places what comes over the Backtrace API: reports of uploads, those that were
+ * made again too, attachments, the counts of submission buckets, and what those set.
  *
  * What is hard: an attachment may change an object that was stored long ago. Its attributes and its
  * report's payload are read, changed and stored again in the same transaction as the count;
@@ -31,9 +31,11 @@ static bool count_use(struct batch *b, const struct upload_bucket *bucket,
 
 static bool place_report(struct batch *b, struct upload_work *w)
 {
+    bool is_remade = w->ticket.again && w->old != STORE_NONE;
     if (w->job.result_count == 0)
         return true;
-    if (!batch_check(b, &w->job) || !batch_place(b, &w->job))
+    if (is_remade ? !batch_place_remade(b, &w->job, w->old)
+                  : !batch_check(b, &w->job) || !batch_place(b, &w->job))
         return false;
     w->unique = w->item.unique;
     w->row.report = w->item.number;
@@ -51,7 +53,8 @@ static bool place_or_forgo(struct batch *b, struct upload_work *w)
         return false; /* it may go well later */
     log_line(LOG_WARN, "upload_not_placed", "object=%llx reason=%s",
              (unsigned long long)w->upload.object, log_str(str_from_c(why.msg)));
-    w->forgone = upload_without_report(w, &why);
+    w->outcome = AGAIN_FAILED; /* if there is another, it stays */
+    w->forgone = w->ticket.again || upload_without_report(w, &why);
     return false;
 }
 
@@ -68,9 +71,43 @@ static bool place_counts(struct batch *b, struct upload_work *w)
     return !bucket->use || count_use(b, bucket, &w->combination, &w->job.err);
 }
 
+/* Whether the object is still as it was when its work began. A bucket may have changed it. */
+static bool is_as_loaded(struct batch *b, const struct upload_work *w, bool *same, struct err *e)
+{
+    struct stored_upload now;
+    arena_reset(b->scratch);
+    if (!store_upload_head(b->engine->store, w->upload.object, b->scratch, &now, e))
+        return false;
+    *same = now.report == w->old && str_eq(now.amended, w->row.amended);
+    return true;
+}
+
+/* An object that is there: what was made of it now goes in the place of what there is. */
+static bool place_again(struct batch *b, struct upload_work *w)
+{
+    bool same;
+    w->discarded =
+        objects_find(&b->engine->objects, w->upload.object, STR("")).state != OBJECT_COMMITTED;
+    if (w->discarded || w->outcome == AGAIN_FAILED)
+        return true;
+    if (!is_as_loaded(b, w, &same, &w->job.err))
+        return false;
+    w->stale = !same;
+    if (w->stale)
+        return true;
+    if (w->outcome == AGAIN_UNCHANGED) {
+        w->row.report = w->old;
+        w->job.result_count = 0;
+    }
+    return place_or_forgo(b, w) &&
+           (VEC_PUSH(&b->uploads, w) || err_set(&w->job.err, ERR_NOMEM, 0, "uploads"));
+}
+
 bool batch_place_upload(struct batch *b, struct engine_job *job)
 {
     struct upload_work *w = job->work->upload;
+    if (w->ticket.again)
+        return place_again(b, w);
     w->discarded =
         objects_find(&b->engine->objects, w->upload.object, STR("")).state != OBJECT_ACCEPTED;
     if (w->discarded)

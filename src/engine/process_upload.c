@@ -106,6 +106,9 @@ static bool load_stored(struct upload_work *w)
     if (!store_upload_read(w->engine->store, w->ticket.object, w->job.arena, &s, &w->job.err))
         return false;
     w->row.amended = s.amended;
+    w->row.remade = true;
+    w->was = s.state;
+    w->old = s.report;
     *u = (struct upload){
         .object = s.object,
         .project = s.project,
@@ -307,6 +310,16 @@ static bool make_combination(struct upload_work *w)
                             &w->job.err);
 }
 
+/* What is kept of the upload itself, once. */
+static bool keep_upload(struct upload_work *w)
+{
+    const struct upload *u = &w->upload;
+    if (!u->body.in_file &&
+        !store_pack(u->body.bytes, w->job.arena, &w->row.packed_body, &w->job.err))
+        return false;
+    return write_fields(u, w->job.arena, &w->row.fields) || no_memory(w);
+}
+
 static bool make_row(struct upload_work *w)
 {
     const struct upload *u = &w->upload;
@@ -319,11 +332,7 @@ static bool make_row(struct upload_work *w)
     row->type = u->type;
     row->uuid = u->uuid;
     row->body = u->body;
-    if (!u->body.in_file &&
-        !store_pack(u->body.bytes, w->job.arena, &row->packed_body, &w->job.err))
-        return false;
-    return (write_fields(u, w->job.arena, &row->fields) || no_memory(w)) && write_attributes(w) &&
-           make_attachments(w);
+    return write_attributes(w) && make_attachments(w) && (row->remade || keep_upload(w));
 }
 
 bool process_upload(struct upload_work *w)
@@ -346,5 +355,5 @@ bool process_upload(struct upload_work *w)
         (!write_callstack(&stack, w->job.arena, &names) ||
          !attributes_set(&w->attributes, STR("callstack"), ATTRIBUTE_STRING, names)))
         return no_memory(w);
-    return make_combination(w) && make_row(w);
+    return make_combination(w) && make_row(w) && (!w->ticket.again || reprocess_weigh(w));
 }

@@ -44,6 +44,11 @@ struct recovery {
     /* Chunks belong to whoever took them out of a queue; while they are parsed, to the parser,
      * although the adder has them already: it waits for `parsed`. */
     struct queue *empty, *to_parse, *in_order;
+    /* Which reports took the place of others, by their numbers: the adder's, from next_superseded
+     * on.
+     */
+    VEC(struct stored_superseding) superseded;
+    size_t next_superseded;
     _Atomic bool no_shorthands; /* a hint: set by the adder, read by the parsers */
     pthread_mutex_t mu;
     pthread_cond_t some_parsed;
@@ -206,6 +211,32 @@ static bool add_object(struct recovery *r, const struct stored_report *row, stru
             tally_fingerprint(&en->tally, row->project, row->fingerprint, &first, e));
 }
 
+static bool damaged(const struct stored_superseding *s, struct err *e)
+{
+    return err_set(e, ERR_IO, 0,
+                   "the database is damaged: report %u cannot take the place of report %u", s->by,
+                   s->number);
+}
+
+/* As it was when the report was made again. */
+static bool supersede(struct recovery *r, uint32_t by, struct err *e)
+{
+    struct bucket_index *ix = r->engine->current->index;
+    bool has_one = false;
+    for (; r->next_superseded < r->superseded.len; r->next_superseded++) {
+        const struct stored_superseding *s = &r->superseded.at[r->next_superseded];
+        if (s->by != by)
+            break;
+        if (has_one ||
+            collection_is_superseded(bucket_index_collection(ix), s->number, COLLECTION_NONE))
+            return damaged(s, e);
+        if (!bucket_index_supersede(ix, s->number, e))
+            return false;
+        has_one = true;
+    }
+    return true;
+}
+
 static bool add_one(struct recovery *r, struct recovered *item, struct arena *a, struct err *e)
 {
     struct bucket_index *ix = r->engine->current->index;
@@ -213,7 +244,8 @@ static bool add_one(struct recovery *r, struct recovered *item, struct arena *a,
     const struct placement p = { .top_match = row->top_match, .score = row->score };
     const uint32_t *known;
     make_report(r, item, a, &known);
-    if (!bucket_index_restore(ix, &item->report, known, &p, row->buckets, e))
+    if (!supersede(r, row->number, e) ||
+        !bucket_index_restore(ix, &item->report, known, &p, row->buckets, e))
         return false;
     if (known && !shorthand_learn(&r->engine->shorthand, bucket_index_collection(ix), row->number))
         return err_set(e, ERR_NOMEM, 0, "no memory for shorthands");
@@ -322,14 +354,29 @@ static bool run_threads(struct recovery *r, struct err *e)
     return ok;
 }
 
+static bool read_all(struct recovery *r, struct err *e)
+{
+    bool ok =
+        recovery_init(r, CHUNKS_PER_PARSER * r->engine->config.workers, e) && run_threads(r, e);
+    recovery_done(r);
+    return ok;
+}
+
+static bool each_superseded(void *ctx, const struct stored_superseding *s, struct err *e)
+{
+    struct recovery *r = ctx;
+    if (s->by >= r->total)
+        return damaged(s, e);
+    return VEC_PUSH(&r->superseded, *s) || err_set(e, ERR_NOMEM, 0, "reading the store");
+}
+
 bool recovery_run(struct engine *en, struct err *e)
 {
     struct recovery r = { .engine = en, .began_us = metric_clock_us() };
     r.logged_us = r.began_us;
-    if (!store_count(en->store, &r.total, e))
-        return false;
-    bool ok = recovery_init(&r, CHUNKS_PER_PARSER * en->config.workers, e) && run_threads(&r, e);
-    recovery_done(&r);
+    bool ok = store_count(en->store, &r.total, e) &&
+              store_scan_superseded(en->store, each_superseded, &r, e) && read_all(&r, e);
+    VEC_FREE(&r.superseded);
     if (ok)
         log_line(LOG_INFO, "recovered", "reports=%u damaged=%u seconds=%.2f", r.total, r.broken,
                  (double)(metric_clock_us() - r.began_us) / 1e6);

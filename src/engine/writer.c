@@ -7,7 +7,7 @@
  *
  * Jobs that need an object which is still on its way (somebody wants to read it, or to count for
  * its values) are put aside, its ticket is made urgent, and they go on after the commit that brings
- * it. */
+ * it. So are those that would change an object which the same batch makes again. */
 #include "engine/inside.h"
 
 #include "base/log.h"
@@ -160,6 +160,18 @@ static struct stored_report report_row(const struct batch *b, const struct item 
     return row;
 }
 
+static struct stored_superseding *superseded_rows(const struct batch *b, size_t *count)
+{
+    struct stored_superseding *rows = arena_array(b->scratch, b->added.len + 1, sizeof *rows);
+    *count = 0;
+    for (size_t i = 0; i < b->added.len && rows; i++) {
+        const struct item *item = b->added.at[i];
+        if (item->remade)
+            rows[(*count)++] = (struct stored_superseding){ item->instead, item->number };
+    }
+    return rows;
+}
+
 /* The rows of all that was placed, in memory that ends with the batch's scratch. */
 static bool make_rows(struct batch *b, struct store_batch *all, struct err *e)
 {
@@ -168,7 +180,9 @@ static bool make_rows(struct batch *b, struct store_batch *all, struct err *e)
     struct stored_report *reports = arena_array(a, b->added.len + 1, sizeof *reports);
     struct stored_upload *uploads = arena_array(a, b->uploads.len + 1, sizeof *uploads);
     struct stored_change *changes = arena_array(a, b->amendments.len + 1, sizeof *changes);
-    if (!reports || !uploads || !changes)
+    size_t superseded_count;
+    struct stored_superseding *superseded = superseded_rows(b, &superseded_count);
+    if (!reports || !uploads || !changes || !superseded)
         return err_set(e, ERR_NOMEM, 0, "batch of %zu reports", b->added.len);
     for (size_t i = 0; i < b->added.len; i++)
         reports[i] = report_row(b, b->added.at[i]);
@@ -178,6 +192,8 @@ static bool make_rows(struct batch *b, struct store_batch *all, struct err *e)
         changes[i] = b->amendments.at[i].row;
     *all = (struct store_batch){ .reports = reports,
                                  .report_count = b->added.len,
+                                 .superseded = superseded,
+                                 .superseded_count = superseded_count,
                                  .uploads = uploads,
                                  .upload_count = b->uploads.len,
                                  .attachments = b->attachments.at,
@@ -207,9 +223,10 @@ static void batch_stored(struct batch *b)
     for (size_t i = 0; i < b->added.len; i++) {
         const struct report *r = &b->added.at[i]->report;
         const struct engine_result *result = b->added.at[i]->result;
-        log_line(LOG_INFO, "report_stored", "id=%s project=%s top_match=%s score=%.3f",
-                 log_str(r->database_id), log_str(r->project),
-                 result->has_match ? log_str(result->match_id) : "-", (double)result->score);
+        log_line(LOG_INFO, b->added.at[i]->remade ? "report_made_again" : "report_stored",
+                 "id=%s project=%s top_match=%s score=%.3f", log_str(r->database_id),
+                 log_str(r->project), result->has_match ? log_str(result->match_id) : "-",
+                 (double)result->score);
     }
 }
 
@@ -285,13 +302,28 @@ static uint64_t needed_object(struct engine *en, const struct engine_job *job)
     return object;
 }
 
+/* Whether the job is to change an object that one of these makes again: of what it was it cannot
+ * tell what it will be. */
+static bool changes_remade(const struct engine_job *job, struct engine_job **jobs, size_t count)
+{
+    if (job->work->kind != JOB_ATTACHMENT || !job->work->attachment->bucket.use)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const struct upload_work *w = jobs[i]->work->upload;
+        if (w && w->ticket.again && w->upload.object == job->work->attachment->object)
+            return true;
+    }
+    return false;
+}
+
 /* Puts aside those that must wait; how many are left. */
 static size_t put_aside(struct engine *en, struct engine_job **jobs, size_t count)
 {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         uint64_t object = needed_object(en, jobs[i]);
-        if (object == OBJECT_NONE) {
+        bool waits = object != OBJECT_NONE || changes_remade(jobs[i], jobs, count);
+        if (!waits) {
             jobs[kept++] = jobs[i];
         } else if (VEC_PUSH(&en->waiting, jobs[i])) {
             backlog_hurry(&en->backlog, object);

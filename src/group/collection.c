@@ -579,6 +579,27 @@ static bool amended_values(struct collection *c, uint32_t project, const struct 
            add_values(c->lexicon, l->other.at, l->other.len, l->numbers.at, e);
 }
 
+/* Whether the report has these very values in the amended fields already. */
+static bool is_amended_so(const struct collection *c, const struct collection_lookup *l,
+                          struct values old)
+{
+    uint32_t i = 0;
+    for (size_t k = 0; k < l->other.len; k++) {
+        if (l->other.at[k].text.len == 0)
+            continue;
+        while (i < old.count && !is_amended_field(l->other.at, l->other.len,
+                                                  lexicon_value(c->lexicon, old.at[i])->field))
+            i++;
+        if (i == old.count || old.at[i++] != l->numbers.at[k])
+            return false;
+    }
+    for (; i < old.count; i++)
+        if (is_amended_field(l->other.at, l->other.len,
+                             lexicon_value(c->lexicon, old.at[i])->field))
+            return false;
+    return true;
+}
+
 /* The old list with other values in the amended fields; the project stays last. */
 static void write_amended(const struct collection *c, const struct collection_lookup *l,
                           struct values old, uint32_t *list)
@@ -604,6 +625,8 @@ static bool amend(struct collection *c, struct entry *at, const struct collectio
                   struct err *e)
 {
     struct values old = list_values(at->other), stack = collection_stack(c, at->stack);
+    if (is_amended_so(c, l, old))
+        return true;
     uint32_t *list = list_alloc(c, old.count + l->other.len + LIST_POINTER);
     if (!list || !seen_reserve(c, stack.count + old.count + l->other.len))
         return no_memory(e);

@@ -134,7 +134,8 @@ MUST_CHECK bool collection_add(struct collection *c, const struct report *r,
 void collection_supersede(struct collection *c, uint32_t report);
 
 /* Gives a published report other values outside its stack: each text replaces the values that the
- * report has in that field, an empty one only takes them away. Readers see it at once, and so does
+ * report has in that field, an empty one only takes them away; what it has already stays where it
+ * is. Readers see it at once, and so does
  * search; grouping goes on with what the report was when it came. New fields are left out as by an
  * add. ERR_NOMEM: nothing has changed. */
 MUST_CHECK bool collection_amend(struct collection *c, uint32_t report,

@@ -56,10 +56,13 @@ static size_t count_bits(const struct search *s, const uint64_t *bits)
     return n;
 }
 
-/* Whether the request lets a report through, whatever the query says. */
-static bool is_asked_for(const struct search_request *rq, const struct collected *r)
+/* Whether the request lets a report through, whatever the query says. One whose place another has
+ * taken, among those that this search sees, is not there. */
+static bool is_asked_for(const struct search *s, const struct collected *r)
 {
-    return (rq->project == COLLECTION_NONE || r->project == rq->project) &&
+    const struct search_request *rq = s->rq;
+    return r->superseded_by >= s->plan.reports &&
+           (rq->project == COLLECTION_NONE || r->project == rq->project) &&
            (!rq->has_since || r->date_ms > rq->since_ms) &&
            (!rq->has_until || r->date_ms < rq->until_ms);
 }
@@ -115,14 +118,12 @@ static bool each_report(struct search *s, bool (*wanted)(const struct search *s,
 static bool wants_asked_for(const struct search *s, uint32_t report)
 {
     struct collected r = collection_report(s->plan.collection, report);
-    return is_asked_for(s->rq, &r);
+    return is_asked_for(s, &r);
 }
 
 static bool wants_all(const struct search *s, uint32_t report)
 {
-    (void)s;
-    (void)report;
-    return true;
+    return !collection_is_superseded(s->plan.collection, report, s->plan.reports);
 }
 
 static bool look_first(struct search *s, uint32_t report)
@@ -131,7 +132,7 @@ static bool look_first(struct search *s, uint32_t report)
     enum verdict verdict;
     for (uint32_t i = 0; i < w->touched_count && s->plan.scored; i++)
         s->plan.slots[w->touched[i]].reports++;
-    if (!is_asked_for(s->rq, &w->seen))
+    if (!is_asked_for(s, &w->seen))
         return true;
     if (!weigh(w, s->plan.root, &verdict, NULL, s->err))
         return false;

@@ -2,7 +2,8 @@
  *
  * A query is matched against every distinct value once (a word is a word wherever it stands), then
  * the reports, lists of value numbers, are scanned. Fields that are kept only in payloads are read
- * through `payload`, for the reports that the rest of the query leaves.
+ * through `payload`, for the reports that the rest of the query leaves. Superseded reports match
+ * nothing, and their words do not count for scores.
  * Scores are Lucene's classic similarity over the searched fields.
  * Threads: any number may search at once, while the writer adds. */
 #ifndef CRUMPLE_QUERY_SEARCH_H
