@@ -43,8 +43,7 @@ enum unwind_op {
     UNWIND_DROP = 15,
     UNWIND_OVER = 16,
     UNWIND_SWAP = 17,
-    UNWIND_INTERRUPTED =
-        18, /* the caller made no call, a signal came: its pc is no return address */
+    UNWIND_INTERRUPTED = 18, /* by a signal: the pc of the caller is no return address */
     UNWIND_ADD = 32,
     UNWIND_SUB = 33,
     UNWIND_MUL = 34,
