@@ -32,19 +32,20 @@ static void take_piece(const char *piece, size_t len, void *opaque)
     t->len += len;
 }
 
-static bool run(engine fn, const char *mangled, struct text *t)
+static bool run(engine fn, const char *mangled, int options, struct text *t)
 {
     t->len = 0;
     if (setjmp(t->enough))
         return false;
-    return fn(mangled, DMGL_NO_OPTS, take_piece, t) && t->len > 0;
+    return fn(mangled, options, take_piece, t) && t->len > 0;
 }
 
 /* C++; or Rust as it was before 2020, in C++'s clothes: _ZN...17h<hash>E, without references. */
-static bool run_itanium(struct str name, struct arena *a, struct str *out)
+static bool run_itanium(struct str name, int options, struct arena *a, struct str *out)
 {
     struct text t;
-    if (run(rust_demangle_callback, name.ptr, &t) || run(cplus_demangle_v3_callback, name.ptr, &t))
+    if (run(rust_demangle_callback, name.ptr, options, &t) ||
+        run(cplus_demangle_v3_callback, name.ptr, options, &t))
         return arena_str(a, (struct str){ t.at, t.len }, out);
     return true;
 }
@@ -98,7 +99,7 @@ static bool run_d(struct str name, struct arena *a, struct str *out)
     return len == 0 || arena_str(a, (struct str){ text, len }, out);
 }
 
-bool demangle(struct str name, struct arena *a, struct str *out)
+static bool demangle_with(struct str name, int options, struct arena *a, struct str *out)
 {
     struct str s = name, copy;
     *out = name;
@@ -113,5 +114,15 @@ bool demangle(struct str name, struct arena *a, struct str *out)
         return run_d(s, a, out);
     if (!itanium)
         return true;
-    return arena_str(a, s, &copy) && run_itanium(copy, a, out);
+    return arena_str(a, s, &copy) && run_itanium(copy, options, a, out);
+}
+
+bool demangle(struct str name, struct arena *a, struct str *out)
+{
+    return demangle_with(name, DMGL_NO_OPTS, a, out);
+}
+
+bool demangle_full(struct str name, struct arena *a, struct str *out)
+{
+    return demangle_with(name, DMGL_PARAMS | DMGL_ANSI, a, out);
 }

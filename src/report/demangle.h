@@ -14,5 +14,7 @@
 /* *out = name when it is none of these, or is damaged. Parameters and return types of the function
  * itself are mostly left out. False only when memory is short. */
 MUST_CHECK bool demangle(struct str name, struct arena *a, struct str *out);
+/* The same with the parameters of C++ functions, as symbol files write names. */
+MUST_CHECK bool demangle_full(struct str name, struct arena *a, struct str *out);
 
 #endif

@@ -1,52 +1,480 @@
-/* symcache.c - lookups in an image. */
+/* symcache.c - opens an image and looks addresses up in it.
+ *
+ * Opening reads the header into plain structures and makes sure that every table and column that it
+ * tells of lies within its section; what lookups find inside these is checked as they go. */
 #include "symbols/symcache.h"
+
+#include "base/reader.h"
+#include "symbols/symcache_layout.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BITS_MAX 32
+
+struct columns {
+    struct bytes data; /* with its slack */
+    uint32_t count, record_bits;
+    uint8_t bits[COLUMNS_FIELDS_MAX];
+    uint16_t at[COLUMNS_FIELDS_MAX]; /* first bit of a field in its record */
+};
+
+struct table {
+    enum symcache_table_id id;
+    uint32_t blocks;
+    unsigned levels;
+    uint32_t counts[SYMCACHE_LEVELS_MAX]; /* keys of a level, the blocks' own first */
+    const uint8_t *keys[SYMCACHE_LEVELS_MAX];
+    const uint8_t *offsets;
+    struct bytes data; /* the blocks, with their slack */
+};
+
+struct symcache {
+    struct bytes image;
+    bool mapped; /* ours to unmap */
+    uint64_t sum;
+    struct symcache_about about;
+    struct table tables[TABLES];
+    struct columns columns[COLUMNS];
+    uint32_t file_bits, line_bits; /* of places */
+    struct bytes texts, programs;
+};
+
+/* Bits of a section; the caller knows that 8 bytes can be read there. */
+static uint32_t get_bits(const uint8_t *p, uint64_t bit, unsigned width)
+{
+    return (uint32_t)(load_le64(p + (bit >> 3)) >> (bit & 7) & ((UINT64_C(1) << width) - 1));
+}
+
+static uint32_t get(const struct columns *c, uint32_t i, unsigned field)
+{
+    if (i >= c->count)
+        return 0;
+    return get_bits(c->data.ptr, (uint64_t)i * c->record_bits + c->at[field], c->bits[field]);
+}
+
+/* Text or program i, which lies between its beginning and the next one's. */
+static struct bytes get_piece(const struct columns *c, struct bytes all, uint32_t i)
+{
+    struct bytes piece = { (const uint8_t *)"", 0 };
+    uint32_t from = get(c, i, 0), to = get(c, i + 1, 0);
+    if (i + 1 < c->count && from < to)
+        (void)bytes_slice(all, from, to - from, &piece);
+    return piece;
+}
+static struct str get_text(const struct symcache *c, enum symcache_columns_id id, uint32_t i)
+{
+    struct bytes b = get_piece(&c->columns[id], c->texts, i);
+    return (struct str){ (const char *)b.ptr, b.len };
+}
+
+/* ---- opening ---- */
+
+static bool damaged(struct err *e, const char *what)
+{
+    return err_set(e, ERR_INPUT, 0, "symbol cache: %s", what);
+}
+
+static bool open_columns(struct columns *c, unsigned fields, struct reader *r)
+{
+    c->count = reader_u32(r);
+    for (unsigned f = 0; f < COLUMNS_FIELDS_MAX; f++) {
+        c->bits[f] = reader_u8(r);
+        if (c->bits[f] > BITS_MAX || (f >= fields && c->bits[f] > 0))
+            return false;
+        c->at[f] = (uint16_t)c->record_bits;
+        c->record_bits += c->bits[f];
+    }
+    reader_skip(r, 2);
+    return true;
+}
+
+/* Bytes of a section and its slack; `want` are those that it must have. */
+static bool open_section(struct bytes *out, struct symcache *c, struct reader *r)
+{
+    uint64_t offset = reader_u64(r), size = reader_u64(r);
+    if (offset % SYMCACHE_ALIGN != 0 || size > UINT64_MAX - SYMCACHE_SLACK)
+        return false;
+    return bytes_slice(c->image, offset, size + SYMCACHE_SLACK, out);
+}
+
+static bool open_table(struct symcache *c, enum symcache_table_id id, struct reader *r)
+{
+    struct table *t = &c->tables[id];
+    struct bytes keys, offsets;
+    if (!open_section(&keys, c, r) || !open_section(&offsets, c, r) ||
+        !open_section(&t->data, c, r))
+        return false;
+    t->id = id;
+    t->levels = symcache_levels(t->blocks, t->counts);
+    t->offsets = offsets.ptr;
+    uint64_t at = 0;
+    for (unsigned level = 0; level < t->levels; level++) {
+        uint64_t room = symcache_level_room(t->counts[level]) * 4;
+        if (at > keys.len || room > keys.len - at)
+            return false;
+        t->keys[level] = keys.ptr + at;
+        at += room;
+    }
+    return offsets.len >= (uint64_t)t->blocks * 4 + SYMCACHE_SLACK;
+}
+
+static bool open_sections(struct symcache *c, struct reader *r)
+{
+    for (int t = 0; t < TABLES; t++)
+        if (!open_table(c, (enum symcache_table_id)t, r))
+            return false;
+    for (int i = 0; i < COLUMNS; i++) {
+        struct columns *col = &c->columns[i];
+        if (!open_section(&col->data, c, r))
+            return false;
+        uint64_t bits = (uint64_t)col->count * col->record_bits; /* below 2^41 */
+        if ((bits + 7) / 8 + SYMCACHE_SLACK > col->data.len)
+            return false;
+    }
+    if (!open_section(&c->texts, c, r) || !open_section(&c->programs, c, r))
+        return false;
+    return true;
+}
+
+static void open_about(struct symcache *c, struct reader *r)
+{
+    c->about.kind = reader_u32(r) == SYMCACHE_ELF ? SYMCACHE_ELF : SYMCACHE_BREAKPAD;
+    uint32_t cpu = reader_u32(r);
+    c->about.cpu = cpu <= CPU_ARM64 ? (enum cpu)cpu : CPU_UNKNOWN;
+    uint32_t *counts[ABOUT_COUNTS] = { &c->about.functions, &c->about.publics,  &c->about.lines,
+                                       &c->about.inlines,   &c->about.cfi_rows, &c->about.win_rows,
+                                       &c->about.skipped };
+    for (int i = 0; i < ABOUT_COUNTS; i++)
+        *counts[i] = reader_u32(r);
+}
+
+static bool open_about_texts(struct symcache *c, struct reader *r)
+{
+    struct str *texts[ABOUT_TEXTS] = { [ABOUT_OS] = &c->about.os,
+                                       [ABOUT_DEBUG_FILE] = &c->about.debug_file,
+                                       [ABOUT_DEBUG_ID] = &c->about.debug_id,
+                                       [ABOUT_CODE_FILE] = &c->about.code_file,
+                                       [ABOUT_CODE_ID] = &c->about.code_id };
+    for (int i = 0; i < ABOUT_TEXTS; i++) {
+        struct bytes text;
+        uint32_t offset = reader_u32(r), size = reader_u32(r);
+        if (!bytes_slice(c->texts, offset, size, &text))
+            return false;
+        *texts[i] = (struct str){ (const char *)text.ptr, text.len };
+    }
+    return true;
+}
+
+static bool open_rest(struct symcache *c, struct reader *r, struct err *e)
+{
+    open_about(c, r);
+    c->file_bits = reader_u32(r);
+    c->line_bits = reader_u32(r);
+    if (c->file_bits > BITS_MAX || c->line_bits > BITS_MAX)
+        return damaged(e, "impossible widths");
+    struct reader texts = *r; /* they can be read when the section of texts is known */
+    reader_skip(r, (size_t)ABOUT_TEXTS * 8);
+    for (int t = 0; t < TABLES; t++)
+        c->tables[t].blocks = reader_u32(r);
+    for (int i = 0; i < COLUMNS; i++)
+        if (!open_columns(&c->columns[i], columns_fields[i], r))
+            return damaged(e, "impossible columns");
+    if (!open_sections(c, r) || !open_about_texts(c, &texts) || r->failed || texts.failed)
+        return damaged(e, "a section does not fit");
+    return true;
+}
+
+static bool open_header(struct symcache *c, struct err *e)
+{
+    struct reader r = { .in = c->image };
+    const uint8_t *header = reader_take(&r, SYMCACHE_HEADER_BYTES);
+    struct symcache_sum sum;
+    if (!header || memcmp(header, SYMCACHE_MAGIC, 8) != 0)
+        return damaged(e, "this is none");
+    r = (struct reader){ .in = { header, SYMCACHE_HEADER_BYTES }, .pos = 8 };
+    uint32_t version = reader_u32(&r), header_bytes = reader_u32(&r);
+    uint64_t image_bytes = reader_u64(&r);
+    c->sum = reader_u64(&r);
+    if (version != SYMCACHE_VERSION)
+        return err_word(e, ERR_INPUT, "symcache_version", "symbol cache: of version %u, not %d",
+                        version, SYMCACHE_VERSION);
+    symcache_sum_init(&sum);
+    symcache_sum_add(&sum, header, SYMCACHE_HEADER_BYTES - 32); /* what follows is zero */
+    if (header_bytes != SYMCACHE_HEADER_BYTES ||
+        load_le64(header + SYMCACHE_HEADER_BYTES - 8) != symcache_sum_end(&sum))
+        return damaged(e, "the header is damaged");
+    if (image_bytes != c->image.len)
+        return damaged(e, "of another size than it says");
+    return open_rest(c, &r, e);
+}
 
 bool symcache_open(struct symcache **out, struct bytes image, struct err *e)
 {
-    (void)out;
-    (void)image;
-    return err_set(e, ERR_INPUT, 0, "not yet");
+    struct symcache *c = calloc(1, sizeof *c);
+    if (!c)
+        return err_set(e, ERR_NOMEM, 0, "symbol cache: no memory");
+    c->image = image;
+    if (!open_header(c, e)) {
+        free(c);
+        return false;
+    }
+    *out = c;
+    return true;
 }
+
+static bool map_file(int fd, const char *path, struct bytes *out, struct err *e)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return err_set(e, ERR_IO, 0, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(st.st_mode) || st.st_size < SYMCACHE_HEADER_BYTES)
+        return err_set(e, ERR_INPUT, 0, "%s: not a symbol cache", path);
+    void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    if (p == MAP_FAILED)
+        return err_set(e, ERR_IO, 0, "%s: %s", path, strerror(errno));
+    *out = (struct bytes){ p, (size_t)st.st_size };
+    return true;
+}
+
+static void unmap(struct bytes image)
+{
+    munmap((void *)(uintptr_t)image.ptr, image.len);
+}
+
 bool symcache_open_file(struct symcache **out, const char *path, struct err *e)
 {
-    (void)out;
-    (void)path;
-    return err_set(e, ERR_INPUT, 0, "not yet");
+    struct bytes image;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, 0, "%s: %s", path,
+                       strerror(errno));
+    bool ok = map_file(fd, path, &image, e);
+    close(fd);
+    if (!ok)
+        return false;
+    if (!symcache_open(out, image, e)) {
+        unmap(image);
+        return err_prefix(e, "%s: ", path);
+    }
+    (*out)->mapped = true;
+    return true;
 }
+
 void symcache_free(struct symcache *c)
 {
-    (void)c;
+    if (!c)
+        return;
+    if (c->mapped)
+        unmap(c->image);
+    free(c);
 }
+
 bool symcache_verify(const struct symcache *c, struct err *e)
 {
-    (void)c;
-    return err_set(e, ERR_INPUT, 0, "not yet");
+    struct symcache_sum sum;
+    struct bytes body = { c->image.ptr + SYMCACHE_HEADER_BYTES,
+                          c->image.len - SYMCACHE_HEADER_BYTES };
+    symcache_sum_init(&sum);
+    symcache_sum_add(&sum, body.ptr, body.len);
+    if (body.len % 32 != 0 || symcache_sum_end(&sum) != c->sum)
+        return damaged(e, "damaged: its sum is another");
+    return true;
 }
+
 void symcache_about(const struct symcache *c, struct symcache_about *out)
 {
-    (void)c;
-    *out = (struct symcache_about){ 0 };
+    *out = c->about;
 }
+
+/* ---- tables ---- */
+
+/* How many of 16 keys are at or below x. */
+static unsigned count_keys(const uint8_t *keys, uint32_t x)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < SYMCACHE_FANOUT; i++)
+        n += load_le32(keys + (size_t)4 * i) <= x;
+    return n;
+}
+
+/* The last block that begins at or before x. One line of 16 keys is read on each level; the upper
+ * levels are small and stay in the processor's cache. */
+static bool find_block(const struct table *t, uint32_t x, uint32_t *block)
+{
+    uint32_t at = 0;
+    if (t->levels == 0)
+        return false;
+    for (unsigned level = t->levels; level-- > 0;) {
+        unsigned n = count_keys(t->keys[level] + (size_t)at * SYMCACHE_FANOUT * 4, x);
+        if (n == 0)
+            return false;
+        at = at * SYMCACHE_FANOUT + n - 1;
+        if (at >= t->counts[level])
+            at = t->counts[level] - 1; /* what fills the level up is not there */
+    }
+    *block = at;
+    return true;
+}
+
+/* Where a row's values are. */
+struct row {
+    const uint8_t *bits; /* of the block */
+    uint64_t bits_end;   /* first bit from which 8 bytes cannot be read any more */
+    uint64_t after;      /* first bit behind the rows */
+    uint32_t values[TABLE_FIELDS_MAX];
+};
+
+/* The last row with an address at or below `delta`; row 0 has 0. */
+static unsigned find_row(const uint8_t *bits, unsigned rows, unsigned width, uint32_t delta)
+{
+    unsigned at = 0;
+    while (rows > 1) {
+        unsigned half = rows / 2;
+        at += get_bits(bits, (uint64_t)(at + half) * width, width) <= delta ? half : 0;
+        rows -= half;
+    }
+    return at;
+}
+
+static bool find_in_block(const struct table *t, uint32_t block, uint32_t delta, struct row *out)
+{
+    size_t header = symcache_block_header(t->id);
+    unsigned fields = table_shapes[t->id].fields, based = table_shapes[t->id].based;
+    uint32_t offset = load_le32(t->offsets + (size_t)4 * block);
+    if (offset > t->data.len || t->data.len - offset < header + SYMCACHE_SLACK)
+        return false;
+    const uint8_t *p = t->data.ptr + offset;
+    unsigned rows = p[0], width = p[1], record = 0;
+    for (unsigned f = 0; f < fields; f++) {
+        if (p[2 + f] > BITS_MAX)
+            return false;
+        record += p[2 + f];
+    }
+    out->bits = p + header;
+    out->bits_end = (t->data.len - offset - header - SYMCACHE_SLACK + 1) * 8;
+    out->after = (uint64_t)rows * (width + record);
+    if (rows == 0 || width > BITS_MAX || out->after >= out->bits_end)
+        return false;
+    uint64_t at =
+        (uint64_t)rows * width + (uint64_t)find_row(out->bits, rows, width, delta) * record;
+    const uint8_t *base = p + header - (size_t)4 * based;
+    for (unsigned f = 0; f < fields; f++) {
+        out->values[f] = get_bits(out->bits, at, p[2 + f]);
+        if (f < based && out->values[f] > 0)
+            out->values[f] += load_le32(base + (size_t)4 * f) - 1;
+        at += p[2 + f];
+    }
+    return true;
+}
+
+static inline bool find(const struct table *t, uint64_t address, struct row *out)
+{
+    uint32_t block;
+    if (address > UINT32_MAX || !find_block(t, (uint32_t)address, &block))
+        return false;
+    uint32_t key = load_le32(t->keys[0] + (size_t)4 * block);
+    return key <= address && find_in_block(t, block, (uint32_t)address - key, out);
+}
+
+/* ---- functions, files, lines ---- */
+
+/* The file (number + 1) and line at a row. */
+static uint32_t find_place(const struct symcache *c, const struct row *row, uint32_t *line)
+{
+    uint64_t at = row->after + (uint64_t)row->values[CODE_PLACE] * (c->file_bits + c->line_bits);
+    *line = 0;
+    if (at >= row->bits_end || at + c->file_bits >= row->bits_end)
+        return 0;
+    *line = get_bits(row->bits, at + c->file_bits, c->line_bits) + row->values[CODE_LINE];
+    return get_bits(row->bits, at, c->file_bits);
+}
+
+static struct str file_text(const struct symcache *c, uint32_t file)
+{
+    return file == 0 ? STR("") : get_text(c, COLUMNS_FILES, file - 1);
+}
+
 size_t symcache_find(const struct symcache *c, uint64_t address, struct symcache_frame *out,
                      size_t max)
 {
-    (void)c;
-    (void)address;
-    (void)out;
-    (void)max;
-    return 0;
+    struct row row;
+    assert(max >= 1);
+    if (!find(&c->tables[TABLE_CODE], address, &row) || row.values[CODE_ENTITY] == 0)
+        return 0;
+    const struct columns *entities = &c->columns[COLUMNS_ENTITIES];
+    const struct columns *sites = &c->columns[COLUMNS_SITES];
+    uint32_t entity = row.values[CODE_ENTITY] - 1, line, file = find_place(c, &row, &line);
+    uint32_t start = get(entities, entity, ENTITY_START);
+    size_t n = 0;
+    uint32_t site = row.values[CODE_SITE];
+    for (int depth = 0; site > 0 && depth < SYMCACHE_NESTING_MAX; depth++) {
+        uint32_t inner = site - 1, outward = get(sites, inner, SITE_OUTER);
+        if (n + 1 < max)
+            out[n++] = (struct symcache_frame){
+                .function = get_text(c, COLUMNS_NAMES, get(sites, inner, SITE_NAME)),
+                .file = file_text(c, file),
+                .line = line,
+                .start = start,
+            };
+        line = get(sites, inner, SITE_LINE);
+        file = get(sites, inner, SITE_FILE);
+        site = outward > 0 && outward < site ? site - outward : 0;
+    }
+    out[n++] = (struct symcache_frame){
+        .function = get_text(c, COLUMNS_NAMES, get(entities, entity, ENTITY_NAME)),
+        .file = file_text(c, file),
+        .line = line,
+        .start = start,
+        .parameter_bytes = get(entities, entity, ENTITY_PARAMETERS),
+        .is_public = get(entities, entity, ENTITY_PUBLIC) != 0,
+    };
+    return n;
 }
+
+/* ---- unwinding ---- */
+
+static struct bytes program_bytes(const struct symcache *c, uint32_t program)
+{
+    return get_piece(&c->columns[COLUMNS_PROGRAMS], c->programs, program);
+}
+
 bool symcache_cfi(const struct symcache *c, uint64_t address, struct bytes *program)
 {
-    (void)c;
-    (void)address;
-    (void)program;
-    return false;
+    struct row row;
+    if (!find(&c->tables[TABLE_CFI], address, &row) || row.values[0] == 0)
+        return false;
+    *program = program_bytes(c, row.values[0] - 1);
+    return program->len > 0;
 }
+
 bool symcache_win(const struct symcache *c, uint64_t address, struct symcache_win *out)
 {
-    (void)c;
-    (void)address;
-    (void)out;
-    return false;
+    struct row row;
+    const struct columns *w = &c->columns[COLUMNS_WINS];
+    if (!find(&c->tables[TABLE_WIN], address, &row) || row.values[0] == 0)
+        return false;
+    uint32_t i = row.values[0] - 1, flags = get(w, i, WIN_FLAGS);
+    if (i >= w->count)
+        return false;
+    *out = (struct symcache_win){
+        .start = get(w, i, WIN_START),
+        .size = get(w, i, WIN_SIZE),
+        .prolog_size = get(w, i, WIN_PROLOG),
+        .epilog_size = get(w, i, WIN_EPILOG),
+        .parameter_bytes = get(w, i, WIN_PARAMETERS),
+        .saved_register_bytes = get(w, i, WIN_SAVED),
+        .local_bytes = get(w, i, WIN_LOCALS),
+        .max_stack_bytes = get(w, i, WIN_MAX_STACK),
+        .frame_data = (flags & WIN_FLAG_FRAME_DATA) != 0,
+        .has_program = (flags & WIN_FLAG_PROGRAM) != 0,
+        .allocates_base_pointer = (flags & WIN_FLAG_BASE_POINTER) != 0,
+    };
+    if (out->has_program)
+        out->program = program_bytes(c, get(w, i, WIN_PROGRAM) - 1);
+    return true;
 }

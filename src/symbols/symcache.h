@@ -22,7 +22,7 @@
 #include "symbols/cpu.h"
 
 #define SYMCACHE_VERSION 1
-#define SYMCACHE_FRAMES_MAX 64 /* at one address; deeper inlining is cut at the outer end */
+#define SYMCACHE_FRAMES_MAX 64 /* at one address; what is inlined deeper is left out */
 
 struct symcache;
 
@@ -72,7 +72,8 @@ struct symcache_win {
     uint64_t start;
     uint32_t size, prolog_size, epilog_size, parameter_bytes, saved_register_bytes, local_bytes,
         max_stack_bytes;
-    bool has_program;            /* type 4 (FRAME_DATA) with a program string */
+    bool frame_data;             /* type 4 (FRAME_DATA), not 0 (FPO) */
+    bool has_program;            /* with a program string, as nearly all of type 4 */
     bool allocates_base_pointer; /* type 0 (FPO): %ebp is used as a general register */
     struct bytes program;        /* in terms of unwind_rules.h */
 };

@@ -1,0 +1,170 @@
+/* symcache_pack.c - blocks of rows with fields as narrow as these rows allow. */
+#include "symbols/symcache_pack.h"
+
+void bits_end(struct bits *b)
+{
+    bits_put(b, 0, (8 - b->count) % 8);
+}
+
+void put_u16(struct buf *out, uint16_t v)
+{
+    buf_char(out, (char)v);
+    buf_char(out, (char)(v >> 8));
+}
+
+void put_u32(struct buf *out, uint32_t v)
+{
+    put_u16(out, (uint16_t)v);
+    put_u16(out, (uint16_t)(v >> 16));
+}
+
+void put_u64(struct buf *out, uint64_t v)
+{
+    put_u32(out, (uint32_t)v);
+    put_u32(out, (uint32_t)(v >> 32));
+}
+
+void columns_write(struct buf *out, const uint32_t *numbers, size_t records, unsigned fields,
+                   uint8_t bits[COLUMNS_FIELDS_MAX])
+{
+    uint32_t all[COLUMNS_FIELDS_MAX] = { 0 }; /* all bits that any number of the column has */
+    struct bits b = { .out = out };
+    for (size_t i = 0; i < records; i++)
+        for (unsigned f = 0; f < fields; f++)
+            all[f] |= numbers[i * fields + f];
+    for (unsigned f = 0; f < COLUMNS_FIELDS_MAX; f++)
+        bits[f] = (uint8_t)bits_of(all[f]);
+    for (size_t i = 0; i < records; i++)
+        for (unsigned f = 0; f < fields; f++)
+            bits_put(&b, numbers[i * fields + f], bits[f]);
+    bits_end(&b);
+}
+
+/* ---- tables ---- */
+
+void table_init(struct table_writer *t, enum symcache_table_id id, size_t max_bytes)
+{
+    t->id = id;
+    t->file_bits = t->line_bits = 0;
+    t->rows = t->pending = t->places = 0;
+    buf_init(&t->keys, max_bytes);
+    buf_init(&t->offsets, max_bytes);
+    buf_init(&t->blocks, max_bytes);
+}
+
+void table_done(struct table_writer *t)
+{
+    buf_done(&t->keys);
+    buf_done(&t->offsets);
+    buf_done(&t->blocks);
+}
+
+/* The number of a file's place, whose line is the lowest of the block's rows in that file. */
+static uint32_t find_place(struct table_writer *t, uint32_t file, uint32_t line)
+{
+    uint32_t i = 0;
+    while (i < t->places && t->place[i].file != file)
+        i++;
+    if (i == t->places)
+        t->place[t->places++] = (struct place){ file, line };
+    if (t->place[i].line > line)
+        t->place[i].line = line;
+    return i;
+}
+
+/* Files and lines of the block's rows become places and what a line is beyond its place's. */
+static void make_places(struct table_writer *t)
+{
+    t->places = 0;
+    for (size_t i = 0; i < t->pending; i++) {
+        uint32_t *v = t->block[i].values;
+        v[CODE_PLACE] = find_place(t, v[CODE_PLACE], v[CODE_LINE]);
+    }
+    for (size_t i = 0; i < t->pending; i++) {
+        uint32_t *v = t->block[i].values;
+        v[CODE_LINE] -= t->place[v[CODE_PLACE]].line;
+    }
+}
+
+/* What a value is in the block: of fields with a base, 0 stays 0 and the base becomes 1. */
+static inline uint32_t above(uint32_t value, uint32_t base)
+{
+    return base == 0 || value == 0 ? value : value - base + 1;
+}
+
+/* The lowest value of a field but 0, when it has a base, and the bits that the field takes. */
+static uint32_t find_base(const struct table_writer *t, unsigned field, unsigned *width)
+{
+    uint32_t low = UINT32_MAX, high = 0;
+    for (size_t i = 0; i < t->pending; i++) {
+        uint32_t v = t->block[i].values[field];
+        low = v != 0 && v < low ? v : low;
+        high = v > high ? v : high;
+    }
+    uint32_t base = field < table_shapes[t->id].based && high > 0 ? low : 0;
+    *width = bits_of(above(high, base));
+    return base;
+}
+
+static void write_block(struct table_writer *t)
+{
+    unsigned fields = table_shapes[t->id].fields, width[TABLE_FIELDS_MAX];
+    uint32_t base[TABLE_FIELDS_MAX], key = t->block[0].address;
+    unsigned address_width = bits_of(t->block[t->pending - 1].address - key);
+    struct bits b = { .out = &t->blocks };
+    if (t->id == TABLE_CODE)
+        make_places(t);
+    put_u32(&t->keys, key);
+    put_u32(&t->offsets, (uint32_t)t->blocks.len);
+    buf_char(&t->blocks, (char)t->pending);
+    buf_char(&t->blocks, (char)address_width);
+    for (unsigned f = 0; f < fields; f++) {
+        base[f] = find_base(t, f, &width[f]);
+        buf_char(&t->blocks, (char)width[f]);
+    }
+    for (unsigned i = 2 + fields; i % 4 != 0; i++)
+        buf_char(&t->blocks, 0);
+    for (unsigned f = 0; f < table_shapes[t->id].based; f++)
+        put_u32(&t->blocks, base[f]);
+    for (size_t i = 0; i < t->pending; i++)
+        bits_put(&b, t->block[i].address - key, address_width);
+    for (size_t i = 0; i < t->pending; i++)
+        for (unsigned f = 0; f < fields; f++)
+            bits_put(&b, above(t->block[i].values[f], base[f]), width[f]);
+    for (size_t i = 0; t->id == TABLE_CODE && i < t->places; i++) {
+        bits_put(&b, t->place[i].file, t->file_bits);
+        bits_put(&b, t->place[i].line, t->line_bits);
+    }
+    bits_end(&b);
+    t->pending = 0;
+}
+
+void table_add(struct table_writer *t, struct table_row row)
+{
+    if (t->rows > 0 && memcmp(t->last, row.values, sizeof t->last) == 0)
+        return;
+    memcpy(t->last, row.values, sizeof t->last);
+    if (t->pending == SYMCACHE_BLOCK_ROWS)
+        write_block(t);
+    t->block[t->pending++] = row;
+    t->rows++;
+}
+
+/* Every 16th key of a level makes the next; all are filled up to a multiple of 16. */
+void table_end(struct table_writer *t)
+{
+    uint32_t counts[SYMCACHE_LEVELS_MAX];
+    if (t->pending > 0)
+        write_block(t);
+    unsigned levels = symcache_levels((uint32_t)(t->keys.len / 4), counts);
+    size_t below = 0; /* where the level below begins */
+    for (unsigned level = 0; level < levels && buf_ok(&t->keys); level++) {
+        size_t begin = t->keys.len;
+        for (uint32_t i = 0; level > 0 && i < counts[level]; i++)
+            put_u32(&t->keys, load_le32((const uint8_t *)t->keys.ptr + below + (size_t)i * 64));
+        if (level > 0)
+            below = begin;
+        for (uint64_t i = counts[level]; i < symcache_level_room(counts[level]); i++)
+            put_u32(&t->keys, UINT32_MAX);
+    }
+}

@@ -1,0 +1,69 @@
+/* symcache_pack.h - writes the tables and columns of an image (symcache_layout.h): rows and records
+ * in, bytes out.
+ *
+ * What finds no room in a buf makes that buf fail; look at it at the end. Threads: one at a time.
+ */
+#ifndef CRUMPLE_SYMBOLS_SYMCACHE_PACK_H
+#define CRUMPLE_SYMBOLS_SYMCACHE_PACK_H
+
+#include "base/buf.h"
+#include "base/vec.h"
+#include "symbols/symcache_layout.h"
+
+struct bits {
+    struct buf *out;
+    uint64_t waiting; /* bits that are not a byte yet */
+    unsigned count;   /* how many, below 8 between calls */
+};
+static inline void bits_put(struct bits *b, uint32_t value, unsigned width)
+{
+    b->waiting |= (uint64_t)value << b->count;
+    b->count += width;
+    while (b->count >= 8) {
+        buf_char(b->out, (char)b->waiting);
+        b->waiting >>= 8;
+        b->count -= 8;
+    }
+}
+void bits_end(struct bits *b); /* the rest, filled up with zeros to a byte */
+
+/* How many bits a number needs. */
+static inline unsigned bits_of(uint32_t value)
+{
+    return value == 0 ? 0 : 32u - (unsigned)__builtin_clz(value);
+}
+
+void put_u16(struct buf *out, uint16_t v);
+void put_u32(struct buf *out, uint32_t v);
+void put_u64(struct buf *out, uint64_t v);
+
+/* Columns: `records` numbers of each of `fields`, record by record. Gives the width of each. */
+void columns_write(struct buf *out, const uint32_t *numbers, size_t records, unsigned fields,
+                   uint8_t bits[COLUMNS_FIELDS_MAX]);
+
+struct place {
+    uint32_t file, line;
+};
+struct table_row {
+    uint32_t address;
+    uint32_t values[TABLE_FIELDS_MAX];
+};
+struct table_writer {
+    enum symcache_table_id id;
+    unsigned file_bits, line_bits; /* of places, when it is the code table */
+    struct buf keys, offsets, blocks;
+    size_t rows;                     /* all that came, but those left out */
+    uint32_t last[TABLE_FIELDS_MAX]; /* values of the row before */
+    size_t pending;
+    struct table_row block[SYMCACHE_BLOCK_ROWS];
+    size_t places;
+    struct place place[SYMCACHE_BLOCK_ROWS];
+};
+void table_init(struct table_writer *t, enum symcache_table_id id, size_t max_bytes);
+void table_done(struct table_writer *t);
+/* Rows by rising address; one with the values of the row before is left out. In the code table,
+ * CODE_PLACE is the file and CODE_LINE the line. */
+void table_add(struct table_writer *t, struct table_row row);
+void table_end(struct table_writer *t); /* then `keys` holds all levels */
+
+#endif
