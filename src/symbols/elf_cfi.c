@@ -15,7 +15,7 @@
 
 struct cie {
     uint64_t offset; /* NO_CIE: not read yet */
-    bool usable, has_sizes;
+    bool usable, has_sizes, is_signal;
     uint8_t pointer_encoding, address_size;
     unsigned return_column;
     uint64_t code_factor;
@@ -117,7 +117,7 @@ static uint64_t read_location(void *ctx, struct reader *r)
 }
 
 /* What the letters say. z: sizes stand in front; R: how addresses are written; L and P concern
- * exceptions; S (a signal frame) and B (which key signs return addresses) change nothing here. */
+ * exceptions; S: a signal frame; B (which key signs return addresses) and G change nothing here. */
 static bool read_augmentation(struct cfi *c, struct reader *r, const char *letters, size_t count)
 {
     struct cie *cie = &c->cie;
@@ -140,7 +140,9 @@ static bool read_augmentation(struct cfi *c, struct reader *r, const char *lette
             (void)reader_u8(&inner);
         else if (letters[i] == 'P')
             encoding = reader_u8(&inner);
-        else if (letters[i] != 'S' && letters[i] != 'B' && letters[i] != 'G')
+        else if (letters[i] == 'S')
+            cie->is_signal = true;
+        else if (letters[i] != 'B' && letters[i] != 'G')
             break; /* its size is not known, but that of all of them is */
         if (encoding != DW_EH_PE_omit)
             (void)read_encoded(c, &inner, encoding & 0x0f);
@@ -155,7 +157,7 @@ static bool run_setup(struct cfi *c, struct reader r)
         return false;
     machine->code_factor = c->cie.code_factor;
     machine->data_factor = c->cie.data_factor;
-    machine->row = machine->initial = (struct elf_row){ 0 };
+    machine->row = machine->initial = (struct elf_row){ .interrupted = c->cie.is_signal };
     machine->state_count = 0;
     machine->address = 0;
     uint64_t next;

@@ -80,19 +80,6 @@ static bool find_ids(const struct elf_image *m, struct arena *a, struct symcache
     return true;
 }
 
-/* The string table of a .dynamic without section headers: an address, by way of the segments. */
-static struct bytes at_address(const struct elf_image *m, uint64_t address)
-{
-    for (size_t i = 0; i < m->segment_count; i++) {
-        const struct elf_segment *s = &m->segments[i];
-        if (s->type == PT_LOAD && address >= s->address && address - s->address < s->content.len) {
-            size_t skip = (size_t)(address - s->address);
-            return (struct bytes){ s->content.ptr + skip, s->content.len - skip };
-        }
-    }
-    return (struct bytes){ 0 };
-}
-
 static struct str find_soname(const struct elf_image *m)
 {
     struct bytes dynamic = { 0 }, strings = { 0 };
@@ -114,7 +101,7 @@ static struct str find_soname(const struct elf_image *m)
         if (tag == DT_SONAME)
             soname = value;
         else if (tag == DT_STRTAB && strings.len == 0)
-            strings = at_address(m, value);
+            strings = elf_at(m, value); /* there are no sections to tell */
     }
     return soname ? elf_text(strings, soname) : (struct str){ "", 0 };
 }

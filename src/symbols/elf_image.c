@@ -277,3 +277,15 @@ bool elf_is_code(const struct elf_image *m, uint64_t address)
     }
     return low < m->code_count && address >= m->code[low].start;
 }
+
+struct bytes elf_at(const struct elf_image *m, uint64_t address)
+{
+    for (size_t i = 0; i < m->segment_count; i++) {
+        const struct elf_segment *s = &m->segments[i];
+        if (s->type == PT_LOAD && address >= s->address && address - s->address < s->content.len) {
+            size_t skip = (size_t)(address - s->address);
+            return (struct bytes){ s->content.ptr + skip, s->content.len - skip };
+        }
+    }
+    return (struct bytes){ 0 };
+}

@@ -62,6 +62,9 @@ const struct elf_section *elf_section_link(const struct elf_image *m, const stru
  * end of the address space: this tells them from those that are there. */
 bool elf_is_code(const struct elf_image *m, uint64_t address);
 
+/* What is loaded at an address, up to the end of its segment; empty: nothing. */
+struct bytes elf_at(const struct elf_image *m, uint64_t address);
+
 /* A cursor over bytes of this file, and its words of 4 or 8 bytes. */
 struct reader elf_reader(const struct elf_image *m, struct bytes in);
 uint64_t elf_word(const struct elf_image *m, struct reader *r);

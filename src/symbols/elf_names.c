@@ -95,27 +95,38 @@ static bool symbol_linkage(const struct elf_symbol *symbol, struct str plain, st
     return true;
 }
 
-static struct str scope_name(struct elf_names *n, const struct elf_scope *scope)
+/* A class without a name around operator() is a lambda, nearly always. */
+static struct str scope_name(struct elf_names *n, const struct elf_scope *scope,
+                             const struct named *named, bool around_call)
 {
-    struct named named;
-    follow(n, scope->die, &named);
-    if (named.plain.len > 0)
-        return named.plain;
     Dwarf_Die die = scope->die;
-    return n->dw->dwarf_tag(&die) == DW_TAG_namespace ? STR("(anonymous namespace)")
-                                                      : STR("(anonymous)");
+    if (named->plain.len > 0)
+        return named->plain;
+    if (n->dw->dwarf_tag(&die) == DW_TAG_namespace)
+        return STR("(anonymous namespace)");
+    return around_call ? STR("{lambda}") : STR("(anonymous class)");
 }
 
+/* The scopes are those of the declaration, also of a function that is a scope itself. */
 static struct str qualified(struct elf_names *n, const struct elf_unit *u, struct named *named)
 {
-    uint32_t around[SCOPES_MAX];
+    struct str around[SCOPES_MAX];
     size_t count = 0;
+    bool is_call = str_eq(named->plain, STR("operator()"));
     uint32_t scope = elf_unit_scope(u, n->dw->dwarf_dieoffset(&named->last));
-    for (; scope != ELF_NONE && count < SCOPES_MAX; scope = u->scopes.at[scope].parent)
-        around[count++] = scope;
+    while (scope != ELF_NONE && count < SCOPES_MAX) {
+        const struct elf_scope *s = &u->scopes.at[scope];
+        struct named outer;
+        follow(n, s->die, &outer);
+        around[count] = scope_name(n, s, &outer, is_call && count == 0);
+        count++;
+        scope = outer.last.addr == s->die.addr
+                    ? s->parent
+                    : elf_unit_scope(u, n->dw->dwarf_dieoffset(&outer.last));
+    }
     buf_reset(&n->text);
     while (count > 0) {
-        buf_str(&n->text, scope_name(n, &u->scopes.at[around[--count]]));
+        buf_str(&n->text, around[--count]);
         buf_str(&n->text, STR("::"));
     }
     buf_str(&n->text, named->plain);

@@ -114,5 +114,7 @@ bool elf_rules_program(struct buf *out, const struct elf_row *row, const struct 
     for (unsigned i = 0; i < cpu->registers; i++)
         if (i != cpu->pc && !set_register(out, &row->registers[i], i, cpu, big_endian))
             return false;
+    if (row->interrupted)
+        unwind_op(out, UNWIND_INTERRUPTED);
     return set_pc(out, row, cpu, return_column, big_endian) && buf_ok(out);
 }

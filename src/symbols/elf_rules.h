@@ -29,7 +29,8 @@ struct elf_rule {
 struct elf_row {
     struct elf_rule cfa; /* NONE, REGISTER or IS_EXPRESSION */
     struct elf_rule registers[CPU_REGISTERS_MAX];
-    bool is_signed; /* ARM64: the return address is signed, its upper bits are no address */
+    bool interrupted; /* a signal frame: the caller made no call, its pc is no return address */
+    bool is_signed;   /* ARM64: the return address is signed, its upper bits are no address */
 };
 
 /* The program of a row into out, which is reset. return_column: the register that holds the return

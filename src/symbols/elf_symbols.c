@@ -3,6 +3,7 @@
  * it is known which of them are DWARF functions. */
 #include "symbols/elf_cfi.h"
 #include "symbols/elf_dwarf.h"
+#include "symbols/elf_exidx.h"
 #include "symbols/elf_identity.h"
 
 #define TABLES_MAX (16 << 20)                /* bytes of segment and section tables */
@@ -65,39 +66,51 @@ static bool take_cfi(void *ctx, uint64_t address, uint64_t size, struct bytes pr
            symcache_add_cfi(j->builder, address - j->image.load_address, size, program);
 }
 
+/* Adds up what a reader of unwind tables counted; ok: what it gave back. */
+static bool count_cfi(struct elf_job *j, const struct elf_cfi_counts *counts, bool ok,
+                      struct err *e)
+{
+    j->counts->cfi_entries += counts->entries;
+    j->counts->cfi_rows += counts->rows;
+    j->counts->cfi_untold += counts->untold;
+    j->counts->cfi_damaged += counts->damaged;
+    if (!ok && e->code == ERR_NONE)
+        return err_set(e, ERR_LIMIT, 0, "more unwind rules than a symbol cache can take");
+    return ok;
+}
+
 static bool read_cfi_section(struct elf_job *j, size_t number, struct err *e)
 {
     const struct elf_section *s = &j->image.sections[number];
     bool is_eh = str_eq(s->name, STR(".eh_frame"));
     struct elf_cfi_section section = { s->content, is_eh ? s->address : 0, is_eh };
     struct elf_cfi_counts counts = { 0 };
-    if (!is_eh && !str_eq(s->name, STR(".debug_frame")) && !str_eq(s->name, STR(".zdebug_frame")))
-        return true;
     if (s->content.len == 0)
         return true;
     if (!is_eh && j->debug.dw && !elf_debug_section(&j->debug, number, &section.content))
         return true;
-    if (!elf_cfi_read(&j->image, &section, take_cfi, j, &counts, e))
-        return e->code != ERR_NONE ? false
-                                   : err_set(e, ERR_LIMIT, 0,
-                                             "more unwind rules than a symbol "
-                                             "cache can take");
-    j->counts->cfi_entries += counts.entries;
-    j->counts->cfi_rows += counts.rows;
-    j->counts->cfi_untold += counts.untold;
-    j->counts->cfi_damaged += counts.damaged;
-    return true;
+    bool ok = elf_cfi_read(&j->image, &section, take_cfi, j, &counts, e);
+    return count_cfi(j, &counts, ok, e);
 }
 
-/* .eh_frame first: where both have rules, those that the program itself goes by. */
+static bool read_exidx(struct elf_job *j, struct err *e)
+{
+    struct elf_cfi_counts counts = { 0 };
+    bool ok = elf_exidx_read(&j->image, take_cfi, j, &counts, e);
+    return count_cfi(j, &counts, ok, e);
+}
+
+/* Where several have rules, the first wins: those that the program itself goes by; then those that
+ * are exact; last those that hold in the middle of functions only. */
 static bool read_cfi(struct elf_job *j, struct err *e)
 {
-    for (int pass = 0; pass < 2; pass++)
-        for (size_t i = 0; i < j->image.section_count; i++)
-            if (str_eq(j->image.sections[i].name, STR(".eh_frame")) == (pass == 0) &&
-                !read_cfi_section(j, i, e))
-                return false;
-    return true;
+    static const char *const names[] = { ".eh_frame", ".debug_frame", ".zdebug_frame" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct elf_section *s = elf_section_find(&j->image, names[i]);
+        if (s && !read_cfi_section(j, (size_t)(s - j->image.sections), e))
+            return false;
+    }
+    return read_exidx(j, e);
 }
 
 static bool read_all(struct elf_job *j, struct err *e)

@@ -107,8 +107,7 @@ static bool add_call(struct elf_unit *u, Dwarf_Die *die, struct place *place, st
     if (!add_spans(u, die, ELF_INLINE_RANGES_MAX, &count, e))
         return false;
     (void)elf_attr_number(u->dw, die, DW_AT_call_line, &line);
-    if (!elf_attr_number(u->dw, die, DW_AT_call_file, &file) || file == 0)
-        file = UINT64_MAX;
+    (void)elf_attr_number(u->dw, die, DW_AT_call_file, &file);
     struct elf_function *f = &u->functions.at[place->function];
     for (uint32_t i = 0; i < count; i++) {
         struct elf_call call = { .die = *die,
