@@ -130,7 +130,7 @@ def made_large(megabytes):
         unfinished.mkdir()
         subprocess.run([BUILD / "tools" / "gen-symbols", unfinished, str(megabytes)], check=True)
         text = unfinished / "dump.txt"
-        subprocess.run([ROOT / "tools" / "make-dump", text, unfinished / "large.dmp"], check=True)
+        subprocess.run([ROOT / "tools" / "make-dump", text, "-o", unfinished / "large.dmp"], check=True)
         unfinished.rename(folder)
     return folder, next(folder.rglob("*.sym"))
 
