@@ -4,7 +4,7 @@
 
 bool decode_can(enum upload_format format)
 {
-    return format == UPLOAD_JSON;
+    return format == UPLOAD_JSON || format == UPLOAD_MINIDUMP;
 }
 
 bool decode_can_read(enum upload_format format, struct bytes first)

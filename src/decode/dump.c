@@ -1,6 +1,6 @@
 /* dump.c - from a dump to a crash: frames with the names of their modules, classifiers, and the
  * attributes that every format of dumps has. */
-#include "decode/dump.h"
+#include "decode/dump_parts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -102,13 +102,6 @@ static bool set_number(struct crash *c, const char *name, bool known, uint64_t n
                       attributes_set(&c->attributes, str_from_c(name), ATTRIBUTE_UNSIGNED, text));
 }
 
-static bool set_hex(struct crash *c, const char *name, bool known, uint64_t n)
-{
-    struct str text;
-    return !known || (arena_printf(c->attributes.arena, &text, "0x%" PRIx64, n) &&
-                      attributes_set(&c->attributes, str_from_c(name), ATTRIBUTE_STRING, text));
-}
-
 /* What the exception is, without its details: "SIGSEGV" of "SIGSEGV /SEGV_MAPERR". */
 static struct str kind_of(struct str reason)
 {
@@ -137,7 +130,7 @@ static bool set_crash(const struct dump *d, struct crash *out)
     struct str message = d->assertion.len > 0 ? d->assertion : d->reason;
     return set_text(out, "error.type", STR("Crash")) && set_text(out, "error.message", message) &&
            set_text(out, "crash.reason", d->reason) &&
-           set_hex(out, "fault.address", d->has_address, d->address) &&
+           set_number(out, "fault.address", d->has_address, d->address) &&
            set_text(out, "assertion", d->assertion);
 }
 
@@ -148,6 +141,7 @@ static bool set_process(const struct dump *d, struct crash *out)
     bool thread = d->crash_thread < d->thread_count;
     return (!program || (set_text(out, "application", dump_base_name(program->code_file)) &&
                          set_text(out, "application.version", program->version))) &&
+           set_number(out, "pid", d->has_pid, d->pid) &&
            set_number(out, "process.id", d->has_pid, d->pid) &&
            set_number(out, "process.age", d->has_uptime, (uint64_t)d->uptime_s) &&
            set_number(out, "process.thread.count", true, d->thread_count) &&
@@ -157,10 +151,13 @@ static bool set_process(const struct dump *d, struct crash *out)
 
 static bool set_system(const struct dump *d, struct crash *out)
 {
-    return set_text(out, "uname.sysname", d->os_name) &&
-           set_text(out, "uname.version", d->os_version) &&
-           set_text(out, "uname.machine", d->cpu_name) && set_text(out, "cpu.arch", d->cpu_name) &&
-           set_text(out, "cpu.brand", d->cpu_text) &&
+    struct dump_system system;
+    return dump_system(d, &system, out->attributes.arena) &&
+           set_text(out, "uname.sysname", d->os_name) &&
+           set_text(out, "uname.release", system.release) &&
+           set_text(out, "uname.version", system.version) &&
+           set_text(out, "uname.machine", system.machine) &&
+           set_text(out, "cpu.arch", d->cpu_name) && set_text(out, "cpu.brand", d->cpu_text) &&
            set_number(out, "cpu.count", d->cpu_count > 0, d->cpu_count);
 }
 

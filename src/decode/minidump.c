@@ -242,7 +242,9 @@ static bool read_streams(struct minidump *m)
 {
     return minidump_read_system(m) && minidump_read_misc(m) && minidump_read_breakpad(m) &&
            minidump_read_modules(m) && minidump_read_unloaded(m) && minidump_read_memory(m) &&
-           minidump_read_threads(m) && minidump_read_exception(m);
+           minidump_read_threads(m) && minidump_read_exception(m) && minidump_read_assertion(m) &&
+           minidump_read_crashpad(m) && minidump_read_handles(m) && minidump_read_thread_info(m) &&
+           minidump_read_memory_info(m) && minidump_read_linux(m) && minidump_take_notes(m);
 }
 
 bool minidump_read(struct bytes file, const struct symbol_source *symbols, struct dump *out,
@@ -255,7 +257,10 @@ bool minidump_read(struct bytes file, const struct symbol_source *symbols, struc
     attributes_init(&out->attributes, a);
     if (!read_header(&m, e))
         return false;
-    if (!read_streams(&m))
+    buf_init(&m.notes_text, MINIDUMP_NOTES_BYTES);
+    bool ok = read_streams(&m);
+    buf_done(&m.notes_text);
+    if (!ok)
         return err_set(e, ERR_NOMEM, 0, "no memory to read a minidump");
     return walk_all(&m, symbols, e);
 }

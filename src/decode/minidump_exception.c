@@ -67,3 +67,61 @@ bool minidump_read_exception(struct minidump *m)
     d->has_crash = d->has_address = m->has_exception;
     return !m->has_exception || minidump_reason(m, &d->reason, &d->address);
 }
+
+/* --- assertions ---------------------------------------------------------------------------- */
+
+#define ASSERTION_TEXT_SIZE 256 /* bytes of each of its three texts */
+
+static const char *assertion_kind(uint32_t type)
+{
+    switch (type) {
+    case 1:
+        return "Invalid parameter passed to library function";
+    case 2:
+        return "Pure virtual function called";
+    default:
+        return NULL;
+    }
+}
+
+static bool set_assertion(struct minidump *m, const struct str *texts, uint32_t line, uint32_t type)
+{
+    static const char *const before[] = { " ", " in function ", ", in file " };
+    const char *kind = assertion_kind(type);
+    struct buf b;
+    buf_init(&b, 4096);
+    if (kind)
+        buf_printf(&b, "%s", kind);
+    else
+        buf_printf(&b, "Unknown assertion type 0x%08x", type);
+    for (size_t i = 0; i < 3; i++)
+        if (texts[i].len > 0)
+            buf_printf(&b, "%s%.*s", before[i], STR_ARG(texts[i]));
+    if (line)
+        buf_printf(&b, " at line %u", line);
+    bool ok = buf_ok(&b) && arena_str(m->arena, buf_view(&b), &m->dump->assertion);
+    buf_done(&b);
+    return ok;
+}
+
+bool minidump_read_assertion(struct minidump *m)
+{
+    struct bytes stream;
+    struct str texts[3];
+    m->dump->assertion = STR("");
+    if (!minidump_find(m, STREAM_ASSERTION, &stream))
+        return true;
+    struct reader r = minidump_reader(m, stream);
+    for (size_t i = 0; i < 3; i++) {
+        const uint8_t *raw = reader_take(&r, ASSERTION_TEXT_SIZE);
+        struct bytes text = { raw, raw ? ASSERTION_TEXT_SIZE : 0 };
+        if (!minidump_utf16(m, text, &texts[i]))
+            return false;
+    }
+    uint32_t line = reader_u32(&r), type = reader_u32(&r);
+    if (r.failed) {
+        minidump_error(m, "assertion: the stream is too short");
+        return true;
+    }
+    return set_assertion(m, texts, line, type);
+}

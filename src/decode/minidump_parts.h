@@ -17,6 +17,8 @@
 #define MINIDUMP_STRING_MAX 65536       /* bytes of one text in the file; longer ones are cut */
 #define MINIDUMP_STRINGS_MAX (16 << 20) /* bytes of all texts that are made of the file's */
 #define MINIDUMP_BUILD_ID_MAX 64        /* bytes */
+#define MINIDUMP_NOTES_MAX 1000         /* entries of one list among the annotations */
+#define MINIDUMP_NOTES_BYTES (4 << 20)  /* of all annotations, as JSON */
 
 enum minidump_stream {
     STREAM_UNUSED = 0,
@@ -109,6 +111,10 @@ struct minidump {
     size_t region_count;
     struct walk_region *unloaded;
     size_t unloaded_count;
+    /* Annotations, written as they are found; `has_notes` with the first of them. */
+    struct buf notes_text;
+    struct json_writer notes;
+    bool has_notes;
 };
 
 /* --- minidump.c: what all need --- */
@@ -142,6 +148,17 @@ bool minidump_utf8_string(struct minidump *m, uint32_t offset, struct str *out);
 /* UTF-8 as it is, but for bytes that are none. Up to a NUL. */
 bool minidump_utf8(struct minidump *m, struct bytes raw, struct str *out);
 
+/* --- minidump_notes.c: attributes and annotations. False: no memory --- */
+
+bool minidump_attribute(struct minidump *m, const char *name, struct str text);
+/* The same, typed by its look as a form field is; unless there is one of this name. */
+bool minidump_attribute_new(struct minidump *m, struct str name, struct str text);
+bool minidump_number(struct minidump *m, const char *name, uint64_t n);
+/* Begins an annotation: its value is to be written with the writer that comes back. */
+struct json_writer *minidump_note(struct minidump *m, const char *name);
+void minidump_note_hex(struct json_writer *w, const char *key, uint64_t n);
+bool minidump_take_notes(struct minidump *m); /* into the dump */
+
 /* --- one subject each --- */
 
 bool minidump_read_system(struct minidump *m);
@@ -152,6 +169,12 @@ bool minidump_read_modules(struct minidump *m);
 bool minidump_read_unloaded(struct minidump *m);
 bool minidump_read_threads(struct minidump *m);
 bool minidump_read_exception(struct minidump *m); /* after the system and the threads */
+bool minidump_read_assertion(struct minidump *m);
+bool minidump_read_handles(struct minidump *m);
+bool minidump_read_thread_info(struct minidump *m);
+bool minidump_read_memory_info(struct minidump *m); /* after the exception */
+bool minidump_read_crashpad(struct minidump *m);
+bool minidump_read_linux(struct minidump *m); /* after the exception */
 
 /* A processor's registers, by the numbers of symbols/cpu.h. False: it is not of this processor. */
 bool minidump_context(const struct minidump *m, struct bytes raw, struct registers *out);

@@ -1,6 +1,6 @@
-/* minidump_status.h - NTSTATUS codes and their names, as in ntstatus.h, by number. Severities warning
- * and error (and a few informational ones): these can be why a page could not be read. Included by
- * minidump_reason.c alone, with STATUS defined as what it wants of a line. */
+/* minidump_status.h - NTSTATUS codes and their names, as in ntstatus.h, by number. Severities
+ * warning and error (and a few informational ones): these can be why a page could not be read.
+ * Included by minidump_reason.c alone, with STATUS defined as what it wants of a line. */
 STATUS(0xc0000001, "STATUS_UNSUCCESSFUL")
 STATUS(0xc0000002, "STATUS_NOT_IMPLEMENTED")
 STATUS(0xc0000003, "STATUS_INVALID_INFO_CLASS")

@@ -1,5 +1,5 @@
-/* minidump_system.c - operating system and processor, in the words of minidump_stackwalk; the
- * process (misc info); who asked for the dump (Breakpad info). */
+/* minidump_system.c - operating system and processor, in the words of minidump_stackwalk; who
+ * asked for the dump (Breakpad info). */
 #include "decode/minidump_parts.h"
 
 #include <stdio.h>
@@ -170,31 +170,6 @@ bool minidump_read_system(struct minidump *m)
     if (d->cpu == CPU_X86 || d->cpu == CPU_AMD64)
         return set_x86_text(m, facts, level, revision);
     return d->cpu != CPU_ARM || set_arm_text(m, facts, level);
-}
-
-/* --- misc info ----------------------------------------------------------------------------- */
-
-#define MISC_HAS_PID 1
-#define MISC_HAS_TIMES 2
-
-bool minidump_read_misc(struct minidump *m)
-{
-    struct bytes stream;
-    if (!minidump_find(m, STREAM_MISC, &stream))
-        return true;
-    struct reader r = minidump_reader(m, stream);
-    reader_skip(&r, 4); /* its size */
-    uint32_t flags = reader_u32(&r), pid = reader_u32(&r), created = reader_u32(&r);
-    if (r.failed) {
-        minidump_error(m, "misc info: the stream is too short");
-        return true;
-    }
-    struct dump *d = m->dump;
-    d->has_pid = flags & MISC_HAS_PID;
-    d->pid = pid;
-    d->has_uptime = (flags & MISC_HAS_TIMES) && created && d->has_time && created <= d->time_s;
-    d->uptime_s = d->has_uptime ? d->time_s - created : 0;
-    return true;
 }
 
 /* --- Breakpad info ------------------------------------------------------------------------- */

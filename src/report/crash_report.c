@@ -295,6 +295,35 @@ static void write_classifiers(struct crash_writer *w, const struct crash *c)
     json_list_end(&w->w);
 }
 
+/* --- modules ------------------------------------------------------------------------------- */
+
+static void write_module(struct crash_writer *w, const struct crash_module *m)
+{
+    json_object(&w->w);
+    write_text(w, "code_file", m->code_file);
+    write_text(w, "code_id", m->code_id);
+    write_text(w, "debug_file", m->debug_file);
+    write_text(w, "debug_id", m->debug_id);
+    write_text(w, "version", m->version);
+    write_hex(w, "base", m->base);
+    write_hex(w, "size", m->size);
+    if (m->missing)
+        write_true(w, "missing");
+    json_object_end(&w->w);
+}
+
+/* Of a dump; those of JSON uploads are among the rest. */
+static void write_modules(struct crash_writer *w, const struct crash *c)
+{
+    if (c->module_count == 0 || !crash_may_write(w))
+        return;
+    json_key(&w->w, STR("modules"));
+    json_list(&w->w);
+    for (size_t i = 0; i < c->module_count && crash_may_write(w); i++)
+        write_module(w, &c->modules[i]);
+    json_list_end(&w->w);
+}
+
 /* --- the whole ----------------------------------------------------------------------------- */
 
 /* Whether nobody here understands this member of the upload; and it has a name of its own. */
@@ -401,6 +430,7 @@ static bool write_crash(struct crash_writer *w, const struct crash *c,
     write_more(w, &c->attributes, strings_end);
     write_rest(w, c);
     write_other_threads(w, c);
+    write_modules(w, c);
     if (c->annotations)
         write_member(w, STR("annotations"), c->annotations, 1);
     json_object_end(&w->w);

@@ -865,8 +865,10 @@ def test_failed_tokens_are_slowed_down(make_server):
 
 # --- what has no decoder yet --------------------------------------------------------------------
 
+CORE = b"\x7fELF\x02\x01\x01" + bytes(200)  # core files come by the door of minidumps
+
 KEPT = {
-    "minidump": MINIDUMP, "plcrash": b"plcrash\x01" + bytes(200), "btt": b"\x00\x01 any bytes at all",
+    "minidump": CORE, "plcrash": b"plcrash\x01" + bytes(200), "btt": b"\x00\x01 any bytes at all",
     "symbols": b"PK\x03\x04" + bytes(100), "sourcemap": b'{"version":3}', "proguard": b"a.b -> c.d:\n",
 }
 

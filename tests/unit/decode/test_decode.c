@@ -67,11 +67,37 @@ static void test_formats(void **state)
     for (int f = UPLOAD_JSON; f < UPLOAD_FORMATS; f++) {
         struct err e = { 0 };
         struct crash c;
-        assert_int_equal(decode_can((enum upload_format)f), f == UPLOAD_JSON);
+        assert_int_equal(decode_can((enum upload_format)f),
+                         f == UPLOAD_JSON || f == UPLOAD_MINIDUMP);
         bool ok = decode_upload((enum upload_format)f, STR("{}"), NULL, &c, a, &e);
         assert_int_equal(ok, f == UPLOAD_JSON);
         assert_int_equal(c.thread_count, 0);
         assert_int_equal(c.attributes.count, 0);
+    }
+}
+
+/* Core files come by the door of minidumps, and wait for a version that reads them. */
+static void test_can_read(void **state)
+{
+    (void)state;
+    static const struct {
+        enum upload_format format;
+        struct str first;
+        bool want;
+    } cases[] = {
+        { UPLOAD_MINIDUMP, STR_INIT("MDMP\x93\xa7"), true },
+        { UPLOAD_MINIDUMP, STR_INIT("PMDM\0\0"), true },
+        { UPLOAD_MINIDUMP,
+          STR_INIT("\x7f"
+                   "ELF\2\1"),
+          false },
+        { UPLOAD_MINIDUMP, STR_INIT("MDM"), false },
+        { UPLOAD_JSON, STR_INIT("{}"), true },
+        { UPLOAD_BTT, STR_INIT("MDMP"), false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bytes first = { (const uint8_t *)cases[i].first.ptr, cases[i].first.len };
+        assert_int_equal(decode_can_read(cases[i].format, first), cases[i].want);
     }
 }
 
@@ -248,10 +274,15 @@ static void test_losses_are_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_magic),      cmocka_unit_test(test_formats),
-        cmocka_unit_test(test_uuids),      cmocka_unit_test(test_long_uuids),
-        cmocka_unit_test(test_precedence), cmocka_unit_test(test_server_attributes),
-        cmocka_unit_test(test_modifiers),  cmocka_unit_test(test_losses_are_told),
+        cmocka_unit_test(test_magic),
+        cmocka_unit_test(test_formats),
+        cmocka_unit_test(test_can_read),
+        cmocka_unit_test(test_uuids),
+        cmocka_unit_test(test_long_uuids),
+        cmocka_unit_test(test_precedence),
+        cmocka_unit_test(test_server_attributes),
+        cmocka_unit_test(test_modifiers),
+        cmocka_unit_test(test_losses_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,64 @@
+/* minidump_notes.c - what a dump says beside its stacks: attributes, by which reports are searched,
+ * and annotations, which are shown. docs/backtrace-mapping.md lists their names. */
+#include "decode/minidump_parts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+bool minidump_attribute(struct minidump *m, const char *name, struct str text)
+{
+    return text.len == 0 ||
+           attributes_set(&m->dump->attributes, str_from_c(name), ATTRIBUTE_STRING, text);
+}
+
+bool minidump_attribute_new(struct minidump *m, struct str name, struct str text)
+{
+    struct attributes *a = &m->dump->attributes;
+    return name.len == 0 || attributes_find(a, name) || attributes_set_text(a, name, text);
+}
+
+bool minidump_number(struct minidump *m, const char *name, uint64_t n)
+{
+    struct str text;
+    return arena_printf(m->arena, &text, "%" PRIu64, n) &&
+           attributes_set(&m->dump->attributes, str_from_c(name), ATTRIBUTE_UNSIGNED, text);
+}
+
+struct json_writer *minidump_note(struct minidump *m, const char *name)
+{
+    if (!m->has_notes) {
+        json_writer_init(&m->notes, &m->notes_text);
+        json_object(&m->notes);
+        m->has_notes = true;
+    }
+    json_key(&m->notes, str_from_c(name));
+    return &m->notes;
+}
+
+void minidump_note_hex(struct json_writer *w, const char *key, uint64_t n)
+{
+    char text[24];
+    int len = snprintf(text, sizeof text, "0x%" PRIx64, n);
+    json_member(w, key, (struct str){ text, (size_t)len });
+}
+
+bool minidump_take_notes(struct minidump *m)
+{
+    static const struct json_limits limits = { .depth = 16, .nodes = 1000000 };
+    struct str text;
+    struct err e;
+    if (!m->has_notes)
+        return true;
+    json_object_end(&m->notes);
+    if (!buf_ok(&m->notes_text)) {
+        minidump_error(m, "annotations of more than %d bytes are left out", MINIDUMP_NOTES_BYTES);
+        return true;
+    }
+    if (!arena_str(m->arena, buf_view(&m->notes_text), &text))
+        return false;
+    if (json_parse(&m->dump->annotations, text, limits, m->arena, &e))
+        return true;
+    m->dump->annotations = NULL;
+    minidump_error(m, "annotations: %s", e.msg);
+    return e.code != ERR_NOMEM;
+}
