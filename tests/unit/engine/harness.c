@@ -203,6 +203,8 @@ char *dump(struct place *p)
                    (long long)r.date_ms, r.top_match, (double)r.score);
         for (size_t t = 0; t < p->config.grouping.threshold_count; t++)
             buf_printf(&out, " %.*s", STR_ARG(collection_name(c, r.buckets[t])));
+        if (r.superseded_by != COLLECTION_NONE)
+            buf_printf(&out, ", superseded by %u", r.superseded_by);
         dump_values(&out, collection_lexicon(c), collection_stack(c, r.stack));
         dump_values(&out, collection_lexicon(c), r.other);
         buf_char(&out, '\n');
