@@ -167,7 +167,8 @@ static bool ends_walk(const struct thread_walk *t, const struct machine_frame *f
         return true;
     if (caller->interrupted && t->interruptions < INTERRUPTIONS_MAX)
         return false;
-    return f->trust == TRUST_CONTEXT || f->interrupted ? after < before : after <= before;
+    bool may_be_leaf = f->trust == TRUST_CONTEXT || (f->interrupted && !caller->interrupted);
+    return may_be_leaf ? after < before : after <= before;
 }
 
 /* From a return address to the call before it. */

@@ -52,7 +52,7 @@ static uint32_t search_start(const struct win_walk *x)
     /* A system call that has returned leaves its return address, which is where we are, on the
      * stack: the one above is meant. */
     if (scan(x, computed, RECORD_SCAN_WORDS, &start, &found) && start == computed &&
-        x->f->trust == TRUST_CONTEXT && !r->has_program && found == frame_register(x->f, X86_EIP)) {
+        x->f->trust == TRUST_CONTEXT && !r->frame_data && found == frame_register(x->f, X86_EIP)) {
         start += 4;
         (void)scan(x, start, RECORD_SCAN_WORDS, &start, &found);
     }
