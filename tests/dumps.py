@@ -64,8 +64,9 @@ class Dump:
 
     def expected(self):
         """{"reason": ..., "address": ..., "thread": ..., frames: {thread: [Frame]}, "refused": ...,
-        "json": [(path, text)]}; only what the text says."""
-        out = {"frames": {}, "json": []}
+        "json": [(path, text)], "attributes": {name: text}, "secrets": [text]}; only what the text
+        says."""
+        out = {"frames": {}, "json": [], "attributes": {}, "secrets": []}
         for record in self.expect.children:
             if record.word in ("reason", "refused"):
                 out[record.word] = record.args[0]
@@ -78,6 +79,10 @@ class Dump:
                 out["frames"][int(record.args[0])] = [self._frame(r) for r in record.children]
             elif record.word == "json":
                 out["json"].append((record.args[0], record.args[1]))
+            elif record.word == "attribute":
+                out["attributes"][record.args[0]] = record.args[1]
+            elif record.word == "secret":
+                out["secrets"].append(record.args[0])
             else:
                 record.fail("what is that?")
         return out

@@ -2,11 +2,12 @@
 the text itself. Breakpad's minidump_stackwalk, where it is installed (tests/clients/install), walks
 the same dumps as a second judge; a `judge` record in the text says where it may differ, and why."""
 
+import json
 import subprocess
 
 import pytest
 
-from conftest import BINARY, ROOT
+from conftest import BINARY, ROOT, Server
 from dumps import (FOLDER, JUDGE, Dump, crumple_walk, differences, judge_walk, run_crumple)
 
 TEXTS = sorted(FOLDER.glob("*.dump.txt"))
@@ -72,6 +73,35 @@ def test_judge(path, tmp_path, judge):
     assert walk is not None, "the judge refuses it"
     wrong = differences(expected, walk)
     assert not wrong, "\n".join(wrong)
+
+
+# Through the server: attributes.
+
+WITH_ATTRIBUTES = [path for path in TEXTS if "\n  attribute " in path.read_text()]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("dumps")).start()
+    server.poster = server.token("error:post", "sync:post")
+    server.reader = server.token("object:get")
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("path", WITH_ATTRIBUTES, ids=lambda path: path.name.split(".")[0])
+def test_attributes(path, tmp_path, site):
+    dump = Dump(path, tmp_path)
+    expected = dump.expected()
+    told = site.submit(site.poster, dump.file.read_bytes(), format="minidump",
+                       params={"_mod_sync": "1"})
+    report = site.report_of(site.reader, told["_rxid"])
+    text = json.dumps(report, ensure_ascii=False)
+    wrong = [f"{name}: {value!r} was expected, not {report.get(name)!r}"
+             for name, value in expected["attributes"].items() if str(report.get(name)) != value]
+    assert not wrong, "\n".join(wrong) + "\n" + text
+    for secret in expected["secrets"]:
+        assert secret not in text
 
 
 # Reasons: one dump for each row of a table.
