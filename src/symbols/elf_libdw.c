@@ -48,15 +48,25 @@ const struct libdw *libdw_load(struct err *e)
     return &library;
 }
 
-bool elf_debug_open(struct elf_debug *out, struct bytes file, struct err *e)
+bool elf_debug_open(struct elf_debug *out, struct bytes file, bool unpacks, struct err *e)
 {
     struct elf_debug d = { .dw = libdw_load(e) };
     if (!d.dw)
         return false;
-    /* It is only read: elf_memory has no const since other modes of libelf write. */
+    if (unpacks) {
+        d.copy = malloc(file.len);
+        if (!d.copy)
+            return err_set(e, ERR_NOMEM, 0, "ELF file with compressed sections");
+        memcpy(d.copy, file.ptr, file.len);
+        file.ptr = d.copy;
+    }
+    /* Without compressed sections it is only read: elf_memory has no const for the sake of others.
+     */
     d.elf = d.dw->elf_memory((char *)(uintptr_t)file.ptr, file.len);
-    if (!d.elf)
+    if (!d.elf) {
+        free(d.copy);
         return err_set(e, ERR_INPUT, 0, "ELF file that elfutils does not read");
+    }
     d.dwarf = d.dw->dwarf_begin_elf(d.elf, DWARF_C_READ, NULL);
     *out = d;
     return true;
@@ -68,15 +78,17 @@ void elf_debug_close(struct elf_debug *d)
         d->dw->dwarf_end(d->dwarf);
     if (d->elf)
         d->dw->elf_end(d->elf);
+    free(d->copy);
     *d = (struct elf_debug){ 0 };
 }
 
 bool elf_debug_section(const struct elf_debug *d, size_t number, struct bytes *out)
 {
     Elf_Scn *section = d->dw->elf_getscn(d->elf, number);
-    if (!section)
+    if (!section || !d->copy)
         return false;
-    /* Each fails, and does no harm, when the section is not compressed in its way, or no longer. */
+    /* Each fails, and does no harm, when the section is not compressed in its way, or no longer:
+     * dwarf_begin_elf has decompressed those that it knows. */
     if (d->dw->elf_compress(section, 0, 0) < 0)
         (void)d->dw->elf_compress_gnu(section, 0, 0);
     Elf_Data *content = d->dw->elf_getdata(section, NULL);

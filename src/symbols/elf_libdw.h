@@ -50,13 +50,17 @@ const struct libdw *libdw_load(struct err *e);
 struct elf_debug {
     const struct libdw *dw;
     Elf *elf;
-    Dwarf *dwarf; /* NULL: no DWARF, or too damaged */
+    Dwarf *dwarf;  /* NULL: no DWARF, or too damaged */
+    uint8_t *copy; /* of the file; NULL: it is borrowed */
 };
 
-/* Borrows the file until elf_debug_close. */
-MUST_CHECK bool elf_debug_open(struct elf_debug *out, struct bytes file, struct err *e);
+/* Borrows the file until elf_debug_close. unpacks: it has compressed sections; then a copy is made,
+ * since libelf writes what it finds in them into the headers. ERR_INPUT, ERR_NOMEM, ERR_NOT_FOUND.
+ */
+MUST_CHECK bool elf_debug_open(struct elf_debug *out, struct bytes file, bool unpacks,
+                               struct err *e);
 void elf_debug_close(struct elf_debug *d);
-/* The bytes of a section, decompressed; they live as long as *d. False: it has none. */
+/* The bytes of a compressed section; they live as long as *d. False: they cannot be had. */
 bool elf_debug_section(const struct elf_debug *d, size_t number, struct bytes *out);
 
 /* Attributes of an entry itself; false: not there, or of another kind. Texts point into the file

@@ -17,13 +17,12 @@ struct elf_job {
     struct elf_counts *counts;
 };
 
-static bool is_debug_section(struct str name)
+static bool is_packed(const struct elf_section *s)
 {
-    return str_starts(name, STR(".debug_")) || str_starts(name, STR(".zdebug_"));
+    return s->flags & SHF_COMPRESSED || str_starts(s->name, STR(".zdebug_"));
 }
 
-/* How large a section says it is when it is decompressed; its own size when it is not compressed.
- */
+/* How large a compressed section says that it is. */
 static uint64_t unpacked_size(const struct elf_image *m, const struct elf_section *s)
 {
     struct reader r = elf_reader(m, s->content);
@@ -31,12 +30,9 @@ static uint64_t unpacked_size(const struct elf_image *m, const struct elf_sectio
         reader_skip(&r, m->is_64 ? 8 : 4);
         return elf_word(m, &r);
     }
-    if (str_starts(s->name, STR(".zdebug_"))) {
-        r.big_endian = true;
-        reader_skip(&r, 4);
-        return reader_u64(&r);
-    }
-    return 0;
+    r.big_endian = true;
+    reader_skip(&r, 4);
+    return reader_u64(&r);
 }
 
 /* elfutils is needed for DWARF, and to decompress an unwind table. */
@@ -44,19 +40,22 @@ static bool open_debug(struct elf_job *j, struct err *e)
 {
     const struct elf_image *m = &j->image;
     uint64_t unpacked = 0;
-    bool wanted = false;
+    bool wanted = false, packed = false;
     for (size_t i = 0; i < m->section_count; i++) {
         const struct elf_section *s = &m->sections[i];
-        if (!is_debug_section(s->name) || s->content.len == 0)
+        if (s->content.len == 0)
             continue;
-        wanted |= str_eq(s->name, STR(".debug_info")) || str_starts(s->name, STR(".zdebug_")) ||
-                  s->flags & SHF_COMPRESSED;
+        wanted |= str_eq(s->name, STR(".debug_info"));
+        if (!is_packed(s))
+            continue;
+        packed = true;
+        wanted |= str_starts(s->name, STR(".zdebug_")) || str_starts(s->name, STR(".debug_"));
         if (__builtin_add_overflow(unpacked, unpacked_size(m, s), &unpacked) ||
             unpacked > DECOMPRESSED_MAX)
             return err_set(e, ERR_LIMIT, 0, "compressed debug information of more than %llu bytes",
                            (unsigned long long)DECOMPRESSED_MAX);
     }
-    return !wanted || elf_debug_open(&j->debug, m->file, e);
+    return !wanted || elf_debug_open(&j->debug, m->file, packed, e);
 }
 
 static bool take_cfi(void *ctx, uint64_t address, uint64_t size, struct bytes program)
@@ -87,7 +86,7 @@ static bool read_cfi_section(struct elf_job *j, size_t number, struct err *e)
     struct elf_cfi_counts counts = { 0 };
     if (s->content.len == 0)
         return true;
-    if (!is_eh && j->debug.dw && !elf_debug_section(&j->debug, number, &section.content))
+    if (is_packed(s) && !(j->debug.elf && elf_debug_section(&j->debug, number, &section.content)))
         return true;
     bool ok = elf_cfi_read(&j->image, &section, take_cfi, j, &counts, e);
     return count_cfi(j, &counts, ok, e);
