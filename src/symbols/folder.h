@@ -1,10 +1,12 @@
 /* folder.h - symbols from folders, for `crumple stackwalk --symbols DIR`.
  *
  * A folder holds Breakpad files at <debug file>/<debug id>/<debug file without .pdb>.sym, as for
- * minidump_stackwalk; else any .sym or ELF file in it is found by its ids (the folder is looked
- * through once, only when the first way found nothing for a module). A file is converted when it is
- * asked for the first time, and the cache is kept in `cache_dir` by path, size and time of change,
- * so that the next process only maps it. When that cannot be written, the image stays in memory.
+ * minidump_stackwalk; else any .sym or ELF file in it is found by its ids (the folders are looked
+ * through once, only when the first way found nothing for a module, or nothing to unwind it with).
+ * When there are several for a module, names and unwind rules each come from the best. A file is
+ * converted when it is asked for the first time, and the cache is kept in `cache_dir` (see
+ * folder_cache.h), so that the next process only maps it. When that cannot be written, the image
+ * stays in memory.
  *
  * Threads: one at a time. */
 #ifndef CRUMPLE_SYMBOLS_FOLDER_H
