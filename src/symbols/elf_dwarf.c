@@ -141,7 +141,8 @@ bool elf_dwarf_read(const struct elf_debug *d, const struct elf_image *m, struct
                     struct symcache_builder *b, struct elf_counts *counts, struct err *e)
 {
     struct dwarf_job j = { .image = m, .symtab = symtab, .builder = b, .counts = counts };
-    j.unit.dw = j.lines.dw = d->dw;
+    j.unit.dw = d->dw;
+    elf_lines_init(&j.lines, d->dw);
     bool ok = elf_names_init(&j.names, d->dw, b, symtab) || err_set(e, ERR_NOMEM, 0, "DWARF names");
     ok = ok && read_units(&j, d, e);
     counts->elsewhere_names += j.names.elsewhere;

@@ -2,7 +2,17 @@
  * taken over once a unit, and cut to functions. */
 #include "symbols/elf_lines.h"
 
+#include <dwarf.h>
+
 #define NOT_ASKED (UINT32_MAX - 2) /* in elf_lines.numbers; no number of the builder */
+
+#define PATH_MAX_BYTES 16384
+
+void elf_lines_init(struct elf_lines *lines, const struct libdw *dw)
+{
+    *lines = (struct elf_lines){ .dw = dw };
+    buf_init(&lines->path, PATH_MAX_BYTES);
+}
 
 static bool take_rows(struct elf_lines *lines, Dwarf_Lines *table, size_t count)
 {
@@ -37,6 +47,8 @@ bool elf_lines_read(struct elf_lines *lines, Dwarf_Die *unit)
     size_t count;
     lines->rows.len = lines->numbers.len = lines->file_count = 0;
     lines->files = NULL;
+    lines->directory = (struct str){ "", 0 };
+    (void)elf_attr_text(dw, unit, DW_AT_comp_dir, &lines->directory);
     if (dw->dwarf_getsrcfiles(unit, &lines->files, &lines->file_count) != 0) {
         lines->files = NULL;
         lines->file_count = 0;
@@ -46,6 +58,23 @@ bool elf_lines_read(struct elf_lines *lines, Dwarf_Die *unit)
     for (size_t i = 0; i < lines->file_count; i++)
         lines->numbers.at[lines->numbers.len++] = NOT_ASKED;
     return dw->dwarf_getsrclines(unit, &table, &count) != 0 || take_rows(lines, table, count);
+}
+
+/* elfutils joins a file name with the directory that the table has for it. Where that is relative,
+ * it begins at the directory of the compiler (which can be relative, too, and is there already when
+ * the table names it itself). */
+static struct str full_path(struct elf_lines *lines, struct str path)
+{
+    struct str dir = lines->directory;
+    if (dir.len == 0 || str_starts(path, STR("/")) ||
+        (str_starts(path, dir) && path.len > dir.len && path.ptr[dir.len] == '/'))
+        return path;
+    buf_reset(&lines->path);
+    buf_str(&lines->path, dir);
+    if (dir.ptr[dir.len - 1] != '/')
+        buf_char(&lines->path, '/');
+    buf_str(&lines->path, path);
+    return buf_ok(&lines->path) ? buf_view(&lines->path) : path;
 }
 
 bool elf_lines_file(struct elf_lines *lines, uint64_t place, struct symcache_builder *b,
@@ -59,7 +88,7 @@ bool elf_lines_file(struct elf_lines *lines, uint64_t place, struct symcache_bui
         const char *path = lines->dw->dwarf_filesrc(lines->files, (size_t)place, NULL, NULL);
         *known = SYMCACHE_NO_FILE;
         if (path && path[0] != '\0' && strcmp(path, "???") != 0 &&
-            !symcache_add_file(b, str_from_c(path), known))
+            !symcache_add_file(b, full_path(lines, str_from_c(path)), known))
             return false;
     }
     *number = *known;
@@ -113,4 +142,5 @@ void elf_lines_done(struct elf_lines *lines)
 {
     VEC_FREE(&lines->rows);
     VEC_FREE(&lines->numbers);
+    buf_done(&lines->path);
 }

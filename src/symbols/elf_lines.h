@@ -20,9 +20,12 @@ struct elf_lines {
     VEC(struct elf_line) rows; /* by address */
     Dwarf_Files *files;
     size_t file_count;
+    struct str directory;  /* that the compiler ran in; may be empty */
+    struct buf path;       /* where paths are put together */
     VEC(uint32_t) numbers; /* of the builder, for each place; or not asked for yet */
 };
 
+void elf_lines_init(struct elf_lines *lines, const struct libdw *dw);
 /* Replaces what *lines held. A unit without a table, or with a damaged one, has no rows. False:
  * memory is short. */
 MUST_CHECK bool elf_lines_read(struct elf_lines *lines, Dwarf_Die *unit);
