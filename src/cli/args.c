@@ -26,6 +26,7 @@ bool args_count(const char *text, size_t max, size_t *out)
 static bool set_value(const struct arg *arg, const char *text, struct err *e)
 {
     struct arg_texts *texts;
+    struct arg_operands *operands;
     char *end;
     double d;
     switch (arg->kind) {
@@ -43,6 +44,13 @@ static bool set_value(const struct arg *arg, const char *text, struct err *e)
             return err_set(e, ERR_INPUT, 0, "%s may be given at most %d times", arg->name,
                            ARG_TEXTS_MAX);
         texts->at[texts->count++] = text;
+        break;
+    case ARG_OPERANDS:
+        operands = arg->out;
+        if (operands->count == operands->room)
+            return err_set(e, ERR_INPUT, 0, "there may be at most %zu of %s", operands->room,
+                           arg->name);
+        operands->at[operands->count++] = text;
         break;
     case ARG_COUNT:
         if (!args_count(text, SIZE_MAX / 2, arg->out))
@@ -62,7 +70,8 @@ static bool set_value(const struct arg *arg, const char *text, struct err *e)
 static const struct arg *find_option(struct str name, const struct arg *args, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (args[i].kind != ARG_OPERAND && str_eq(str_from_c(args[i].name), name))
+        if (args[i].kind != ARG_OPERAND && args[i].kind != ARG_OPERANDS &&
+            str_eq(str_from_c(args[i].name), name))
             return &args[i];
     return NULL;
 }
@@ -94,7 +103,7 @@ static bool read_operand(const char *text, size_t *seen, const struct arg *args,
 {
     size_t n = 0;
     for (size_t i = 0; i < count; i++)
-        if (args[i].kind == ARG_OPERAND && n++ == *seen) {
+        if (args[i].kind == ARG_OPERANDS || (args[i].kind == ARG_OPERAND && n++ == *seen)) {
             ++*seen;
             return set_value(&args[i], text, e);
         }
@@ -105,6 +114,8 @@ static bool all_given(size_t operands, const struct arg *args, size_t count, str
 {
     for (size_t i = 0; i < count; i++) {
         if (args[i].kind == ARG_OPERAND && operands-- == 0)
+            return err_set(e, ERR_INPUT, 0, "%s is missing", args[i].name);
+        if (args[i].kind == ARG_OPERANDS && operands == 0)
             return err_set(e, ERR_INPUT, 0, "%s is missing", args[i].name);
         if (args[i].kind == ARG_NEEDED && !*(const char **)args[i].out)
             return err_set(e, ERR_INPUT, 0, "%s is missing", args[i].name);

@@ -23,14 +23,21 @@ struct arg_texts {
     size_t count;
 };
 
+/* One operand or more: room for `room` of them is the caller's. */
+struct arg_operands {
+    const char **at;
+    size_t count, room;
+};
+
 enum arg_kind {
-    ARG_OPERAND, /* const char *: must be given */
-    ARG_FLAG,    /* bool: set to true */
-    ARG_TEXT,    /* const char * */
-    ARG_NEEDED,  /* const char *: an option that must be given; the variable begins as NULL */
-    ARG_TEXTS,   /* struct arg_texts: each use adds one */
-    ARG_COUNT,   /* size_t: a whole number */
-    ARG_REAL     /* double: finite */
+    ARG_OPERAND,  /* const char *: must be given */
+    ARG_OPERANDS, /* struct arg_operands: all operands; the only one of a table */
+    ARG_FLAG,     /* bool: set to true */
+    ARG_TEXT,     /* const char * */
+    ARG_NEEDED,   /* const char *: an option that must be given; the variable begins as NULL */
+    ARG_TEXTS,    /* struct arg_texts: each use adds one */
+    ARG_COUNT,    /* size_t: a whole number */
+    ARG_REAL      /* double: finite */
 };
 struct arg {
     const char *name; /* with its dashes; of an operand, what help calls it */

@@ -282,6 +282,7 @@ void config_init(struct config *c, struct arena *a)
     c->engine.inbox_max_bytes = 4 * GB;
     c->engine.work_max_bytes = GB;
     c->engine.data_dir = NULL;
+    c->engine.helper = "/proc/self/exe";
     c->http.listen = c->listen;
     c->http.listen_count = 0;
 }

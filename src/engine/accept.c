@@ -232,10 +232,10 @@ static void tell_waiter(const struct upload_work *w)
 
 static void end_work(struct upload_work *w)
 {
-    struct engine *en = w->engine;
     reprocess_ended(w);
+    struct backlog *home = w->home;
     arena_free(w->job.arena); /* and w with it */
-    backlog_finished(&en->backlog);
+    backlog_finished(home);
 }
 
 /* It stays where it is; the next start looks at it again. What was made of it before stays, too. */
@@ -273,7 +273,6 @@ static void tell_later(struct engine_upload *u, const struct err *why)
  * again after a while, and its sender is told. */
 static void try_again(struct upload_work *w)
 {
-    struct engine *en = w->engine;
     struct ticket t = w->ticket;
     bool short_of_memory = w->job.err.code == ERR_NOMEM, at_once = short_of_memory && !t.undecoded;
     if (t.again && short_of_memory && t.alone) { /* not looking inside would make it worse */
@@ -290,8 +289,9 @@ static void try_again(struct upload_work *w)
                  log_str(str_from_c(w->job.err.msg)));
     t.undecoded = short_of_memory && t.alone;
     t.alone = short_of_memory;
+    struct backlog *home = w->home;
     arena_free(w->job.arena); /* and w with it */
-    backlog_return(&en->backlog, &t, at_once ? 0 : RETRY_US);
+    backlog_return(home, &t, at_once ? 0 : RETRY_US);
 }
 
 /* All was deleted while it was on its way. */
@@ -338,7 +338,7 @@ static void upload_done(struct engine_job *job)
     end_work(w);
 }
 
-static struct upload_work *work_new(struct engine *en, const struct ticket *t)
+struct upload_work *upload_work_new(struct engine *en, struct backlog *home, const struct ticket *t)
 {
     struct arena *a = arena_new_in(&en->work_memory, en->work_memory.limit_bytes);
     struct upload_work *w = a ? arena_zalloc(a, sizeof *w) : NULL;
@@ -347,6 +347,7 @@ static struct upload_work *work_new(struct engine *en, const struct ticket *t)
         return NULL;
     }
     w->engine = en;
+    w->home = home;
     w->ticket = *t;
     w->job = (struct engine_job){ .arena = a, .done = upload_done, .owner = w, .work = &w->work };
     w->work =
@@ -359,7 +360,7 @@ void *feeder_run(void *arg)
     struct engine *en = arg;
     struct ticket t;
     while (backlog_take(&en->backlog, &t)) {
-        struct upload_work *w = work_new(en, &t);
+        struct upload_work *w = upload_work_new(en, &en->backlog, &t);
         if (!w) {
             backlog_return(&en->backlog, &t, RETRY_US);
             continue;
@@ -373,11 +374,11 @@ void *feeder_run(void *arg)
     return NULL;
 }
 
-void accept_close(struct engine *en)
+void accept_close(struct backlog *b)
 {
     struct engine_upload *u;
     struct err e = { 0 };
     (void)err_set(&e, ERR_BUSY, 0, "the server is closing");
-    while ((u = backlog_next_waiter(&en->backlog)))
+    while ((u = backlog_next_waiter(b)))
         refuse(u, &e);
 }

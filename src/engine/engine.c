@@ -2,6 +2,7 @@
  * goes through are in accept.c, process*.c, place*.c and writer.c. */
 #include "engine/inside.h"
 
+#include "base/log.h"
 #include "engine/measures.h"
 
 #include <assert.h>
@@ -21,6 +22,7 @@ struct engine_config engine_defaults(void)
         .inbox_max_bytes = (uint64_t)4 << 30,
         .work_max_bytes = (size_t)1 << 30,
         .batch_reports = 256,
+        .helper_timeout_ms = 3600 * 1000,
     };
 }
 
@@ -107,8 +109,15 @@ static void *worker_run(void *arg)
     while (queue_take(en->jobs, &item, 1) > 0) {
         struct engine_job *job = item;
         /* `ready` is closed after us. */
-        bool ok = process(job) && (queue_put_wait(en->ready, job) ||
-                                   err_set(&job->err, ERR_BUSY, 0, "the server is closing"));
+        bool ok = process(job);
+        if (ok && job->work->kind == JOB_UPLOAD && job->work->upload->for_converters) {
+            ok = conversions_take(job->work->upload);
+            if (ok)
+                continue; /* and job is gone */
+        } else if (ok) {
+            ok = queue_put_wait(en->ready, job) ||
+                 err_set(&job->err, ERR_BUSY, 0, "the server is closing");
+        }
         if (!ok) {
             job->ok = false;
             job_finish(en, job);
@@ -202,11 +211,23 @@ static bool start_keepers(struct engine *en, struct err *e)
     return true;
 }
 
+static bool start_converters(struct engine *en, struct err *e)
+{
+    bool started = true;
+    while (started && en->converters_started < ENGINE_CONVERTERS) {
+        if (!start_thread(&en->converters[en->converters_started], &started, converter_run, en, e))
+            return false;
+        en->converters_started++;
+    }
+    return true;
+}
+
 /* From back to front: whoever puts something into a queue finds somebody behind it. */
 static bool start_threads(struct engine *en, struct err *e)
 {
-    return start_thread(&en->writer, &en->writer_started, writer_run, en, e) &&
-           start_workers(en, e) &&
+    return late_start(&en->late, en, e) &&
+           start_thread(&en->writer, &en->writer_started, writer_run, en, e) &&
+           start_converters(en, e) && start_workers(en, e) &&
            start_thread(&en->receiver, &en->receiver_started, receiver_run, en, e) &&
            start_keepers(en, e) &&
            start_thread(&en->feeder, &en->feeder_started, feeder_run, en, e);
@@ -229,6 +250,27 @@ void poke_writer(struct engine *en)
     (void)!queue_put(en->ready, &en->poke); /* a full queue keeps the writer awake as well */
 }
 
+/* Symbols that cannot be read any more are made once more. */
+static void symbols_lost(void *ctx, uint64_t object, const struct err *why)
+{
+    struct engine *en = ctx;
+    struct err e = { 0 };
+    log_line(LOG_ERROR, "symbols_lost", "object=%llx reason=%s", (unsigned long long)object,
+             log_str(str_from_c(why->msg)));
+    if (en->config.helper && !engine_reprocess(en, &object, 1, &e))
+        log_line(LOG_ERROR, "not_reprocessed", "object=%llx reason=%s", (unsigned long long)object,
+                 log_str(str_from_c(e.msg)));
+}
+
+static bool open_library(struct engine *en, struct err *e)
+{
+    struct library_config config = library_defaults();
+    config.lost = symbols_lost;
+    config.ctx = en;
+    return symbol_images_open(&en->images, en->config.data_dir, e) &&
+           library_open(&en->library, &config, en->images, e);
+}
+
 static bool open_parts(struct engine *en, struct err *e)
 {
     const struct engine_config *c = &en->config;
@@ -249,8 +291,8 @@ static bool open_parts(struct engine *en, struct err *e)
         return false;
     return store_open(&en->store, c->data_dir, &settings, e) &&
            store_secret(en->store, en->secret, e) &&
-           blobs_open(&en->blobs, c->data_dir, en->secret, e) && recovery_run(en, e) &&
-           recovery_uploads(en, e) && start_threads(en, e);
+           blobs_open(&en->blobs, c->data_dir, en->secret, e) && open_library(en, e) &&
+           recovery_run(en, e) && recovery_uploads(en, e) && start_threads(en, e);
 }
 
 bool engine_open(struct engine **out, const struct engine_config *config, struct err *e)
@@ -264,6 +306,7 @@ bool engine_open(struct engine **out, const struct engine_config *config, struct
     en->lock = -1;
     pthread_mutex_init(&en->view_mu, NULL);
     backlog_init(&en->backlog);
+    backlog_init(&en->conversions);
     make_poke(en);
     if (en->config.workers == 0) {
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -290,16 +333,24 @@ void engine_close(struct engine *en)
 {
     if (!en)
         return;
+    late_stop(en->late);
     end_queue(en->keep, en->keepers, en->keepers_started);
     end_queue(en->received, &en->receiver, en->receiver_started);
     backlog_close(&en->backlog);
     if (en->feeder_started)
         pthread_join(en->feeder, NULL);
-    accept_close(en);
+    accept_close(&en->backlog);
     end_queue(en->jobs, en->workers, en->workers_started);
+    backlog_close(&en->conversions);
+    for (size_t i = 0; i < en->converters_started; i++)
+        pthread_join(en->converters[i], NULL);
+    accept_close(&en->conversions);
     end_queue(en->ready, &en->writer, en->writer_started);
+    late_free(en->late);
     if (en->current)
         view_drop(en, en->current);
+    library_close(en->library);
+    symbol_images_close(en->images);
     inbox_close(en->inbox);
     blobs_close(en->blobs);
     store_close(en->store);
@@ -310,6 +361,7 @@ void engine_close(struct engine *en)
     queue_free(en->jobs);
     queue_free(en->ready);
     backlog_done(&en->backlog);
+    backlog_done(&en->conversions);
     objects_done(&en->objects);
     tally_done(&en->tally);
     VEC_FREE(&en->waiting);

@@ -31,6 +31,11 @@ struct engine_config {
     /* At most so many reports in one transaction; one job's are always together. */
     size_t batch_reports;
     bool allow_delete_all;
+    /* The program that reads uploads of symbols in a process of its own, as `PROGRAM symbols
+     * convert ...`: "/proc/self/exe" for crumple itself. NULL: they are kept, and not looked into.
+     */
+    const char *helper;
+    int64_t helper_timeout_ms; /* for one upload */
 };
 
 /* Uploads (the Backtrace API).

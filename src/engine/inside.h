@@ -1,21 +1,24 @@
 /* inside.h - what the files of the engine share. Inside src/engine only.
  *
  * engine.c: open, close, submit.  accept.c, backlog.c: uploads, from the sender to the workers.
- * process.c, process_upload.c: workers.  reprocess.c: what is processed again.  writer.c: batches.
- * place.c, place_upload.c: one job's place.  objects.c, tally.c: what the engine remembers of all.
- * view.c, reading.c: what readers hold and ask.  recovery.c: from store to index.  measures.c:
- * metrics. */
+ * process.c, process_upload.c: workers.  conversions.c, process_symbols.c, helper.c: uploads of
+ * symbols.  late.c: reports that wait for them.  reprocess.c: what is processed again.  writer.c:
+ * batches. place.c, place_upload.c: one job's place.  objects.c, tally.c: what the engine remembers
+ * of all. view.c, reading.c: what readers hold and ask.  recovery.c: from store to index.
+ * measures.c: metrics. */
 #ifndef CRUMPLE_ENGINE_INSIDE_H
 #define CRUMPLE_ENGINE_INSIDE_H
 
 #include "base/queue.h"
 #include "engine/backlog.h"
 #include "engine/engine.h"
+#include "engine/late.h"
 #include "engine/objects.h"
 #include "engine/shorthand.h"
 #include "engine/tally.h"
 #include "report/attributes.h"
 #include "store/store.h"
+#include "symbols/library.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -68,8 +71,10 @@ struct upload_work {
     struct engine_job job;
     struct engine_work work;
     struct engine *engine;
+    struct backlog *home; /* where the ticket is from */
     struct ticket ticket;
     struct upload upload;
+    bool for_converters; /* it is symbols, and no worker's work */
     /* Made by a worker. */
     struct item item; /* when there is a report of it: job.result_count is 1 */
     struct engine_result result;
@@ -104,7 +109,8 @@ struct failing {
 void failing_note(struct failing *f, const char *event, const struct err *e);
 void failing_over(struct failing *f, const char *event);
 
-#define ENGINE_KEEPERS 4 /* threads that wait for the disk with large files */
+#define ENGINE_KEEPERS 4    /* threads that wait for the disk with large files */
+#define ENGINE_CONVERTERS 2 /* and with helper processes */
 
 /* A generation of the index: a deletion of all reports begins the next. */
 struct view {
@@ -130,6 +136,12 @@ struct engine {
     bool writer_started, receiver_started, feeder_started;
 
     struct backlog backlog;
+    struct backlog conversions; /* uploads of symbols, for the converters */
+    pthread_t converters[ENGINE_CONVERTERS];
+    size_t converters_started;
+    struct symbol_images *images;
+    struct library *library;
+    struct late *late; /* from the end of engine_open on */
     struct objects objects;
     struct {
         _Atomic uint64_t waiting, made_again, unchanged, failed;
@@ -176,6 +188,24 @@ void reprocess_begun(struct upload_work *w);
 void reprocess_delayed(struct upload_work *w);
 void reprocess_ended(struct upload_work *w);
 
+/* conversions.c: uploads of symbols. Whether this one, which has been loaded, is for the
+ * converters; then the worker lets go of it: on success it is gone. ERR_NOMEM in the job's err. */
+bool conversions_want(const struct upload_work *w);
+MUST_CHECK bool conversions_take(struct upload_work *w);
+bool conversions_closing(struct engine *en);
+void *converter_run(void *arg); /* arg: struct engine */
+/* process_symbols.c: what is in the upload, into w->row. ERR_NOMEM, ERR_BUSY, and of the store. */
+#define SYMBOLS_NAME_FIELD "file" /* of an upload: the name of its file */
+MUST_CHECK bool process_symbols(struct upload_work *w);
+/* What a row says to the library; borrows. */
+struct library_file symbols_library_file(const struct stored_symbol_file *row, struct str project);
+/* The upload is committed, whatever it is: its symbols can be used from now on. */
+void symbols_stored(struct engine *en, const struct stored_upload *u);
+/* recovery_symbols.c: the library, at start. `uploads`: all of symbols that are in the store, by
+ * rising ids. */
+MUST_CHECK bool recovery_symbols(struct engine *en, const uint64_t *uploads, size_t count,
+                                 struct err *e);
+
 /* What is in a buffer, into the arena; the buffer is done with. False: memory is short, or the
  * buffer was too small. */
 MUST_CHECK bool take_text(struct buf *b, struct arena *a, struct str *out);
@@ -187,8 +217,10 @@ void poke_writer(struct engine *en);
 void *keeper_run(void *arg);
 void *receiver_run(void *arg);
 void *feeder_run(void *arg);
+struct upload_work *upload_work_new(struct engine *en, struct backlog *home,
+                                    const struct ticket *t); /* NULL: no memory */
 /* Tells the senders who wait for tickets that nobody takes any more. */
-void accept_close(struct engine *en);
+void accept_close(struct backlog *b);
 
 /* writer.c: takes from en->ready until it is closed and empty. arg: struct engine. */
 void *writer_run(void *arg);

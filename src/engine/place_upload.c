@@ -293,6 +293,8 @@ void batch_uploads_stored(struct batch *b)
     for (size_t i = 0; i < b->uploads.len; i++)
         if (b->uploads.at[i]->row.report == STORE_NONE)
             objects_committed(objects, b->uploads.at[i]->row.object, OBJECT_NO_REPORT);
+    for (size_t i = 0; i < b->uploads.len; i++)
+        symbols_stored(b->engine, &b->uploads.at[i]->row);
     for (size_t i = 0; i < b->amendments.len; i++)
         show_amendment(b, &b->amendments.at[i]);
 }

@@ -149,11 +149,19 @@ static bool decode(struct upload_work *w, struct crash *crash, struct str *failu
                                                       : UPLOAD_DECODED;
     if (w->row.state != UPLOAD_DECODED)
         return true;
+    struct library_project project = { w->engine->library, u->project };
+    const struct symbol_source symbols = library_source(&project);
     if (w->ticket.undecoded)
         (void)err_set(&e, ERR_LIMIT, 0, "reading it takes more memory than there is");
-    else if (blobs_view(w->engine->blobs, &u->body, a, &bytes, &e) &&
-             decode_upload(u->format, bytes, NULL, crash, a, &e))
-        return true;
+    else if (blobs_view(w->engine->blobs, &u->body, a, &bytes, &e)) {
+        const struct bytes content = { (const uint8_t *)bytes.ptr, bytes.len };
+        if (!decode_can_read(u->format, content)) {
+            w->row.state = UPLOAD_WAITING;
+            return true;
+        }
+        if (decode_upload(u->format, bytes, &symbols, crash, a, &e))
+            return true;
+    }
     if (e.code == ERR_NOMEM || e.code == ERR_BUSY) {
         w->job.err = e;
         return false;
@@ -284,6 +292,25 @@ static bool make_attachments(struct upload_work *w)
     return true;
 }
 
+/* The modules that stacks lie in and that there were no symbols for. */
+static bool make_missing(struct upload_work *w, const struct crash *crash)
+{
+    struct stored_module *missing =
+        arena_array(w->job.arena, crash->module_count + 1, sizeof *missing);
+    size_t n = 0;
+    if (!missing)
+        return no_memory(w);
+    for (size_t i = 0; i < crash->module_count; i++) {
+        const struct crash_module *m = &crash->modules[i];
+        if (m->missing)
+            missing[n++] =
+                (struct stored_module){ m->debug_file, m->debug_id, m->code_file, m->code_id };
+    }
+    w->row.missing = missing;
+    w->row.missing_count = n;
+    return true;
+}
+
 /* The value of an attribute, for combinations. */
 static bool attribute_value(const void *ctx, struct str attribute, struct str *out)
 {
@@ -340,12 +367,20 @@ bool process_upload(struct upload_work *w)
     struct crash crash;
     struct callstack stack = { 0 };
     struct str failure, names;
-    if (!load(w) || !decode(w, &crash, &failure) || !decode_merge(&crash, &w->upload, &w->job.err))
+    if (!load(w))
+        return false;
+    w->for_converters = conversions_want(w);
+    if (w->for_converters)
+        return true;
+    if (!decode(w, &crash, &failure) || !decode_merge(&crash, &w->upload, &w->job.err))
         return false;
     if (failure.len > 0 &&
         !attributes_set(&crash.attributes, STR("error"), ATTRIBUTE_STRING, failure))
         return no_memory(w);
-    if (!fingerprint(w, &crash, &stack) || !join_errors(w, failure, &crash))
+    if (!fingerprint(w, &crash, &stack) || !join_errors(w, failure, &crash) ||
+        !make_missing(w, &crash))
+        return false;
+    if (w->home == &w->engine->conversions && !process_symbols(w))
         return false;
     bool has_report = w->row.state == UPLOAD_DECODED || w->row.state == UPLOAD_FAILED;
     if (has_report && !make_report(w, &crash))

@@ -16,6 +16,7 @@ struct start {
     VEC(struct inbox_place) done; /* in the inbox, and in the store */
     uint64_t gone_below;          /* objects that a deletion of all reports took away */
     size_t waiting;
+    VEC(uint64_t) symbols;    /* uploads of such */
     struct sweep_needs needs; /* files that the inbox names */
     struct arena *arena;
 };
@@ -41,6 +42,8 @@ static bool each_upload(void *ctx, const struct stored_upload *u, struct err *e)
     if (u->report == STORE_NONE && u->has_fingerprint &&
         !tally_fingerprint(&en->tally, u->project, u->fingerprint, &first, e))
         return false;
+    if (u->format == UPLOAD_SYMBOLS && !VEC_PUSH(&s->symbols, u->object))
+        return err_set(e, ERR_NOMEM, 0, "no memory for uploads of symbols");
     const struct ticket t = { .object = u->object, .from_store = true };
     return !again || add_ticket(s, &t, e);
 }
@@ -116,6 +119,8 @@ static bool read_all(struct start *s, struct err *e)
         !inbox_open(&en->inbox, en->config.data_dir, each_in_inbox, s, &damaged, e))
         return false;
     tally_keep(&en->tally);
+    if (!recovery_symbols(en, s->symbols.at, s->symbols.len, e))
+        return false;
     for (size_t i = 0; i < s->done.len; i++)
         inbox_done(en->inbox, s->done.at[i]);
     if (damaged > 0)
@@ -134,6 +139,7 @@ bool recovery_uploads(struct engine *en, struct err *e)
     struct start s = { .engine = en, .arena = arena_new(CHANGE_ARENA) };
     bool ok = s.arena ? read_all(&s, e) : err_set(e, ERR_NOMEM, 0, "reading the store");
     VEC_FREE(&s.done);
+    VEC_FREE(&s.symbols);
     sweep_done(&s.needs);
     arena_free(s.arena);
     return ok;

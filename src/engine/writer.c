@@ -374,6 +374,7 @@ static void delete_all(struct engine *en, struct engine_job *job)
         view_replace(en, next);
         shorthand_reset(&en->shorthand);
         objects_clear(&en->objects, gone_below);
+        library_clear(en->library);
         if (!tally_clear(&en->tally))
             log_line(LOG_ERROR, "no_memory", "doing=\"forgetting counts\"");
         log_line(LOG_WARN, "all_reports_deleted", "by=api");

@@ -108,7 +108,7 @@ static bool delete_of(struct connection *c, enum sql which, uint64_t object, str
 bool symbols_put(struct writing *w, const struct stored_upload *u, sqlite3_int64 project,
                  struct err *e)
 {
-    if (u->again && (!delete_of(w->c, SQL_SYMBOL_FILES_OF_OBJECT_DELETE, u->object, e) ||
+    if (u->remade && (!delete_of(w->c, SQL_SYMBOL_FILES_OF_OBJECT_DELETE, u->object, e) ||
                      !delete_of(w->c, SQL_MISSING_OF_OBJECT_DELETE, u->object, e)))
         return false;
     for (size_t i = 0; i < u->symbol_file_count; i++)

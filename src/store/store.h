@@ -104,7 +104,6 @@ struct stored_upload {
     size_t symbol_file_count;
     const struct stored_module *missing;
     size_t missing_count;
-    bool again; /* it may be there already, with such rows */
     /* On writing: it is there, and of its row only state, report, fingerprint, error and attributes
      * are replaced. ERR_NOT_FOUND when it is not. */
     bool remade;

@@ -80,7 +80,8 @@ static bool single(struct conversion *c, enum convert_kind kind, struct err *e)
         return convert_not_read(c, c->job->name, kind, c->upload_bytes, advice, e);
     void *p = mmap(NULL, (size_t)c->upload_bytes, PROT_READ, MAP_PRIVATE, c->job->upload, 0);
     if (p == MAP_FAILED)
-        return err_set(e, ERR_IO, 0, "cannot map the upload: %s", strerror(errno));
+        return err_set(e, errno == ENOMEM ? ERR_NOMEM : ERR_IO, 0, "cannot map the upload: %s",
+                       strerror(errno));
     bool ok = convert_file(c, c->job->name, kind, (struct bytes){ p, (size_t)c->upload_bytes }, e);
     munmap(p, (size_t)c->upload_bytes);
     return ok;

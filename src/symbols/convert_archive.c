@@ -195,7 +195,8 @@ static bool map_and_convert(struct reading *r, int fd, uint64_t size, enum conve
 {
     void *p = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (p == MAP_FAILED)
-        return err_set(e, ERR_IO, 0, "cannot map a file: %s", strerror(errno));
+        return err_set(e, errno == ENOMEM ? ERR_NOMEM : ERR_IO, 0, "cannot map a file: %s",
+                       strerror(errno));
     bool ok = convert_file(r->c, entry, kind, (struct bytes){ p, (size_t)size }, e);
     munmap(p, (size_t)size);
     return ok;

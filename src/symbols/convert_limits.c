@@ -51,9 +51,12 @@ static bool failed(struct err *e, const char *what)
     return err_set(e, ERR_IO, 0, "cannot limit the helper process (%s): %s", what, strerror(errno));
 }
 
+#define CPU_LAST_SECONDS 5 /* between the signal that says what it is, and the one that ends all   \
+                            */
+
 static bool set_limit(int which, uint64_t value, struct err *e)
 {
-    const struct rlimit limit = { value, value };
+    const struct rlimit limit = { value, which == RLIMIT_CPU ? value + CPU_LAST_SECONDS : value };
     return setrlimit((__rlimit_resource_t)which, &limit) == 0 || failed(e, "setrlimit");
 }
 

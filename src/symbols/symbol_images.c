@@ -106,6 +106,19 @@ static bool empty_tmp(struct symbol_images *s, struct err *e)
     return true;
 }
 
+static bool make_home(struct symbol_images *s, const char *dir, struct err *e)
+{
+    int parent = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (parent < 0)
+        return failed(e, "open the data directory");
+    bool ok = make_folder(parent, "symbols", e);
+    close(parent);
+    if (!ok)
+        return false;
+    s->dir = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return s->dir >= 0 || failed(e, "open the folder of symbols");
+}
+
 bool symbol_images_open(struct symbol_images **out, const char *dir, struct err *e)
 {
     CLEANUP(symbol_images_close_p) struct symbol_images *s = calloc(1, sizeof *s);
@@ -118,12 +131,7 @@ bool symbol_images_open(struct symbol_images **out, const char *dir, struct err 
     }
     if (sodium_init() < 0)
         return err_set(e, ERR_IO, 0, "libsodium does not start");
-    if (!make_folder(AT_FDCWD, s->path, e))
-        return false;
-    s->dir = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (s->dir < 0)
-        return failed(e, "open the folder of symbols");
-    if (!make_folder(s->dir, "tmp", e) || !empty_tmp(s, e))
+    if (!make_home(s, dir, e) || !make_folder(s->dir, "tmp", e) || !empty_tmp(s, e))
         return false;
     *out = s;
     s = NULL;

@@ -127,7 +127,7 @@ static void files_are_replaced(void **state)
     write_upload(p, &one);
     write_upload(p, &other);
     struct stored_upload again = make_symbols(p, 5, 100, 2);
-    again.again = true;
+    again.remade = true;
     write_upload(p, &again);
     expect_files(p, &again);
     expect_files(p, &other);
@@ -251,7 +251,7 @@ static void what_is_missing(void **state)
     OK(store_missing_objects(p->store, STR("x"), &m[1], 0, 10, p->arena, &objects, &count, &e));
     assert_int_equal(count, 0);
 
-    two.again = true; /* made again, with one of them found */
+    two.remade = true; /* made again, with one of them found */
     two.missing_count = 1;
     write_upload(p, &two);
     OK(store_missing_list(p->store, STR("app"), 0, 10, p->arena, &got, &count, &e));

@@ -1,0 +1,527 @@
+/* process_symbols.c - an upload of symbols: what is in it, and a symbol cache for each file that
+ * can be read. A converter's step (conversions.c), as process_upload.c is the workers'.
+ *
+ * The upload is read by a helper process, which may be taken over by what is in it. So all that it
+ * says is checked: lines by convert_line_read, caches byte for byte, and the identity of a module
+ * is taken from its cache. The worst that it can do is to say wrong things about its own upload:
+ * what is known of earlier uploads is looked up within the project, and caches have their names
+ * from their own bytes.
+ *
+ * What cannot be read is kept with the upload, as a row and a sentence. What we could not do now (a
+ * full disk) gets a row of version 0: the next start does it again. */
+#include "engine/inside.h"
+
+#include "base/date.h"
+#include "base/idmap.h"
+#include "base/log.h"
+#include "base/utf8.h"
+#include "engine/helper.h"
+#include "symbols/convert_line.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define ROWS_MAX 30000 /* more than a helper may find */
+#define LINE_ARENA ((size_t)1 << 20)
+#define SENTENCES_MAX 20 /* of all that is wrong; the rest is counted */
+#define ERRORS_MAX 65536 /* bytes of them */
+#define TAG_MAX 256      /* bytes */
+#define TEXT_MAX 1024    /* bytes of a name or an id in a cache that is kept in a row */
+
+struct converting {
+    struct upload_work *w;
+    struct engine *engine;
+    struct symbol_scratch scratch;
+    struct helper helper;
+    struct arena *line_arena;
+    VEC(struct stored_symbol_file) rows; /* texts in the work's arena */
+    struct idmap by_source;              /* of rows */
+    bool asked;                          /* the helper converts `row` now */
+    struct stored_symbol_file row;
+    uint32_t images; /* it has made */
+    bool ended;      /* it has said so */
+    struct str end;  /* and this, when it could not read all */
+    struct str tag;
+};
+
+static bool no_memory(struct err *e)
+{
+    return err_set(e, ERR_NOMEM, 0, "no memory to read symbols");
+}
+
+/* --- rows ---------------------------------------------------------------------------------- */
+
+static bool is_source(const void *ctx, uint32_t row)
+{
+    const struct converting *c = ctx;
+    return row < c->rows.len && c->rows.at[row].has_source &&
+           memcmp(c->rows.at[row].source, c->row.source, sizeof c->row.source) == 0;
+}
+
+static uint64_t source_hash(const struct stored_symbol_file *f)
+{
+    return idmap_hash((struct str){ (const char *)f->source, sizeof f->source }, 0);
+}
+
+static bool push_row(struct converting *c, const struct stored_symbol_file *row, struct err *e)
+{
+    if (c->rows.len == ROWS_MAX)
+        return err_set(e, ERR_LIMIT, 0, "there are too many files in it");
+    if (row->has_source && !idmap_insert(&c->by_source, source_hash(row), (uint32_t)c->rows.len))
+        return no_memory(e);
+    return VEC_PUSH(&c->rows, *row) || no_memory(e);
+}
+
+/* What is the same in all rows. */
+static struct stored_symbol_file new_row(const struct converting *c)
+{
+    return (struct stored_symbol_file){
+        .object = c->w->upload.object,
+        .project = c->w->upload.project,
+        .entry = STR(""),
+        .version = SYMCACHE_VERSION,
+        .debug_file = STR(""),
+        .debug_id = STR(""),
+        .code_file = STR(""),
+        .code_id = STR(""),
+        .tag = c->tag,
+        .error = STR(""),
+        .converted_ms = date_now_ms(),
+    };
+}
+
+/* The upload as a whole cannot be read (on). */
+static bool push_failure(struct converting *c, struct str why, uint32_t version, struct err *e)
+{
+    struct stored_symbol_file row = new_row(c);
+    row.version = version;
+    return (arena_str(c->w->job.arena, why, &row.error) || no_memory(e)) && push_row(c, &row, e);
+}
+
+/* What is known of these bytes, for another row of theirs. */
+static void repeat(struct stored_symbol_file *row, const struct stored_symbol_file *known)
+{
+    struct stored_symbol_file r = *known;
+    r.object = row->object;
+    r.project = row->project;
+    r.entry = row->entry;
+    r.tag = row->tag;
+    r.converted_ms = row->converted_ms;
+    /* A file that is looked at again is not its own duplicate. */
+    r.duplicate = known->has_cache && (known->object != row->object || known->duplicate);
+    *row = r;
+}
+
+static bool is_usable(struct engine *en, const struct stored_symbol_file *f)
+{
+    return f->version == SYMCACHE_VERSION &&
+           (!f->has_cache || library_has_image(en->library, f->hash));
+}
+
+/* --- what the helper says ------------------------------------------------------------------ */
+
+/* *known: these bytes came before, here or earlier in the project; c->row says what they are. */
+static bool look_up(struct converting *c, bool *known, struct err *e)
+{
+    struct stored_symbol_file found;
+    struct err none = { 0 };
+    uint32_t here = idmap_find(&c->by_source, source_hash(&c->row), is_source, c);
+    *known = here != IDMAP_NONE;
+    if (*known) {
+        repeat(&c->row, &c->rows.at[here]);
+        c->row.duplicate = c->row.has_cache;
+        return true;
+    }
+    if (!store_symbol_known(c->engine->store, c->row.project, c->row.source, SYMCACHE_VERSION,
+                            c->w->job.arena, &found, &none)) {
+        if (none.code == ERR_NOT_FOUND)
+            return true;
+        *e = none;
+        return false;
+    }
+    *known = is_usable(c->engine, &found);
+    if (*known)
+        repeat(&c->row, &found);
+    return true;
+}
+
+static bool row_of_line(struct converting *c, const struct convert_line *line, struct err *e)
+{
+    c->row = new_row(c);
+    c->row.kind = line->kind;
+    c->row.size = line->size;
+    return (arena_str(c->w->job.arena, line->entry, &c->row.entry) &&
+            arena_str(c->w->job.arena, line->error, &c->row.error)) ||
+           no_memory(e);
+}
+
+static bool asked(struct converting *c, const struct convert_line *line, struct err *e)
+{
+    bool known = false;
+    if (!row_of_line(c, line, e))
+        return false;
+    c->row.has_source = true;
+    memcpy(c->row.source, line->source, sizeof c->row.source);
+    if (!look_up(c, &known, e) || (known && !push_row(c, &c->row, e)))
+        return false;
+    c->asked = !known;
+    helper_tell(&c->helper, known ? CONVERT_KNOWN : CONVERT_DO);
+    return true;
+}
+
+static bool keep_text(struct converting *c, struct str text, struct str *out)
+{
+    if (text.len > TEXT_MAX)
+        text.len = TEXT_MAX;
+    return arena_str(c->w->job.arena, text, out);
+}
+
+static bool identify(struct converting *c, const struct symcache *cache, struct err *e)
+{
+    struct symcache_about about;
+    struct stored_symbol_file *row = &c->row;
+    symcache_about(cache, &about);
+    row->cpu = about.cpu;
+    row->parts = library_parts(&about);
+    return (keep_text(c, about.debug_file, &row->debug_file) &&
+            keep_text(c, about.debug_id, &row->debug_id) &&
+            keep_text(c, about.code_file, &row->code_file) &&
+            keep_text(c, about.code_id, &row->code_id)) ||
+           no_memory(e);
+}
+
+static bool made(struct converting *c, const struct convert_line *line, struct err *e)
+{
+    CLEANUP(symcache_free_p) struct symcache *cache = NULL;
+    if (line->image != c->images++)
+        return err_set(e, ERR_INPUT, 0, "the helper process counts wrongly");
+    if (!symbol_images_keep(c->engine->images, &c->scratch, line->image, c->row.hash, &cache, e) ||
+        !identify(c, cache, e))
+        return false;
+    c->row.has_cache = true;
+    return push_row(c, &c->row, e);
+}
+
+static bool failed(struct converting *c, const struct convert_line *line, struct err *e)
+{
+    return (arena_str(c->w->job.arena, line->error, &c->row.error) || no_memory(e)) &&
+           push_row(c, &c->row, e);
+}
+
+/* False: something that a helper would not say now, or what we could not do. */
+static bool take_line(struct converting *c, const struct convert_line *line, struct err *e)
+{
+    bool was_asked = c->asked;
+    c->asked = false;
+    if (was_asked && line->say == CONVERT_MADE)
+        return made(c, line, e);
+    if (was_asked && line->say == CONVERT_FAILED)
+        return failed(c, line, e);
+    if (was_asked || c->ended)
+        return err_set(e, ERR_INPUT, 0, "the helper process does not keep to the order");
+    switch (line->say) {
+    case CONVERT_ASK:
+        return asked(c, line, e);
+    case CONVERT_NOT_READ:
+        return row_of_line(c, line, e) && push_row(c, &c->row, e);
+    case CONVERT_END:
+        c->ended = true;
+        return arena_str(c->w->job.arena, line->error, &c->end) || no_memory(e);
+    case CONVERT_MADE:
+    case CONVERT_FAILED:
+        break;
+    }
+    return err_set(e, ERR_INPUT, 0, "the helper process does not keep to the order");
+}
+
+/* Until it has ended. False: *e says what was wrong with a line, or with us. *over: the server is
+ * closing. */
+static bool listen_to_all(struct converting *c, bool *over, struct err *e)
+{
+    struct str text;
+    enum helper_got got;
+    while (!c->ended && (got = helper_next(&c->helper, &text)) != HELPER_ENDED) {
+        struct convert_line line;
+        *over = got == HELPER_OVER;
+        if (*over)
+            return true;
+        arena_reset(c->line_arena);
+        if (!convert_line_read(&line, text, c->line_arena, e) || !take_line(c, &line, e))
+            return false;
+    }
+    return true;
+}
+
+/* --- the process --------------------------------------------------------------------------- */
+
+/* The upload on a descriptor, whether it is a file or not. */
+static bool open_upload(struct converting *c, int *fd, struct err *e)
+{
+    const struct content *body = &c->w->upload.body;
+    if (body->in_file)
+        return blobs_open_file(c->engine->blobs, body, fd, e);
+    *fd = memfd_create("upload", MFD_CLOEXEC);
+    if (*fd >= 0 && write(*fd, body->bytes.ptr, body->bytes.len) == (ssize_t)body->bytes.len &&
+        lseek(*fd, 0, SEEK_SET) == 0)
+        return true;
+    if (*fd >= 0)
+        close(*fd);
+    return err_set(e, ERR_BUSY, 0, "no memory for the helper process");
+}
+
+static struct str field(const struct upload *u, struct str name, struct str otherwise)
+{
+    for (size_t i = 0; i < u->field_count; i++)
+        if (str_eq(u->fields[i].name, name) && u->fields[i].value.len > 0)
+            return u->fields[i].value;
+    return otherwise;
+}
+
+static bool is_over(void *ctx)
+{
+    const struct converting *c = ctx;
+    return conversions_closing(c->engine);
+}
+
+static bool start(struct converting *c, int upload, struct err *e)
+{
+    struct str name;
+    if (!arena_str(c->w->job.arena, field(&c->w->upload, STR(SYMBOLS_NAME_FIELD), STR("")), &name))
+        return no_memory(e);
+    if (memchr(name.ptr, '\0', name.len) || name.len > TEXT_MAX)
+        name = STR("");
+    const struct helper_start how = {
+        .program = c->engine->config.helper,
+        .upload = upload,
+        .scratch = c->scratch.fd,
+        .name = name.ptr,
+        .timeout_ms = c->engine->config.helper_timeout_ms,
+        .is_over = is_over,
+        .ctx = c,
+    };
+    return helper_start(&c->helper, &how, e);
+}
+
+/* How the reading ended, as rows. */
+static bool conclude(struct converting *c, const struct err *wrong, struct err *e)
+{
+    bool temporary;
+    struct err why = { 0 };
+    bool ended_well = helper_end(&c->helper, !c->ended, &temporary, &why) && c->ended;
+    if (wrong->code != ERR_NONE) {
+        temporary = wrong->code != ERR_INPUT && wrong->code != ERR_LIMIT;
+        return push_failure(c, str_from_c(wrong->msg), temporary ? 0 : SYMCACHE_VERSION, e);
+    }
+    if (c->ended)
+        return c->end.len == 0 || push_failure(c, c->end, SYMCACHE_VERSION, e);
+    if (ended_well || why.code == ERR_NONE)
+        (void)err_set(&why, ERR_IO, 0, "the process that read it ended too early");
+    return push_failure(c, str_from_c(why.msg), temporary ? 0 : SYMCACHE_VERSION, e);
+}
+
+static bool talk(struct converting *c, int upload, struct err *e)
+{
+    struct err wrong = { 0 }, ignored = { 0 };
+    bool over = false, temporary;
+    if (!start(c, upload, e))
+        return false;
+    if (!listen_to_all(c, &over, &wrong) && wrong.code == ERR_NOMEM)
+        *e = wrong;
+    if (over)
+        (void)err_set(e, ERR_BUSY, 0, "the server is closing");
+    if (over || e->code != ERR_NONE) {
+        (void)!helper_end(&c->helper, true, &temporary, &ignored);
+        return false;
+    }
+    return conclude(c, &wrong, e);
+}
+
+static bool convert(struct converting *c, struct err *e)
+{
+    int upload;
+    if (!open_upload(c, &upload, e))
+        return false;
+    bool ok = symbol_scratch_make(c->engine->images, &c->scratch, e);
+    if (ok) {
+        ok = talk(c, upload, e);
+        symbol_scratch_remove(c->engine->images, &c->scratch);
+    }
+    close(upload);
+    return ok;
+}
+
+/* --- the same upload once more --------------------------------------------------------------- */
+
+/* Whether rows of another upload of the same file say all there is to say of this one. */
+static bool all_usable(struct engine *en, const struct stored_symbol_file *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!is_usable(en, &rows[i]) || (rows[i].entry.len == 0 && !rows[i].has_cache))
+            return false;
+    return count > 0;
+}
+
+/* *done: it came before, and its rows are this one's, too: nothing has to be read. */
+static bool repeat_upload(struct converting *c, bool *done, struct err *e)
+{
+    const struct upload *u = &c->w->upload;
+    struct stored_symbol_file *rows;
+    size_t count;
+    uint64_t before = 0;
+    *done = false;
+    if (!u->body.in_file)
+        return true;
+    if (!store_symbol_upload_find(c->engine->store, u->project, u->body.hash, u->object, &before,
+                                  e))
+        return false;
+    if (before == 0)
+        return true;
+    if (!store_symbols_of(c->engine->store, before, c->w->job.arena, &rows, &count, e))
+        return false;
+    *done = all_usable(c->engine, rows, count);
+    for (size_t i = 0; *done && i < count; i++) {
+        struct stored_symbol_file row = new_row(c);
+        row.entry = rows[i].entry;
+        repeat(&row, &rows[i]);
+        if (!push_row(c, &row, e))
+            return false;
+    }
+    return true;
+}
+
+/* --- the whole ------------------------------------------------------------------------------ */
+
+static void add_sentence(struct buf *out, const struct stored_symbol_file *row)
+{
+    if (out->len > 0)
+        buf_char(out, '\n');
+    if (row->entry.len > 0)
+        buf_printf(out, "%.*s: ", STR_ARG(row->entry));
+    buf_str(out, row->error);
+}
+
+/* What is wrong, for the upload's sender: one sentence a line. */
+static bool sum_up(struct converting *c, struct err *e)
+{
+    struct buf out;
+    size_t wrong = 0;
+    buf_init(&out, ERRORS_MAX);
+    for (size_t i = 0; i < c->rows.len; i++)
+        if (c->rows.at[i].error.len > 0 && wrong++ < SENTENCES_MAX)
+            add_sentence(&out, &c->rows.at[i]);
+    if (wrong > SENTENCES_MAX)
+        buf_printf(&out, "\nand %zu more", wrong - SENTENCES_MAX);
+    for (size_t i = 0; i < out.len; i++) /* of an entry's name */
+        if ((unsigned char)out.ptr[i] < ' ' && out.ptr[i] != '\n')
+            out.ptr[i] = ' ';
+    bool ok = buf_ok(&out) && arena_str(c->w->job.arena, buf_view(&out), &c->w->row.error);
+    buf_done(&out);
+    return ok || no_memory(e);
+}
+
+static bool finish(struct converting *c, struct err *e)
+{
+    struct upload_work *w = c->w;
+    if (c->rows.len == 0 && !push_failure(c, STR("there is no file in it"), SYMCACHE_VERSION, e))
+        return false;
+    struct stored_symbol_file *rows = arena_array(w->job.arena, c->rows.len, sizeof *rows);
+    if (!rows)
+        return no_memory(e);
+    memcpy(rows, c->rows.at, c->rows.len * sizeof *rows);
+    w->row.symbol_files = rows;
+    w->row.symbol_file_count = c->rows.len;
+    return sum_up(c, e);
+}
+
+static bool work(struct converting *c, struct err *e)
+{
+    bool done;
+    if (c->w->ticket.undecoded)
+        return push_failure(c, STR("reading it takes more memory than there is"), SYMCACHE_VERSION,
+                            e) &&
+               finish(c, e);
+    return repeat_upload(c, &done, e) && (done || convert(c, e)) && finish(c, e);
+}
+
+bool process_symbols(struct upload_work *w)
+{
+    struct converting c = { .w = w, .engine = w->engine };
+    c.tag = field(&w->upload, STR("tag"), STR("anon"));
+    if (c.tag.len > TAG_MAX)
+        c.tag.len = utf8_valid_prefix((struct str){ c.tag.ptr, TAG_MAX });
+    c.line_arena = arena_new(LINE_ARENA);
+    bool ok = (c.line_arena && idmap_init(&c.by_source)) || no_memory(&w->job.err);
+    if (ok) {
+        ok = work(&c, &w->job.err);
+        idmap_done(&c.by_source);
+    }
+    VEC_FREE(&c.rows);
+    arena_free(c.line_arena);
+    return ok;
+}
+
+/* --- afterwards ----------------------------------------------------------------------------- */
+
+static void add_to_library(struct engine *en, const struct stored_symbol_file *row,
+                           const struct stored_upload *u)
+{
+    struct err e = { 0 };
+    const struct library_file f = symbols_library_file(row, u->project);
+    if (!library_add(en->library, &f, &e))
+        log_line(LOG_ERROR, "symbols_not_used", "object=%llx reason=%s",
+                 (unsigned long long)u->object, log_str(str_from_c(e.msg)));
+}
+
+struct library_file symbols_library_file(const struct stored_symbol_file *row, struct str project)
+{
+    struct library_file f = {
+        .object = row->object,
+        .project = project,
+        .is_elf = row->kind == CONVERT_ELF,
+        .parts = row->parts,
+        .debug_file = row->debug_file,
+        .debug_id = row->debug_id,
+        .code_file = row->code_file,
+        .code_id = row->code_id,
+    };
+    memcpy(f.hash, row->hash, sizeof f.hash);
+    return f;
+}
+
+static void add_symbols(struct engine *en, const struct stored_upload *u)
+{
+    size_t caches = 0;
+    if (u->remade)
+        library_remove(en->library, u->object);
+    for (size_t i = 0; i < u->symbol_file_count; i++)
+        if (u->symbol_files[i].has_cache) {
+            caches++;
+            add_to_library(en, &u->symbol_files[i], u);
+        }
+    log_line(LOG_INFO, "symbols_stored", "object=%llx project=%s files=%zu not_converted=%zu",
+             (unsigned long long)u->object, log_str(u->project), caches,
+             u->symbol_file_count - caches);
+    if (caches > 0)
+        late_notify(en->late, u->project);
+}
+
+/* What it misses may have come while it was processed. */
+static void check_missing(struct engine *en, const struct stored_upload *u)
+{
+    bool have = false;
+    for (size_t i = 0; i < u->missing_count && !have; i++) {
+        const struct stored_module *m = &u->missing[i];
+        const struct module_id id = { m->debug_file, m->debug_id, m->code_file, m->code_id };
+        have = library_has(en->library, u->project, &id);
+    }
+    if (have && !u->remade) /* once, and not for ever */
+        late_notify(en->late, u->project);
+}
+
+void symbols_stored(struct engine *en, const struct stored_upload *u)
+{
+    if (u->symbol_file_count > 0)
+        add_symbols(en, u);
+    check_missing(en, u);
+}
