@@ -24,9 +24,7 @@ struct breakpad {
     bool has_module, in_function;
     struct id_map files, origin_ids; /* to numbers of the builder, to places in `origins` */
     VEC(struct origin) origins;
-    VEC(bool) files_known; /* by the builder's number */
-    uint64_t last_file;    /* of the line before; UINT64_MAX: none */
-    uint32_t last_number;
+    VEC(bool) files_known;             /* by the builder's number */
     uint64_t last_depth;               /* of the INLINE record before, in this function */
     uint32_t origin_files[DEPTHS_MAX]; /* of the last INLINE record of each depth */
 };
@@ -45,34 +43,23 @@ static bool known_set(struct breakpad *p, uint32_t number, bool known)
 /* The builder's number of a file that a record names. */
 static bool find_file(struct breakpad *p, uint64_t id, uint32_t *number)
 {
-    bool fresh;
-    if (id == p->last_file) {
-        *number = p->last_number;
+    if (id_map_get(&p->files, id, number))
         return true;
-    }
-    uint32_t *slot = id_map_at(&p->files, id, &fresh);
-    if (!slot)
-        return false;
-    if (fresh && (!symcache_reserve_file(p->b, slot) || !known_set(p, *slot, false)))
-        return false;
-    p->last_file = id;
-    *number = p->last_number = *slot;
-    return true;
+    return symcache_reserve_file(p->b, number) && known_set(p, *number, false) &&
+           id_map_set(&p->files, id, *number);
 }
 
 static bool find_origin(struct breakpad *p, uint64_t id, struct origin **out)
 {
-    bool fresh;
-    uint32_t *slot = id_map_at(&p->origin_ids, id, &fresh);
-    if (!slot)
-        return false;
-    if (fresh) {
-        struct origin o = { 0, SYMCACHE_NO_FILE, false };
-        *slot = (uint32_t)p->origins.len;
-        if (!symcache_reserve_name(p->b, &o.name) || !VEC_PUSH(&p->origins, o))
+    struct origin o = { 0, SYMCACHE_NO_FILE, false };
+    uint32_t place;
+    if (!id_map_get(&p->origin_ids, id, &place)) {
+        place = (uint32_t)p->origins.len;
+        if (!symcache_reserve_name(p->b, &o.name) || !VEC_PUSH(&p->origins, o) ||
+            !id_map_set(&p->origin_ids, id, place))
             return false;
     }
-    *out = &p->origins.at[*slot];
+    *out = &p->origins.at[place];
     return true;
 }
 
@@ -106,13 +93,11 @@ static enum taken read_file(struct breakpad *p, struct str rest)
     struct str path = take_rest(&rest);
     if (path.len == 0)
         return BAD;
-    bool fresh;
-    uint32_t *slot = id_map_at(&p->files, id, &fresh);
-    if (!slot)
-        return FAILED;
-    if (fresh)
-        return symcache_add_file(p->b, path, slot) && known_set(p, *slot, true) ? TAKEN : FAILED;
-    number = *slot;
+    if (!id_map_get(&p->files, id, &number))
+        return symcache_add_file(p->b, path, &number) && known_set(p, number, true) &&
+                       id_map_set(&p->files, id, number)
+                   ? TAKEN
+                   : FAILED;
     if (p->files_known.at[number])
         return TAKEN; /* the first one counts */
     return symcache_set_file(p->b, number, path) && known_set(p, number, true) ? TAKEN : FAILED;
@@ -317,17 +302,66 @@ static bool take_line(struct str *rest, struct str *line)
     return true;
 }
 
+/* ---- the lines of functions, in a hurry ---- */
+
+/* Value + 1 of a digit; 0: it is none. */
+static const uint8_t digit_values[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
+#define HURRY_BYTES 64 /* so many can be read when a line is begun: more than one in a hurry has   \
+                        */
+
+/* A number of 1 to 8 digits and the character behind it; NULL: it is not so. */
+static const uint8_t *hurry_number(const uint8_t *at, uint32_t base, char behind, uint32_t *out)
+{
+    const uint8_t *begin = at;
+    uint32_t n = 0, digit;
+    while ((digit = digit_values[*at]) != 0 && digit <= base && at - begin <= 8) {
+        n = n * base + digit - 1;
+        at++;
+    }
+    *out = n;
+    bool good = at > begin && at - begin <= 8;
+    return good && (*at == (uint8_t)behind || (*at == '\r' && behind == '\n')) ? at + 1 : NULL;
+}
+
+/* Lines as everybody writes them, one after the other, as far as they go. False: no memory, or a
+ * limit. */
+static bool hurry_lines(struct breakpad *p, struct str *rest)
+{
+    const uint8_t *at = (const uint8_t *)rest->ptr, *end = at + rest->len;
+    bool ok = true;
+    while (ok && end - at >= HURRY_BYTES && digit_values[*at] != 0) {
+        uint32_t address, size, line, file_id, file;
+        const uint8_t *next = hurry_number(at, 16, ' ', &address);
+        next = next ? hurry_number(next, 16, ' ', &size) : NULL;
+        next = next ? hurry_number(next, 10, ' ', &line) : NULL;
+        next = next ? hurry_number(next, 10, '\n', &file_id) : NULL;
+        if (!next)
+            break;
+        while (next < end && (*next == '\n' || *next == '\r'))
+            next++;
+        at = next;
+        ok = find_file(p, file_id, &file) && symcache_add_line(p->b, address, size, line, file);
+    }
+    *rest = (struct str){ (const char *)at, (size_t)(end - at) };
+    return ok;
+}
+
 static bool read_all(struct breakpad *p, struct str rest)
 {
     struct str line;
-    while (take_line(&rest, &line)) {
-        enum taken t = read_record(p, line);
-        if (t == FAILED)
+    for (;;) {
+        if (p->in_function && !hurry_lines(p, &rest))
             return false;
-        if (t == BAD && !symcache_skip(p->b))
+        if (!take_line(&rest, &line))
+            return true;
+        enum taken t = read_record(p, line);
+        if (t == FAILED || (t == BAD && !symcache_skip(p->b)))
             return false;
     }
-    return true;
 }
 
 static bool name_origins(struct breakpad *p)
@@ -359,7 +393,7 @@ static bool read_text(struct breakpad *p, struct str text, struct err *e)
 
 bool breakpad_read(struct bytes file, struct symcache_builder *b, struct err *e)
 {
-    struct breakpad p = { .b = b, .cfi = cfi_reader_new(b), .last_file = UINT64_MAX };
+    struct breakpad p = { .b = b, .cfi = cfi_reader_new(b) };
     bool ok = read_text(&p, (struct str){ (const char *)file.ptr, file.len }, e);
     cfi_reader_free(p.cfi);
     id_map_done(&p.files);

@@ -29,30 +29,50 @@ static bool resize(struct id_map *m, unsigned bits)
 
 bool id_map_init(struct id_map *m)
 {
-    *m = (struct id_map){ 0 };
+    *m = (struct id_map){ .small = calloc(ID_MAP_SMALL, sizeof *m->small) };
     randombytes_buf(&m->factor, sizeof m->factor);
     m->factor |= 1;
-    return resize(m, FIRST_BITS);
+    return m->small && resize(m, FIRST_BITS);
 }
 
 void id_map_done(struct id_map *m)
 {
+    free(m->small);
     free(m->slots);
+    m->small = NULL;
     m->slots = NULL;
 }
 
-uint32_t *id_map_at(struct id_map *m, uint64_t id, bool *fresh)
+/* Where `id` is, or else belongs. */
+static struct id_slot *find_slot(const struct id_map *m, uint64_t id)
 {
-    unsigned bits = 64 - m->shift;
-    if (m->count > ((size_t)1 << bits) / 2 && !resize(m, ++bits))
-        return NULL;
     size_t at = (size_t)((id + 1) * m->factor >> m->shift);
     while (m->slots[at].id != 0 && m->slots[at].id != id + 1)
-        at = (at + 1) & (((size_t)1 << bits) - 1);
-    *fresh = m->slots[at].id == 0;
-    if (*fresh) {
-        m->slots[at].id = id + 1;
-        m->count++;
+        at = (at + 1) & (((size_t)1 << (64 - m->shift)) - 1);
+    return &m->slots[at];
+}
+
+bool id_map_get(const struct id_map *m, uint64_t id, uint32_t *number)
+{
+    if (id < ID_MAP_SMALL) {
+        *number = m->small[id] - 1;
+        return m->small[id] != 0;
     }
-    return &m->slots[at].number;
+    const struct id_slot *slot = find_slot(m, id);
+    *number = slot->number;
+    return slot->id != 0;
+}
+
+bool id_map_set(struct id_map *m, uint64_t id, uint32_t number)
+{
+    if (id < ID_MAP_SMALL) {
+        m->small[id] = number + 1;
+        return true;
+    }
+    unsigned bits = 64 - m->shift;
+    if (m->count > ((size_t)1 << bits) / 2 && !resize(m, bits + 1))
+        return false;
+    m->count++;
+    *find_slot(m, id) = (struct id_slot){ id + 1, number };
+    return true;
 }

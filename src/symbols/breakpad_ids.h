@@ -1,6 +1,7 @@
 /* breakpad_ids.h - the numbers of FILE and INLINE_ORIGIN records to our own.
  *
- * Open addressing; numbers are spread by a factor drawn at random, so that chosen ones do not meet.
+ * Usual numbers are small and stand in an array; others in a table with open addressing, where a
+ * factor drawn at random spreads them, so that chosen ones do not meet.
  * Threads: one at a time. */
 #ifndef CRUMPLE_SYMBOLS_BREAKPAD_IDS_H
 #define CRUMPLE_SYMBOLS_BREAKPAD_IDS_H
@@ -13,7 +14,9 @@ struct id_slot {
     uint64_t id; /* + 1; 0: free */
     uint32_t number;
 };
+#define ID_MAP_SMALL ((size_t)1 << 18) /* numbers below this are small */
 struct id_map {
+    uint32_t *small; /* number + 1; memory that is not touched costs nothing */
     struct id_slot *slots;
     size_t count;
     unsigned shift; /* 64 - bits of the number of slots */
@@ -22,8 +25,9 @@ struct id_map {
 
 MUST_CHECK bool id_map_init(struct id_map *m);
 void id_map_done(struct id_map *m);
-/* Where the number of `id` stands. *fresh: it was not there, and the caller sets the number now.
- * NULL: no memory. Valid until the next call. */
-uint32_t *id_map_at(struct id_map *m, uint64_t id, bool *fresh);
+/* False: it is not there. */
+bool id_map_get(const struct id_map *m, uint64_t id, uint32_t *number);
+/* `id` is not there yet, and `number` below UINT32_MAX. False: no memory. */
+MUST_CHECK bool id_map_set(struct id_map *m, uint64_t id, uint32_t number);
 
 #endif

@@ -130,6 +130,13 @@ static inline uint32_t load_le32(const uint8_t *p)
 #endif
     return v;
 }
+static inline void store_le32(uint8_t *p, uint32_t v)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    v = __builtin_bswap32(v);
+#endif
+    memcpy(p, &v, sizeof v);
+}
 
 static inline void symcache_sum_add(struct symcache_sum *s, const uint8_t *p, size_t n)
 {

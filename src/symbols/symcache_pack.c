@@ -1,9 +1,14 @@
 /* symcache_pack.c - blocks of rows with fields as narrow as these rows allow. */
 #include "symbols/symcache_pack.h"
 
+#define PLACE_LINES 1024     /* from the first line of a place that is seen, up and down */
+#define BLOCK_BYTES_MAX 4096 /* 64 rows of 5 fields and 64 places, all 32 bits wide, take 1816 */
+
 void bits_end(struct bits *b)
 {
-    bits_put(b, 0, (8 - b->count) % 8);
+    store_le32(b->at, (uint32_t)b->waiting);
+    b->at += (b->count + 7) / 8;
+    b->waiting = b->count = 0;
 }
 
 void put_u16(struct buf *out, uint16_t v)
@@ -28,16 +33,23 @@ void columns_write(struct buf *out, const uint32_t *numbers, size_t records, uns
                    uint8_t bits[COLUMNS_FIELDS_MAX])
 {
     uint32_t all[COLUMNS_FIELDS_MAX] = { 0 }; /* all bits that any number of the column has */
-    struct bits b = { .out = out };
+    size_t record_bits = 0;
     for (size_t i = 0; i < records; i++)
         for (unsigned f = 0; f < fields; f++)
             all[f] |= numbers[i * fields + f];
-    for (unsigned f = 0; f < COLUMNS_FIELDS_MAX; f++)
+    for (unsigned f = 0; f < COLUMNS_FIELDS_MAX; f++) {
         bits[f] = (uint8_t)bits_of(all[f]);
+        record_bits += bits[f];
+    }
+    if (!buf_reserve(out, records * record_bits / 8 + 16))
+        return;
+    uint8_t *begin = (uint8_t *)out->ptr + out->len;
+    struct bits b = { .at = begin };
     for (size_t i = 0; i < records; i++)
         for (unsigned f = 0; f < fields; f++)
             bits_put(&b, numbers[i * fields + f], bits[f]);
     bits_end(&b);
+    out->len += (size_t)(b.at - begin);
 }
 
 /* ---- tables ---- */
@@ -59,11 +71,15 @@ void table_done(struct table_writer *t)
     buf_done(&t->blocks);
 }
 
-/* The number of a file's place, whose line is the lowest of the block's rows in that file. */
+/* The number of a place in the file and near the line; its own line is the lowest of its rows'. A
+ * file has more than one when its lines lie far apart, since rows take as many bits as the
+ * farthest.
+ */
 static uint32_t find_place(struct table_writer *t, uint32_t file, uint32_t line)
 {
     uint32_t i = 0;
-    while (i < t->places && t->place[i].file != file)
+    while (i < t->places &&
+           (t->place[i].file != file || line - t->place[i].line + PLACE_LINES > 2 * PLACE_LINES))
         i++;
     if (i == t->places)
         t->place[t->places++] = (struct place){ file, line };
@@ -106,36 +122,43 @@ static uint32_t find_base(const struct table_writer *t, unsigned field, unsigned
     return base;
 }
 
+/* Rows and places behind the header of a block. */
+static void write_rows(struct table_writer *t, struct bits *b, unsigned address_width,
+                       const uint32_t *base, const unsigned *width)
+{
+    unsigned fields = table_shapes[t->id].fields;
+    for (size_t i = 0; i < t->pending; i++)
+        bits_put(b, t->block[i].address - t->block[0].address, address_width);
+    for (size_t i = 0; i < t->pending; i++)
+        for (unsigned f = 0; f < fields; f++)
+            bits_put(b, above(t->block[i].values[f], base[f]), width[f]);
+    for (size_t i = 0; t->id == TABLE_CODE && i < t->places; i++) {
+        bits_put(b, t->place[i].file, t->file_bits);
+        bits_put(b, t->place[i].line, t->line_bits);
+    }
+    bits_end(b);
+}
+
 static void write_block(struct table_writer *t)
 {
     unsigned fields = table_shapes[t->id].fields, width[TABLE_FIELDS_MAX];
     uint32_t base[TABLE_FIELDS_MAX], key = t->block[0].address;
     unsigned address_width = bits_of(t->block[t->pending - 1].address - key);
-    struct bits b = { .out = &t->blocks };
+    uint8_t block[BLOCK_BYTES_MAX] = { (uint8_t)t->pending, (uint8_t)address_width };
+    size_t header = symcache_block_header(t->id);
     if (t->id == TABLE_CODE)
         make_places(t);
-    put_u32(&t->keys, key);
-    put_u32(&t->offsets, (uint32_t)t->blocks.len);
-    buf_char(&t->blocks, (char)t->pending);
-    buf_char(&t->blocks, (char)address_width);
     for (unsigned f = 0; f < fields; f++) {
         base[f] = find_base(t, f, &width[f]);
-        buf_char(&t->blocks, (char)width[f]);
+        block[2 + f] = (uint8_t)width[f];
     }
-    for (unsigned i = 2 + fields; i % 4 != 0; i++)
-        buf_char(&t->blocks, 0);
     for (unsigned f = 0; f < table_shapes[t->id].based; f++)
-        put_u32(&t->blocks, base[f]);
-    for (size_t i = 0; i < t->pending; i++)
-        bits_put(&b, t->block[i].address - key, address_width);
-    for (size_t i = 0; i < t->pending; i++)
-        for (unsigned f = 0; f < fields; f++)
-            bits_put(&b, above(t->block[i].values[f], base[f]), width[f]);
-    for (size_t i = 0; t->id == TABLE_CODE && i < t->places; i++) {
-        bits_put(&b, t->place[i].file, t->file_bits);
-        bits_put(&b, t->place[i].line, t->line_bits);
-    }
-    bits_end(&b);
+        store_le32(block + header - 4 * (table_shapes[t->id].based - f), base[f]);
+    struct bits b = { .at = block + header };
+    write_rows(t, &b, address_width, base, width);
+    put_u32(&t->keys, key);
+    put_u32(&t->offsets, (uint32_t)t->blocks.len);
+    buf_add(&t->blocks, block, (size_t)(b.at - block));
     t->pending = 0;
 }
 

@@ -10,22 +10,25 @@
 #include "base/vec.h"
 #include "symbols/symcache_layout.h"
 
+/* Numbers bit by bit into memory that has room for them, and 8 bytes more. */
 struct bits {
-    struct buf *out;
-    uint64_t waiting; /* bits that are not a byte yet */
-    unsigned count;   /* how many, below 8 between calls */
+    uint8_t *at;
+    uint64_t waiting; /* bits that have not been written yet */
+    unsigned count;   /* how many, below 32 between calls */
 };
 static inline void bits_put(struct bits *b, uint32_t value, unsigned width)
 {
     b->waiting |= (uint64_t)value << b->count;
     b->count += width;
-    while (b->count >= 8) {
-        buf_char(b->out, (char)b->waiting);
-        b->waiting >>= 8;
-        b->count -= 8;
+    if (b->count >= 32) {
+        store_le32(b->at, (uint32_t)b->waiting);
+        b->at += 4;
+        b->waiting >>= 32;
+        b->count -= 32;
     }
 }
-void bits_end(struct bits *b); /* the rest, filled up with zeros to a byte */
+/* Writes the rest, filled up with zeros to a byte; what follows `at` may be zeroed, too. */
+void bits_end(struct bits *b);
 
 /* How many bits a number needs. */
 static inline unsigned bits_of(uint32_t value)
