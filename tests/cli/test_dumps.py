@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import BINARY, ROOT, Server
+from conftest import ROOT, Server
 from dumps import (FOLDER, JUDGE, Dump, crumple_walk, differences, judge_walk, run_crumple)
 
 TEXTS = sorted(FOLDER.glob("*.dump.txt"))
@@ -36,14 +36,8 @@ def at(result, path):
     return result if isinstance(result, str) else repr(result)
 
 
-@pytest.fixture(scope="session")
-def stackwalk():
-    if subprocess.run([BINARY, "stackwalk", "--help"], capture_output=True).returncode:
-        pytest.skip("this build has no stackwalk")
-
-
 @pytest.mark.parametrize("path", TEXTS, ids=NAMES)
-def test_crumple(path, tmp_path, stackwalk):
+def test_crumple(path, tmp_path):
     dump = Dump(path, tmp_path)
     expected = dump.expected()
     done = run_crumple(dump.file, [dump.symbols] if dump.has_symbols else [])
@@ -55,6 +49,9 @@ def test_crumple(path, tmp_path, stackwalk):
     wrong = differences(expected, walk)
     wrong += [f"{place}: {value!r} was expected, not {at(result, place)!r}"
               for place, value in expected["json"] if at(result, place) != value]
+    if dump.wrong:
+        assert wrong, "it is right now: the `wrong` record can go"
+        pytest.xfail(dump.wrong.args[0])
     assert not wrong, "\n".join(wrong)
 
 
@@ -97,8 +94,10 @@ def test_attributes(path, tmp_path, site):
                        params={"_mod_sync": "1"})
     report = site.report_of(site.reader, told["_rxid"])
     text = json.dumps(report, ensure_ascii=False)
-    wrong = [f"{name}: {value!r} was expected, not {report.get(name)!r}"
-             for name, value in expected["attributes"].items() if str(report.get(name)) != value]
+    # A report has numbers and ids in members of their own.
+    found = {**report, **report.get("numbers", {}), **report.get("ids", {})}
+    wrong = [f"{name}: {value!r} was expected, not {found.get(name)!r}"
+             for name, value in expected["attributes"].items() if found.get(name) != value]
     assert not wrong, "\n".join(wrong) + "\n" + text
     for secret in expected["secrets"]:
         assert secret not in text
@@ -131,7 +130,7 @@ def wrong_reasons(folder, walk_of):
     return out
 
 
-def test_reasons_of_crumple(tmp_path, stackwalk):
+def test_reasons_of_crumple(tmp_path):
     wrong = wrong_reasons(tmp_path, lambda file: crumple_walk(run_crumple(file, []))[0])
     assert not wrong, "\n".join(wrong)
 

@@ -15,7 +15,7 @@ import subprocess
 
 import pytest
 
-from conftest import BINARY, ROOT
+from conftest import ROOT
 from dumps import JUDGE, crumple_walk, judge_walk, run_crumple
 
 pytestmark = pytest.mark.skipif((platform.system(), platform.machine()) != ("Linux", "x86_64"),
@@ -190,8 +190,19 @@ def compare(frames, marked, program):
             assert frame.trust in ("cfi", "context") or program == "jump_null.c", shown
 
 
-@pytest.mark.parametrize("build", BUILDS)
-@pytest.mark.parametrize("program", CASES)
+def known_wrong(program, build):
+    """There is no code at the program counter, so there are no rules; then the frame pointer, still
+    the caller's, is taken for that of the place itself, and the caller is passed over."""
+    if program == "jump_null.c" and build.endswith("O0"):
+        return [pytest.mark.xfail(strict=True, reason="a call of null, with frame pointers")]
+    return []
+
+
+ELF_CASES = [pytest.param(program, build, marks=known_wrong(program, build))
+             for program in CASES for build in BUILDS]
+
+
+@pytest.mark.parametrize("program, build", ELF_CASES)
 def test_elf_files(program, build, crashed, libraries):
     binary, dump = crashed(program, build)
     done = run_crumple(dump, [binary.parent, libraries])
@@ -200,7 +211,8 @@ def test_elf_files(program, build, crashed, libraries):
 
 # What .sym files do not tell: how to get over the frame that the kernel makes for a handler; and
 # dump_syms finds no calls inlined into a main that gcc has put into a section of its own.
-SYM_CASES = [(program, build) for program in CASES for build in BUILDS
+SYM_CASES = [pytest.param(program, build, marks=known_wrong(program, build))
+             for program in CASES for build in BUILDS
              if program != "handler.c" and (program, build) != ("inlined.c", "gcc-O2")]
 
 
@@ -213,12 +225,7 @@ def test_sym_files(program, build, crashed, library_syms, tmp_path):
     check(crumple_walk(done)[0], program, build)
 
 
-# It takes the caller's frame pointer for its own when there is no code at the program counter.
-JUDGE_CASES = [(program, build) for program, build in SYM_CASES
-               if (program, build.split("-")[1]) != ("jump_null.c", "O0")]
-
-
-@pytest.mark.parametrize("program, build", JUDGE_CASES)
+@pytest.mark.parametrize("program, build", SYM_CASES)
 def test_judge(program, build, crashed, library_syms, tmp_path):
     """minidump_stackwalk finds the marked frames too, so the marks are right."""
     binary, dump = crashed(program, build)

@@ -188,7 +188,7 @@ class Builder:
     def build(self):
         done = set()
         for record in self.records:
-            if record.word in ("minidump", "symbols", "expect", "judge", "truncate", "corrupt"):
+            if record.word in ("minidump", "symbols", "expect", "judge", "wrong", "truncate", "corrupt"):
                 continue
             method = getattr(self, "_" + record.word.replace("-", "_"), None)
             if method is None:
