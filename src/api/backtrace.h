@@ -39,11 +39,15 @@ void api_submission(struct http_exchange *x, void *ctx);
     }
 
 /* Reading objects: GET of "api/get" and "api/list". What SDKs send for their metrics: POST of
- * "api/unique-events/submit" and "api/summed-events/submit". */
+ * "api/unique-events/submit" and "api/summed-events/submit". What operators ask: POST of
+ * "api/control". */
 void api_object_get(struct http_exchange *x, void *ctx);
 void api_object_list(struct http_exchange *x, void *ctx);
+/* What there is of symbols, and what is missing: POST of "api/symfile". */
+void api_symfile(struct http_exchange *x, void *ctx);
 void api_unique_events(struct http_exchange *x, void *ctx);
 void api_summed_events(struct http_exchange *x, void *ctx);
+void api_control(struct http_exchange *x, void *ctx);
 #define BACKTRACE_ROUTE(methods_, pattern_, handler_)                                              \
     {                                                                                              \
         .methods = (methods_), .pattern = (pattern_), .handler = (handler_), .loose = true,        \

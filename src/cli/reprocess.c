@@ -9,7 +9,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 #include <time.h>
 
 #define ARENA_BYTES ((size_t)1 << 30) /* for lists of what is missing */
@@ -90,7 +90,7 @@ static bool add_wanting(struct reprocess *r, const struct missing_module *m, str
     return true;
 }
 
-/* One that wants several is in the list as often, and the engine takes it once. */
+/* One that wants several is in the list as often. */
 static bool add_missing(struct reprocess *r, struct err *e)
 {
     struct missing_module *all;
@@ -104,13 +104,35 @@ static bool add_missing(struct reprocess *r, struct err *e)
     return true;
 }
 
+static int by_id(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Each once. */
+static void sort(struct reprocess *r)
+{
+    size_t n = 0;
+    if (r->objects.len > 0)
+        qsort(r->objects.at, r->objects.len, sizeof *r->objects.at, by_id);
+    for (size_t i = 0; i < r->objects.len; i++)
+        if (n == 0 || r->objects.at[i] != r->objects.at[n - 1])
+            r->objects.at[n++] = r->objects.at[i];
+    r->objects.len = n;
+}
+
 static bool choose(struct reprocess *r, struct err *e)
 {
+    bool ok;
     if (r->options->objects.count > 0)
-        return add_named(r, e);
-    if (r->options->missing_symbols)
-        return add_missing(r, e);
-    return store_scan_uploads(engine_store(r->engine), each_upload, r, e);
+        ok = add_named(r, e);
+    else if (r->options->missing_symbols)
+        ok = add_missing(r, e);
+    else
+        ok = store_scan_uploads(engine_store(r->engine), each_upload, r, e);
+    sort(r);
+    return ok;
 }
 
 /* Doing it. */

@@ -18,6 +18,9 @@
 #define REFUSED(reason_)                                                                           \
     COUNTER("reports_refused_total", "reason=\"" reason_ "\"",                                     \
             "Reports that were not stored; an upload that does not parse counts as one.")
+#define REPROCESSED(outcome_)                                                                      \
+    COUNTER("uploads_reprocessed_total", "outcome=\"" outcome_ "\"",                               \
+            "Uploads that were processed again.")
 #define STEP(step_)                                                                                \
     HISTOGRAM("step_seconds", "step=\"" step_ "\"",                                                \
               "Time for some uploads to be appended to the inbox (append), one to be parsed and "  \
@@ -49,6 +52,10 @@ struct measures measures = {
                           "Uploads with a uuid that was there: answered, and not stored."),
     .backlog = GAUGE("uploads_waiting", NULL, "Uploads accepted and not yet processed."),
     .inbox_bytes = GAUGE("inbox_bytes", NULL, "What uploads that wait take, on disk and in memory."),
+    .reprocess_waiting = GAUGE("uploads_to_reprocess", NULL, "Uploads that wait to be processed again."),
+    .made_again = REPROCESSED("made_again"),
+    .unchanged = REPROCESSED("unchanged"),
+    .not_reprocessed = REPROCESSED("failed"),
     .append = STEP("append"),
     .process = STEP("process"),
     .place = STEP("place"),
@@ -87,6 +94,10 @@ static struct metric *const all[] = {
     &measures.duplicates,
     &measures.backlog,
     &measures.inbox_bytes,
+    &measures.reprocess_waiting,
+    &measures.made_again,
+    &measures.unchanged,
+    &measures.not_reprocessed,
     &measures.append,
     &measures.process,
     &measures.place,
@@ -130,6 +141,11 @@ struct metric *const *engine_metrics(struct engine *en, size_t *count)
                                             atomic_load(&en->inbox_failing.failed_us) != 0);
     metric_set(&measures.backlog, (int64_t)backlog_count(&en->backlog));
     metric_set(&measures.inbox_bytes, (int64_t)inbox_bytes(en->inbox));
+    struct engine_reprocessed again = engine_reprocessed(en);
+    metric_set(&measures.reprocess_waiting, (int64_t)again.waiting);
+    metric_set(&measures.made_again, (int64_t)again.made_again);
+    metric_set(&measures.unchanged, (int64_t)again.unchanged);
+    metric_set(&measures.not_reprocessed, (int64_t)again.failed);
     *count = sizeof all / sizeof *all;
     return all;
 }

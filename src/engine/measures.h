@@ -9,6 +9,7 @@ struct measures {
     struct metric accepted, stored, same;
     struct metric refused[ERR_NOMEM + 1]; /* by enum err_code */
     struct metric uploads, duplicates, backlog, inbox_bytes, append;
+    struct metric reprocess_waiting, made_again, unchanged, not_reprocessed;
     struct metric jobs, inbox, ready, write_failing;
     struct metric process, place, store, whole; /* latencies */
     struct metric reports, stacks, values, terms, fields, left_out, bytes;

@@ -1,0 +1,166 @@
+/* control.c - POST /api/control: what operators ask of the server. Today one thing: "reload", which
+ * has objects of a project processed again (`morgue reprocess`). The answer comes at once; the work
+ * is done behind all fresh uploads. */
+#include "access/receipt.h"
+#include "api/backtrace.h"
+
+#include "base/vec.h"
+
+#include <inttypes.h>
+
+#define CONTROL_DEPTH_MAX 8
+#define CONTROL_NODES_MAX 40000
+#define CONTROL_OBJECTS_MAX 16384 /* named in one request */
+
+struct control {
+    struct http_exchange *x;
+    struct api *api;
+    struct arena *arena;
+    const struct json *body;
+    struct str project;
+    uint64_t first, last;
+    VEC(uint64_t) objects;
+};
+
+static void free_arena(void *arena)
+{
+    arena_free(arena);
+}
+
+static struct str text_of(const struct json *body, const char *member)
+{
+    const struct json *j = json_get(body, str_from_c(member));
+    return j && j->type == JSON_STRING ? j->text : STR("");
+}
+
+static bool refuse(const struct control *c, const char *word, const char *message)
+{
+    struct err e = { 0 };
+    (void)err_word(&e, ERR_INPUT, word, "%s", message);
+    backtrace_refuse(c->x, 400, &e);
+    return false;
+}
+
+/* False: it has been answered. */
+static bool read_body(struct control *c)
+{
+    const struct json_limits limits = { CONTROL_DEPTH_MAX, CONTROL_NODES_MAX };
+    struct err e = { 0 };
+    c->arena = arena_new_in(&c->api->memory, c->api->memory.limit_bytes);
+    if (!c->arena || !arena_defer(http_arena(c->x), free_arena, c->arena)) {
+        arena_free(c->arena);
+        (void)err_set(&e, ERR_NOMEM, 0, "no memory for this request");
+        backtrace_refuse_err(c->x, &e);
+        return false;
+    }
+    if (!json_parse(&c->body, http_body(c->x), limits, c->arena, &e)) {
+        backtrace_refuse(c->x, e.code == ERR_NOMEM ? 503 : 400, &e);
+        return false;
+    }
+    return c->body->type == JSON_OBJECT || refuse(c, "bad_body", "the body must be a JSON object");
+}
+
+static bool admit(struct control *c)
+{
+    const struct claim claim = { .universe = text_of(c->body, "universe"),
+                                 .token = text_of(c->body, "token"),
+                                 .project = text_of(c->body, "project") };
+    const struct token *t;
+    struct err e = { 0 };
+    unsigned status = backtrace_admit(c->x, c->api, &claim, SCOPE_QUERY_POST, &t, &e);
+    if (status) {
+        backtrace_refuse(c->x, status, &e);
+        return false;
+    }
+    c->project = t->project;
+    return true;
+}
+
+/* An id that the body may hold. */
+static bool read_id(struct control *c, const char *member, uint64_t missing, uint64_t *out)
+{
+    *out = missing;
+    if (!json_get(c->body, str_from_c(member)))
+        return true;
+    return object_parse(engine_secret(c->api->engine), text_of(c->body, member), out) ||
+           refuse(c, "bad_parameter", "first and last must be ids of objects");
+}
+
+static bool add(struct control *c, uint64_t object, struct err *e)
+{
+    return VEC_PUSH(&c->objects, object) || err_set(e, ERR_NOMEM, 0, "no memory for the list");
+}
+
+static bool each_upload(void *ctx, const struct stored_upload *u, struct err *e)
+{
+    struct control *c = ctx;
+    if (!upload_format_is_error(u->format) || !str_eq(u->project, c->project) ||
+        u->object < c->first || u->object > c->last)
+        return true;
+    return add(c, u->object, e);
+}
+
+/* Those that are not uploads of the project are passed over. */
+static bool add_named(struct control *c, const struct json *list, struct err *e)
+{
+    for (const struct json *j = list->first; j; j = j->next) {
+        struct stored_upload u;
+        uint64_t object;
+        if (j->type != JSON_STRING ||
+            !object_parse(engine_secret(c->api->engine), j->text, &object))
+            continue;
+        if (!store_upload_head(engine_store(c->api->engine), object, c->arena, &u, e)) {
+            if (e->code != ERR_NOT_FOUND)
+                return false;
+            continue;
+        }
+        if (str_eq(u.project, c->project) && !add(c, object, e))
+            return false;
+    }
+    return true;
+}
+
+static void answer(struct control *c)
+{
+    static _Atomic uint64_t requests; /* since the server was started */
+    struct json_writer w;
+    json_writer_init(&w, http_out(c->x));
+    json_object(&w);
+    json_key(&w, STR("id"));
+    json_int(&w, (int64_t)(1 + atomic_fetch_add_explicit(&requests, 1, memory_order_relaxed)));
+    json_key(&w, STR("objects"));
+    json_int(&w, (int64_t)c->objects.len);
+    json_object_end(&w);
+    http_answer(c->x, 200);
+}
+
+static void reload(struct control *c)
+{
+    const struct json *list = json_get(c->body, STR("objects"));
+    struct engine *en = c->api->engine;
+    struct err e = { 0 };
+    if (list && (list->type != JSON_LIST || list->count > CONTROL_OBJECTS_MAX)) {
+        (void)refuse(c, "bad_parameter", "objects must be a list of at most 16384 ids");
+        return;
+    }
+    if (!read_id(c, "first", 0, &c->first) || !read_id(c, "last", UINT64_MAX, &c->last))
+        return;
+    bool ok =
+        list ? add_named(c, list, &e) : store_scan_uploads(engine_store(en), each_upload, c, &e);
+    if (ok && engine_reprocess(en, c->objects.at, c->objects.len, &e))
+        answer(c);
+    else
+        backtrace_refuse_err(c->x, &e);
+}
+
+void api_control(struct http_exchange *x, void *ctx)
+{
+    struct control c = { .x = x, .api = ctx };
+    if (!read_body(&c) || !admit(&c))
+        return;
+    if (str_eq(text_of(c.body, "action"), STR("reload")))
+        reload(&c);
+    else
+        (void)refuse(&c, "bad_action", "action must be reload");
+    VEC_FREE(&c.objects);
+}
