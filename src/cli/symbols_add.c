@@ -101,7 +101,7 @@ static struct str base_name(const char *path)
 static bool tell(struct adding *a, const char *path, const struct engine_upload *u, struct err *e)
 {
     struct symbol_counts n;
-    if (!store_symbol_counts(engine_store(a->engine), u->object, &n, e))
+    if (!store_symbol_counts(engine_store(a->engine), u->object, a->arena, &n, e))
         return false;
     clear(a);
     printf("%s: %llu new, %llu there already, %llu not converted\n", path,

@@ -37,7 +37,8 @@
 #define SYMBOL_FILE_ROWS                                                                           \
     "SELECT f.number, f.object, p.name, f.entry, f.kind, f.cpu, f.debug_file, f.debug_id,"         \
     " f.code_file, f.code_id, f.parts, f.size, f.hash, f.source, f.version, f.duplicate, f.tag,"   \
-    " f.error, f.converted_ms FROM symbol_files f LEFT JOIN projects p ON p.number = f.project"
+    " f.error, f.converted_ms, ifnull(u.received_ms, 0) FROM symbol_files f"                       \
+    " LEFT JOIN projects p ON p.number = f.project LEFT JOIN uploads u ON u.object = f.object"
 #define MISSING_OF_PROJECT                                                                         \
     " FROM missing_symbols m LEFT JOIN projects p ON p.number = m.project"                         \
     " WHERE (?1 = '' OR m.project = (SELECT number FROM projects WHERE name = ?1))"
@@ -110,7 +111,7 @@ static const char *const sql_text[SQL_STATEMENTS] = {
                          " ORDER BY f.number LIMIT 1",
     [SQL_SYMBOL_COUNTS] = "SELECT count(*) FILTER (WHERE hash <> x'' AND NOT duplicate),"
                           " count(*) FILTER (WHERE hash <> x'' AND duplicate),"
-                          " count(*) FILTER (WHERE hash = x'')"
+                          " count(*) FILTER (WHERE hash = x''), ifnull(max(tag), '')"
                           " FROM symbol_files WHERE object = ?1",
     [SQL_SYMBOL_UPLOAD_FIND] =
         "SELECT object FROM uploads WHERE format = 5 AND body_hash = ?2 AND body_in_file"

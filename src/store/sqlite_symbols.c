@@ -30,7 +30,8 @@ enum symbol_column {
     SYMBOL_DUPLICATE,
     SYMBOL_TAG,
     SYMBOL_ERROR,
-    SYMBOL_CONVERTED
+    SYMBOL_CONVERTED,
+    SYMBOL_RECEIVED /* when read */
 };
 
 /* Columns of SQL_MISSING_LIST. */
@@ -109,7 +110,7 @@ bool symbols_put(struct writing *w, const struct stored_upload *u, sqlite3_int64
                  struct err *e)
 {
     if (u->remade && (!delete_of(w->c, SQL_SYMBOL_FILES_OF_OBJECT_DELETE, u->object, e) ||
-                     !delete_of(w->c, SQL_MISSING_OF_OBJECT_DELETE, u->object, e)))
+                      !delete_of(w->c, SQL_MISSING_OF_OBJECT_DELETE, u->object, e)))
         return false;
     for (size_t i = 0; i < u->symbol_file_count; i++)
         if (!symbol_file_add(w->c, &u->symbol_files[i], (sqlite3_int64)u->object, project, e))
@@ -148,6 +149,7 @@ static bool symbol_row(sqlite3_stmt *st, struct stored_symbol_file *f, struct er
         .tag = column_str(st, SYMBOL_TAG),
         .error = column_str(st, SYMBOL_ERROR),
         .converted_ms = sqlite3_column_int64(st, SYMBOL_CONVERTED),
+        .received_ms = sqlite3_column_int64(st, SYMBOL_RECEIVED),
     };
     if (object <= 0 || size < 0 || f->project.len == 0 || f->project.len > REPORT_NAME_MAX ||
         !column_u32(st, SYMBOL_NUMBER, &f->number))
@@ -353,20 +355,28 @@ static uint64_t column_count(sqlite3_stmt *st, int at)
     return n > 0 ? (uint64_t)n : 0;
 }
 
-static void read_counts(void *to, sqlite3_stmt *st)
+static bool counts_fill(void *to, sqlite3_stmt *st, struct arena *a, struct err *e)
 {
     struct symbol_counts *n = to;
     n->fresh = column_count(st, 0);
     n->duplicate = column_count(st, 1);
     n->invalid = column_count(st, 2);
+    return arena_str(a, column_str(st, 3), &n->tag) ||
+           err_set(e, ERR_NOMEM, 0, "reading symbol files");
 }
 
-bool store_symbol_counts(struct store *s, uint64_t object, struct symbol_counts *out, struct err *e)
+bool store_symbol_counts(struct store *s, uint64_t object, struct arena *a,
+                         struct symbol_counts *out, struct err *e)
 {
     const struct question q = { SQL_SYMBOL_COUNTS, bind_object, &object };
-    bool found;
-    *out = (struct symbol_counts){ 0 };
-    return ask(s, &q, read_counts, out, &found, e);
+    void *rows = NULL;
+    size_t count;
+    *out = (struct symbol_counts){ .tag = STR("") };
+    if (!collect(s, &q, counts_fill, sizeof *out, a, &rows, &count, e))
+        return false;
+    if (count > 0)
+        *out = *(struct symbol_counts *)rows;
+    return true;
 }
 
 static void bind_project(sqlite3_stmt *st, const void *arg)

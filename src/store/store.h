@@ -72,6 +72,7 @@ struct stored_symbol_file {
     struct str tag;
     struct str error; /* empty: there is a cache */
     int64_t converted_ms;
+    int64_t received_ms; /* when the upload came; ignored on writing */
 };
 
 /* A module that a report's stacks lie in, and that there were no symbols for. */
@@ -294,9 +295,10 @@ MUST_CHECK bool store_symbol_upload_find(struct store *s, struct str project,
                                          uint64_t *out, struct err *e);
 struct symbol_counts {
     uint64_t fresh, duplicate, invalid; /* entries of one upload */
+    struct str tag;
 };
-MUST_CHECK bool store_symbol_counts(struct store *s, uint64_t object, struct symbol_counts *out,
-                                    struct err *e);
+MUST_CHECK bool store_symbol_counts(struct store *s, uint64_t object, struct arena *a,
+                                    struct symbol_counts *out, struct err *e);
 /* Of one project; times are 0 where there is nothing. */
 struct symbol_summary {
     struct {

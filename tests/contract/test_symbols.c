@@ -152,6 +152,7 @@ static void files_in_lists(void **state)
         for (size_t i = 0; i < count; i++, seen++) {
             unsigned want = 9 - (unsigned)(seen / 2) * 4 - (unsigned)(seen % 2);
             assert_file(&got[i], &one.symbol_files[want], 5);
+            assert_true(got[i].received_ms == one.received_ms);
             f.before = got[i].number;
         }
     } while (count > 0);
@@ -164,9 +165,10 @@ static void files_in_lists(void **state)
     assert_int_equal(count, 0);
 
     struct symbol_counts n;
-    OK(store_symbol_counts(p->store, 5, &n, &e));
+    OK(store_symbol_counts(p->store, 5, p->arena, &n, &e));
     assert_true(n.fresh == 6 && n.duplicate == 3 && n.invalid == 3);
-    OK(store_symbol_counts(p->store, 77, &n, &e));
+    assert_str(n.tag, STR("tag 9")); /* one of them: uploads have one tag */
+    OK(store_symbol_counts(p->store, 77, p->arena, &n, &e));
     assert_true(n.fresh == 0 && n.duplicate == 0 && n.invalid == 0);
 }
 
