@@ -92,28 +92,32 @@ static bool has_room(struct late *l)
     return true;
 }
 
+struct objects_found {
+    VEC(uint64_t) objects;
+};
+
 /* All reports that miss the module, which is there now. */
-static bool hand_over(struct late *l, const struct missing_module *m, size_t *handed, struct err *e)
+static bool collect(struct late *l, const struct missing_module *m, struct objects_found *found,
+                    struct err *e)
 {
     uint64_t after = 0, *objects;
     size_t count = OBJECTS_PAGE;
     CLEANUP(arena_free_p) struct arena *a = arena_new(ARENA_BYTES);
-    if (!a)
-        return err_set(e, ERR_NOMEM, 0, "late symbols");
-    while (count == OBJECTS_PAGE && has_room(l)) {
+    while (a && count == OBJECTS_PAGE) {
         arena_reset(a);
         if (!store_missing_objects(l->engine->store, m->project, &m->module, after, OBJECTS_PAGE, a,
-                                   &objects, &count, e) ||
-            !engine_reprocess(l->engine, objects, count, e))
+                                   &objects, &count, e))
             return false;
-        *handed += count;
-        if (count > 0)
-            after = objects[count - 1];
+        for (size_t i = 0; i < count; i++)
+            if (!VEC_PUSH(&found->objects, objects[i]))
+                return err_set(e, ERR_NOMEM, 0, "late symbols");
+        after = count > 0 ? objects[count - 1] : after;
     }
-    return true;
+    return a || err_set(e, ERR_NOMEM, 0, "late symbols");
 }
 
-static bool look(struct late *l, struct str project, size_t *handed, struct err *e)
+static bool collect_all(struct late *l, struct str project, struct objects_found *found,
+                        struct err *e)
 {
     struct missing_module *missing;
     size_t count;
@@ -126,10 +130,49 @@ static bool look(struct late *l, struct str project, size_t *handed, struct err 
         const struct stored_module *m = &missing[i].module;
         const struct module_id id = { m->debug_file, m->debug_id, m->code_file, m->code_id };
         if (library_has(l->engine->library, missing[i].project, &id) &&
-            !hand_over(l, &missing[i], handed, e))
+            !collect(l, &missing[i], found, e))
             return false;
     }
     return true;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* One report can miss many modules. */
+static size_t sort_unique(uint64_t *at, size_t count)
+{
+    size_t kept = 0;
+    if (count > 0)
+        qsort(at, count, sizeof *at, by_number);
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || at[i] != at[kept - 1])
+            at[kept++] = at[i];
+    return kept;
+}
+
+/* Some at a time, so that the line of those that wait stays short. */
+static bool hand_over(struct late *l, const uint64_t *objects, size_t count, struct err *e)
+{
+    for (size_t at = 0; at < count && has_room(l); at += OBJECTS_PAGE) {
+        size_t n = count - at < OBJECTS_PAGE ? count - at : OBJECTS_PAGE;
+        if (!engine_reprocess(l->engine, objects + at, n, e))
+            return false;
+    }
+    return true;
+}
+
+static bool look(struct late *l, struct str project, size_t *handed, struct err *e)
+{
+    struct objects_found found = { 0 };
+    bool ok = collect_all(l, project, &found, e);
+    *handed = ok ? sort_unique(found.objects.at, found.objects.len) : 0;
+    ok = ok && hand_over(l, found.objects.at, *handed, e);
+    VEC_FREE(&found.objects);
+    return ok;
 }
 
 static void *run(void *arg)

@@ -303,8 +303,8 @@ static bool make_missing(struct upload_work *w, const struct crash *crash)
     for (size_t i = 0; i < crash->module_count; i++) {
         const struct crash_module *m = &crash->modules[i];
         if (m->missing)
-            missing[n++] =
-                (struct stored_module){ m->debug_file, m->debug_id, m->code_file, m->code_id };
+            missing[n++] = (struct stored_module){ library_file_name(m->debug_file), m->debug_id,
+                                                   library_file_name(m->code_file), m->code_id };
     }
     w->row.missing = missing;
     w->row.missing_count = n;

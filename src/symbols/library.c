@@ -106,7 +106,7 @@ static bool is_good_id(struct str id)
     return id.len > 0 && id.len <= ID_MAX && !is_zeros(id);
 }
 
-static struct str base_name(struct str path)
+struct str library_file_name(struct str path)
 {
     for (size_t i = path.len; i > 0; i--)
         if (path.ptr[i - 1] == '/' || path.ptr[i - 1] == '\\')
@@ -116,8 +116,8 @@ static struct str base_name(struct str path)
 
 static bool same_name(struct str a, struct str b)
 {
-    a = base_name(a);
-    b = base_name(b);
+    a = library_file_name(a);
+    b = library_file_name(b);
     return a.len == b.len && (a.len == 0 || strncasecmp(a.ptr, b.ptr, a.len) == 0);
 }
 

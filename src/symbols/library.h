@@ -74,6 +74,9 @@ struct library_project {
 };
 struct symbol_source library_source(struct library_project *ctx);
 
+/* The last part of a path, of any system. */
+struct str library_file_name(struct str path);
+
 /* How many caches are open, and how many bytes they map. */
 void library_measure(struct library *l, size_t *open, uint64_t *bytes);
 
