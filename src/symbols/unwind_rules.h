@@ -10,9 +10,12 @@
  * the walker says for the processor: callee-saved registers keep their values, the stack pointer is
  * the CFA, the program counter must be set.
  *
- * It fails as a whole, and the walker tries something else, when memory cannot be read, a register
- * is not known, the stack runs over or out, a division is by zero, or an operation is unknown: so a
- * damaged program does no harm. Threads: pure. */
+ * An operation fails when memory cannot be read, a register is not known, the stack runs over or
+ * out, or a division is by zero. Before the CFA is set (so always in STACK WIN), the program then
+ * fails as a whole, and the walker tries something else; after that, only the rule fails in which
+ * it happens, which goes to the next SET_REGISTER: that register is not set, and the stack is empty
+ * again. An unknown operation fails as a whole: so a damaged program does no harm. Threads: pure.
+ */
 #ifndef CRUMPLE_SYMBOLS_UNWIND_RULES_H
 #define CRUMPLE_SYMBOLS_UNWIND_RULES_H
 

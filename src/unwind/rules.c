@@ -186,6 +186,14 @@ static bool push_register(struct machine *m, uint64_t number)
            push(m, from->at[number]);
 }
 
+static bool set_cfa(struct machine *m)
+{
+    if (!pop(m, &m->out->cfa))
+        return false;
+    m->out->has_cfa = true;
+    return true;
+}
+
 static bool set_register(struct machine *m, uint64_t number)
 {
     struct rules_out *out = m->out;
@@ -265,8 +273,7 @@ static bool run_one(struct machine *m, uint8_t op, uint64_t operand)
     case UNWIND_DEREF_SIZE:
         return dereference(m, operand);
     case UNWIND_SET_CFA:
-        m->out->has_cfa = pop(m, &m->out->cfa);
-        return m->out->has_cfa;
+        return set_cfa(m);
     case UNWIND_SET_REGISTER:
         return set_register(m, operand);
     case UNWIND_CLEAR_REGISTER:
@@ -288,6 +295,33 @@ static bool run_one(struct machine *m, uint8_t op, uint64_t operand)
     }
 }
 
+enum fetched { FETCHED_OPERATION, FETCHED_END, FETCHED_DAMAGE };
+
+static enum fetched fetch(struct machine *m, uint8_t *op, uint64_t *operand)
+{
+    if (m->code.pos == m->code.in.len)
+        return FETCHED_END;
+    *op = reader_u8(&m->code);
+    int bytes = operand_bytes(*op);
+    if (*op == UNWIND_END)
+        return FETCHED_END;
+    if (bytes < 0)
+        return FETCHED_DAMAGE;
+    *operand = reader_number(&m->code, (size_t)bytes);
+    return m->code.failed ? FETCHED_DAMAGE : FETCHED_OPERATION;
+}
+
+/* The rule of one register failed at op: goes to the next rule. */
+static enum fetched skip_rule(struct machine *m, uint8_t op)
+{
+    uint64_t operand;
+    enum fetched f = FETCHED_OPERATION;
+    m->depth = 0;
+    while (op != UNWIND_SET_REGISTER && f == FETCHED_OPERATION)
+        f = fetch(m, &op, &operand);
+    return f;
+}
+
 bool rules_run(struct bytes program, const struct rules_in *in, struct rules_out *out)
 {
     unsigned bits = in->cpu->word * 8u;
@@ -301,16 +335,17 @@ bool rules_run(struct bytes program, const struct rules_in *in, struct rules_out
     *out = (struct rules_out){ 0 };
     if (program.len > UNWIND_PROGRAM_MAX)
         return false;
-    while (m.code.pos < program.len) {
-        uint8_t op = reader_u8(&m.code);
-        int bytes = operand_bytes(op);
-        if (op == UNWIND_END)
-            return true;
-        if (bytes < 0)
+    for (enum fetched f = FETCHED_OPERATION;;) {
+        uint8_t op;
+        uint64_t operand;
+        if (f == FETCHED_OPERATION)
+            f = fetch(&m, &op, &operand);
+        if (f != FETCHED_OPERATION)
+            return f == FETCHED_END;
+        if (run_one(&m, op, operand))
+            continue;
+        if (!out->has_cfa)
             return false;
-        uint64_t operand = reader_number(&m.code, (size_t)bytes);
-        if (m.code.failed || !run_one(&m, op, operand))
-            return false;
+        f = skip_rule(&m, op);
     }
-    return true;
 }

@@ -29,7 +29,7 @@ struct rules_out {
     uint64_t cfa;
 };
 
-/* False when it fails; *out then holds what had been set before. */
+/* False when it fails as a whole; *out then holds what had been set before. */
 bool rules_run(struct bytes program, const struct rules_in *in, struct rules_out *out);
 
 /* Whether an operation occurs in the program. */

@@ -178,12 +178,46 @@ static void deep_and_long(void **state)
     assert_false(rules_run((struct bytes){ code, UNWIND_PROGRAM_MAX + 2 }, &in, &out));
 }
 
+static void rules_that_fail(void **state)
+{
+    (void)state;
+    const struct {
+        const char *name;
+        struct bytes code; /* behind the setting of the CFA */
+        bool ok;
+        uint64_t known;
+    } cases[] = {
+        { "the next is run", CODE(P8(0), UNWIND_DEREF, UNWIND_SET_REGISTER, 1, P8(3), SET0), true,
+          1 },
+        { "with an empty stack", CODE(P8(7), P8(0), UNWIND_DEREF, UNWIND_SET_REGISTER, 1, SET0),
+          true, 0 },
+        { "nothing to set ends the rule itself", CODE(UNWIND_SET_REGISTER, 1, P8(3), SET0), true,
+          1 },
+        { "operands are no operations",
+          CODE(UNWIND_DEREF, UNWIND_PUSH_16, UNWIND_SET_REGISTER, 0, UNWIND_SET_REGISTER, 1, P8(3),
+               UNWIND_SET_REGISTER, 2),
+          true, 1 << 2 },
+        { "the last", CODE(P8(3), SET0, UNWIND_DEREF), true, 1 },
+        { "the last, with an end", CODE(P8(3), SET0, UNWIND_DEREF, UNWIND_END, SET0), true, 1 },
+        { "the next is damaged", CODE(P8(3), SET0, UNWIND_DEREF, 99), false, 1 },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        uint8_t code[64] = { P8(4), UNWIND_SET_CFA };
+        memcpy(code + 3, cases[i].code.ptr, cases[i].code.len);
+        struct rules_in in = input(&wide, &callee);
+        struct rules_out out;
+        bool ok = rules_run((struct bytes){ code, 3 + cases[i].code.len }, &in, &out);
+        if (ok != cases[i].ok || out.set.known != cases[i].known)
+            fail_msg("%s: %d, known %lx", cases[i].name, ok, (unsigned long)out.set.known);
+    }
+}
+
 static void what_was_set_before_it_failed(void **state)
 {
     (void)state;
     const struct bytes code =
         CODE(P8(4), UNWIND_SET_CFA, P8(3), UNWIND_SET_REGISTER, 2, UNWIND_CLEAR_REGISTER, 1,
-             UNWIND_CLEAR_REGISTER, 3, P8(9), UNWIND_SET_REGISTER, 3, UNWIND_DROP);
+             UNWIND_CLEAR_REGISTER, 3, P8(9), UNWIND_SET_REGISTER, 3, 99);
     struct rules_in in = input(&wide, &callee);
     struct rules_out out;
     assert_false(rules_run(code, &in, &out));
@@ -522,25 +556,42 @@ static void compare(const struct second *s, struct bytes code)
     assert_memory_equal(&out.set, &s->out.set, sizeof out.set);
 }
 
+/* One more operation for both; most of those that would fail are left out. */
+static size_t random_step(struct dice *d, struct second *s, bool *skipping, uint8_t *code)
+{
+    uint8_t op;
+    uint64_t operand;
+    struct second before = *s;
+    size_t bytes = random_operation(d, code, &operand, &op);
+    if (*skipping) {
+        *skipping = op != UNWIND_SET_REGISTER;
+        return bytes;
+    }
+    second_one(s, op, operand);
+    if (!s->failed)
+        return bytes;
+    bool kept = dice(d, 20) == 0;
+    if (kept && !before.out.has_cfa)
+        return bytes;
+    *s = before;
+    if (!kept)
+        return 0;
+    s->count = 0; /* only this rule */
+    *skipping = op != UNWIND_SET_REGISTER;
+    return bytes;
+}
+
 /* Whether it ran to its end. */
 static bool one_program(struct dice *d)
 {
     uint8_t code[400];
     size_t len = 0;
+    bool skipping = false;
     struct second s = { .cpu = dice(d, 2) ? &wide : &narrow };
     s.has_variable[UNWIND_VAR_SEARCH] = true;
     s.variables[UNWIND_VAR_SEARCH] = 0x1010;
-    for (unsigned n = 1 + dice(d, 24); n > 0 && !s.failed; n--) {
-        uint8_t op;
-        uint64_t operand;
-        struct second before = s;
-        size_t bytes = random_operation(d, code + len, &operand, &op);
-        second_one(&s, op, operand);
-        if (s.failed && dice(d, 20)) /* most would end at once */
-            s = before;
-        else
-            len += bytes;
-    }
+    for (unsigned n = 1 + dice(d, 40); n > 0 && !s.failed; n--)
+        len += random_step(d, &s, &skipping, code + len);
     compare(&s, (struct bytes){ code, len });
     return !s.failed;
 }
@@ -560,10 +611,10 @@ static void random_programs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_value),       cmocka_unit_test(failures),
-        cmocka_unit_test(deep_and_long),   cmocka_unit_test(what_was_set_before_it_failed),
-        cmocka_unit_test(interrupted),     cmocka_unit_test(mentions),
-        cmocka_unit_test(random_programs),
+        cmocka_unit_test(one_value),     cmocka_unit_test(failures),
+        cmocka_unit_test(deep_and_long), cmocka_unit_test(what_was_set_before_it_failed),
+        cmocka_unit_test(interrupted),   cmocka_unit_test(rules_that_fail),
+        cmocka_unit_test(mentions),      cmocka_unit_test(random_programs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -195,6 +195,12 @@ static void rules(void **state)
           .registers = "rip=a+110 rsp=s",
           .stack = "0 b+200",
           .want = "context a+110 rsp=s; scan b+200 rsp=s+10" },
+        { .name = "a rule that fails counts as none",
+          .symbols = "STACK CFI INIT 100 100 .cfa: $rsp 16 + .ra: .cfa 8 - ^ $rbx: 8 ^ "
+                     "$rbp: .cfa 16 - ^\n",
+          .registers = "rip=a+110 rsp=s rbx=1 rbp=2",
+          .stack = "3 b+200",
+          .want = "context a+110 rsp=s rbp=2 rbx=1; cfi b+200 rsp=s+10 rbp=3 rbx=1" },
         { .name = "rules lead to 0: frame pointer",
           .symbols = "STACK CFI INIT 100 100 .cfa: $rsp 8 + .ra: 0\n",
           .registers = "rip=a+110 rsp=s rbp=s",
