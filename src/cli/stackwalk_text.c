@@ -83,10 +83,8 @@ static void print_registers(struct buf *b, const struct cpu_facts *facts,
     for (unsigned r = 0; r < facts->registers; r++) {
         if (!(registers->known >> r & 1))
             continue;
-        buf_printf(b, "%s%5s = 0x%0*" PRIx64,
-                   n == 0             ? " "
-                   : n % in_line == 0 ? "\n "
-                                      : " ",
+        bool starts = n % in_line == 0; /* a line */
+        buf_printf(b, "%s%*s = 0x%0*" PRIx64, starts && n > 0 ? "\n" : "", starts ? 7 : 6,
                    facts->names[r], facts->word * 2, registers->at[r]);
         n++;
     }

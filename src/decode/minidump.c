@@ -68,16 +68,14 @@ bool minidump_find(struct minidump *m, enum minidump_stream type, struct bytes *
 struct bytes minidump_cut(struct minidump *m, const char *name, struct bytes rest, uint64_t want,
                           size_t size, size_t max, size_t *count)
 {
-    uint64_t n = want;
+    uint64_t n = want < rest.len / size ? want : rest.len / size;
+    if (n < want)
+        minidump_error(m, "%s: of %llu entries %llu are there", name, (unsigned long long)want,
+                       (unsigned long long)n);
     if (n > max) {
         minidump_error(m, "%s: %llu entries, of which the first %zu are read", name,
-                       (unsigned long long)want, max);
+                       (unsigned long long)n, max);
         n = max;
-    }
-    if (n > rest.len / size) {
-        minidump_error(m, "%s: of %llu entries %zu are there", name, (unsigned long long)want,
-                       rest.len / size);
-        n = rest.len / size;
     }
     *count = (size_t)n;
     return (struct bytes){ rest.ptr, (size_t)n * size };

@@ -35,7 +35,7 @@ static struct guid read_guid(struct reader *r)
 
 static bool set_debug_id(struct minidump *m, const struct guid *g, uint32_t age, struct str *out)
 {
-    return arena_printf(m->arena, out, "%08X%04X%04X%02X%02X%02X%02X%02X%02X%02X%02X%X", g->a, g->b,
+    return arena_printf(m->arena, out, "%08X%04X%04X%02X%02X%02X%02X%02X%02X%02X%02X%x", g->a, g->b,
                         g->c, g->d[0], g->d[1], g->d[2], g->d[3], g->d[4], g->d[5], g->d[6],
                         g->d[7], age);
 }
@@ -90,7 +90,7 @@ static bool read_nb10(struct minidump *m, struct reader *r, struct dump_module *
     uint32_t signature = reader_u32(r), age = reader_u32(r);
     if (r->failed)
         return true;
-    return arena_printf(m->arena, &out->debug_id, "%08X%X", signature, age) &&
+    return arena_printf(m->arena, &out->debug_id, "%08X%x", signature, age) &&
            minidump_utf8(m, rest_of(r), &out->debug_file);
 }
 
