@@ -22,3 +22,18 @@ bool scan_stack(const struct thread_walk *t, uint64_t start, unsigned words, uin
     }
     return false;
 }
+
+/* Where the pushed return address was found, the stack of the caller begins above it. */
+bool caller_by_scan(const struct thread_walk *t, const struct machine_frame *f,
+                    struct machine_frame *caller, uint64_t *location)
+{
+    uint64_t address;
+    if (!scan_stack(t, f->registers.at[t->cpu->sp], scan_words(f), location, &address))
+        return false;
+    caller->registers = f->registers;
+    caller->registers.at[t->cpu->pc] = address;
+    caller->registers.at[t->cpu->sp] = (*location + t->cpu->word) & t->mask;
+    caller->registers.known = bit(t->cpu->pc) | bit(t->cpu->sp);
+    caller->trust = TRUST_SCAN;
+    return true;
+}

@@ -57,21 +57,6 @@ static void recover_rbp(const struct thread_walk *t, const struct machine_frame 
     caller->known |= bit(AMD64_RBP);
 }
 
-static bool caller_by_scan(const struct thread_walk *t, const struct machine_frame *f,
-                           struct machine_frame *caller)
-{
-    uint64_t location, address;
-    if (!scan_stack(t, f->registers.at[AMD64_RSP], scan_words(f), &location, &address))
-        return false;
-    caller->registers = f->registers;
-    caller->registers.at[AMD64_RIP] = address;
-    caller->registers.at[AMD64_RSP] = location + 8;
-    caller->registers.known = bit(AMD64_RIP) | bit(AMD64_RSP);
-    recover_rbp(t, f, location, &caller->registers);
-    caller->trust = TRUST_SCAN;
-    return true;
-}
-
 bool caller_amd64(const struct thread_walk *t, struct machine_frame *f,
                   struct machine_frame *caller)
 {
@@ -91,5 +76,9 @@ bool caller_amd64(const struct thread_walk *t, struct machine_frame *f,
     /* Compilers for Windows put no chain of frame pointers onto the stack. */
     if (!windows && caller_by_rbp(t, f, caller))
         return true;
-    return caller_by_scan(t, f, caller);
+    uint64_t location;
+    if (!caller_by_scan(t, f, caller, &location))
+        return false;
+    recover_rbp(t, f, location, &caller->registers);
+    return true;
 }

@@ -21,20 +21,6 @@ static bool caller_by_frame_pointer(const struct thread_walk *t, const struct ma
     return true;
 }
 
-static bool caller_by_scan(const struct thread_walk *t, const struct machine_frame *f,
-                           struct machine_frame *caller)
-{
-    uint64_t location, address;
-    if (!scan_stack(t, f->registers.at[ARM_SP], scan_words(f), &location, &address))
-        return false;
-    caller->registers = f->registers;
-    caller->registers.at[ARM_PC] = address;
-    caller->registers.at[ARM_SP] = (location + 4) & t->mask;
-    caller->registers.known = bit(ARM_PC) | bit(ARM_SP);
-    caller->trust = TRUST_SCAN;
-    return true;
-}
-
 bool caller_arm(const struct thread_walk *t, struct machine_frame *f, struct machine_frame *caller)
 {
     if (t->walk->os == WALK_OS_IOS) {
@@ -46,5 +32,6 @@ bool caller_arm(const struct thread_walk *t, struct machine_frame *f, struct mac
         if (r != CFI_NONE)
             return r == CFI_FOUND;
     }
-    return caller_by_scan(t, f, caller);
+    uint64_t location;
+    return caller_by_scan(t, f, caller, &location);
 }

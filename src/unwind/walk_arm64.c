@@ -19,28 +19,13 @@ void context_arm64(const struct thread_walk *t, struct machine_frame *f)
     f->registers.at[ARM64_LR] = strip(t, f->registers.at[ARM64_LR]);
 }
 
-/* Rules often do not tell lr. When the frame pointers before and after agree, the link register was
- * saved between them. */
-static void correct_lr(const struct thread_walk *t, struct machine_frame *f)
+/* The first frame knows its lr. It may be of a function that has made no frame record: then lr is
+ * the return address, and x29 points to the record of the caller. So all frames found in this way
+ * have their caller's record in x29, and their return address, from the record before, in lr. */
+static bool caller_by_lr(const struct thread_walk *t, const struct machine_frame *f,
+                         struct machine_frame *caller)
 {
-    uint64_t saved_fp = 0, saved_lr = 0;
-    if (!t->previous || f->registers.at[ARM64_FP] <= f->registers.at[ARM64_SP])
-        return;
-    uint64_t fp = t->previous->registers.at[ARM64_FP];
-    if (fp != 0 && (!stack_word(t, fp, &saved_fp) || !stack_word(t, fp + 8, &saved_lr)))
-        return;
-    if (f->registers.at[ARM64_FP] == saved_fp)
-        f->registers.at[ARM64_LR] = strip(t, saved_lr);
-}
-
-/* x29 points to the caller's x29 and lr. The return address is in lr. */
-static bool caller_by_frame_pointer(const struct thread_walk *t, struct machine_frame *f,
-                                    struct machine_frame *caller)
-{
-    uint64_t caller_fp = 0, caller_lr = 0;
-    if (!knows(&f->registers, ARM64_LR))
-        correct_lr(t, f);
-    uint64_t fp = f->registers.at[ARM64_FP];
+    uint64_t fp = f->registers.at[ARM64_FP], caller_fp = 0, caller_lr = 0;
     if (fp != 0 && (!stack_word(t, fp, &caller_fp) || !stack_word(t, fp + 8, &caller_lr)))
         return false;
     caller->registers = f->registers;
@@ -50,22 +35,30 @@ static bool caller_by_frame_pointer(const struct thread_walk *t, struct machine_
     caller->registers.at[ARM64_PC] = f->registers.at[ARM64_LR];
     caller->registers.at[ARM64_LR] = strip(t, caller_lr);
     caller->registers.known = bit(ARM64_PC) | bit(ARM64_LR) | bit(ARM64_FP) | bit(ARM64_SP);
-    caller->trust = TRUST_FP;
     return true;
 }
 
-static bool caller_by_scan(const struct thread_walk *t, const struct machine_frame *f,
-                           struct machine_frame *caller)
+/* A frame found by rules does not know its lr, and has its own record in x29. */
+static bool caller_by_record(const struct thread_walk *t, const struct machine_frame *f,
+                             struct machine_frame *caller)
 {
-    uint64_t location, address;
-    if (!scan_stack(t, f->registers.at[ARM64_SP], scan_words(f), &location, &address))
+    uint64_t fp = f->registers.at[ARM64_FP], caller_fp = 0, caller_pc = 0; /* of 0: the end */
+    if (fp != 0 && (!stack_word(t, fp, &caller_fp) || !stack_word(t, fp + 8, &caller_pc)))
         return false;
     caller->registers = f->registers;
-    caller->registers.at[ARM64_PC] = address;
-    caller->registers.at[ARM64_SP] = location + 8;
-    caller->registers.known = bit(ARM64_PC) | bit(ARM64_SP);
-    caller->trust = TRUST_SCAN;
+    caller->registers.at[ARM64_FP] = caller_fp;
+    caller->registers.at[ARM64_SP] = fp + 16;
+    caller->registers.at[ARM64_PC] = strip(t, caller_pc);
+    caller->registers.known = bit(ARM64_PC) | bit(ARM64_FP) | bit(ARM64_SP);
     return true;
+}
+
+static bool caller_by_frame_pointer(const struct thread_walk *t, const struct machine_frame *f,
+                                    struct machine_frame *caller)
+{
+    bool has_lr = knows(&f->registers, ARM64_LR);
+    caller->trust = TRUST_FP;
+    return has_lr ? caller_by_lr(t, f, caller) : caller_by_record(t, f, caller);
 }
 
 bool caller_arm64(const struct thread_walk *t, struct machine_frame *f,
@@ -76,5 +69,6 @@ bool caller_arm64(const struct thread_walk *t, struct machine_frame *f,
         caller->registers.at[ARM64_PC] = strip(t, caller->registers.at[ARM64_PC]);
     if (r != CFI_NONE)
         return r == CFI_FOUND;
-    return caller_by_frame_pointer(t, f, caller) || caller_by_scan(t, f, caller);
+    uint64_t location;
+    return caller_by_frame_pointer(t, f, caller) || caller_by_scan(t, f, caller, &location);
 }

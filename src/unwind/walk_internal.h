@@ -68,6 +68,9 @@ bool code_at(const struct walk *w, uint64_t address);
 bool scan_stack(const struct thread_walk *t, uint64_t start, unsigned words, uint64_t *location,
                 uint64_t *address);
 unsigned scan_words(const struct machine_frame *f);
+/* The caller by a scan from the stack pointer; *location: where its return address stood. */
+bool caller_by_scan(const struct thread_walk *t, const struct machine_frame *f,
+                    struct machine_frame *caller, uint64_t *location);
 
 /* The ways to a caller. Each leaves *caller with trust and registers, among them the program
  * counter and the stack pointer; walk.c does the rest. */

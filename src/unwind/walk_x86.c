@@ -19,21 +19,13 @@ static bool caller_by_ebp(const struct thread_walk *t, const struct machine_fram
     return true;
 }
 
-static bool caller_by_scan(const struct thread_walk *t, const struct machine_frame *f,
-                           struct machine_frame *caller)
+/* The usual function begins by saving %ebp, right below the return address that was found. If
+ * nothing good is there, %ebp is taken to be unchanged. */
+static void recover_ebp(const struct thread_walk *t, uint64_t location, struct registers *caller)
 {
-    uint64_t location, address, saved;
-    if (!scan_stack(t, f->registers.at[X86_ESP], scan_words(f), &location, &address))
-        return false;
-    caller->registers = f->registers; /* %ebp: unchanged, if nothing better is found */
-    caller->registers.at[X86_EIP] = address;
-    caller->registers.at[X86_ESP] = (location + 4) & t->mask;
-    /* The usual function begins by saving %ebp, right below the return address. */
-    uint64_t below = (location - 4) & t->mask;
+    uint64_t below = (location - 4) & t->mask, saved;
     if (stack_word(t, below, &saved) && saved > below && saved - below <= FRAME_BYTES_MAX)
-        caller->registers.at[X86_EBP] = saved;
-    caller->trust = TRUST_SCAN;
-    return true;
+        caller->at[X86_EBP] = saved;
 }
 
 bool caller_x86(const struct thread_walk *t, struct machine_frame *f, struct machine_frame *caller)
@@ -50,8 +42,12 @@ bool caller_x86(const struct thread_walk *t, struct machine_frame *f, struct mac
     case CFI_NONE:
         break;
     }
-    if (!caller_by_ebp(t, f, caller) && !caller_by_scan(t, f, caller))
-        return false;
+    if (!caller_by_ebp(t, f, caller)) {
+        uint64_t location;
+        if (!caller_by_scan(t, f, caller, &location))
+            return false;
+        recover_ebp(t, location, &caller->registers);
+    }
     caller->registers.known = bit(X86_EIP) | bit(X86_ESP) | bit(X86_EBP);
     return true;
 }

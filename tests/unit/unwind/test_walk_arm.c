@@ -88,13 +88,19 @@ static void arm64(void **state)
           .registers = "pc=b+100 sp=s lr=b+200 fp=1",
           .stack = "0 b+300",
           .want = "context b+100 sp=s lr=b+200 fp=1; scan b+300 sp=s+10" },
-        { .name = "rules; the call is four bytes before; then lr from the chain",
+        { .name = "rules, then the chain",
           .symbols = "FUNC 100 100 0 f\nFUNC 200 100 0 g\n"
                      "STACK CFI INIT 100 100 .cfa: sp 32 + .ra: .cfa 24 - ^ x29: .cfa 32 - ^\n",
           .registers = "pc=a+110 sp=s fp=s x19=19",
           .stack = "s+28 7700000000000000|a+204 0 0 0 0 b+300 0",
           .want = "context a+110 f sp=s fp=s x19=19; cfi a+204 g sp=s+20 fp=s+28 x19=19; "
-                  "fp a+204 g sp=s+38 lr=b+300 fp=0" },
+                  "fp b+300 sp=s+38 fp=0" },
+        { .name = "rules, then a record outside of the stack: scan",
+          .symbols = "FUNC 100 100 0 f\nFUNC 200 100 0 g\n"
+                     "STACK CFI INIT 100 100 .cfa: sp 16 + .ra: .cfa 8 - ^\n",
+          .registers = "pc=a+110 sp=s fp=7",
+          .stack = "0 a+204 0 b+300",
+          .want = "context a+110 f sp=s fp=7; cfi a+204 g sp=s+10 fp=7; scan b+300 sp=s+20" },
         { .name = "rules of a leaf",
           .symbols = "STACK CFI INIT 100 100 .cfa: sp .ra: x30\n",
           .registers = "pc=a+110 sp=s lr=77000000000000|b+200 fp=s",
