@@ -28,6 +28,14 @@ OPTIONS = {
     "O0": ["-O0"],
     "O2": ["-O2", "-fomit-frame-pointer"],
 }
+# Other ways to build, each with some of the programs.
+VARIANTS = {
+    "dwarf4": ["-O2", "-gdwarf-4"],
+    "compressed": ["-O2", "-gz"],
+    "static": ["-O2", "-static"],
+    "nopie": ["-O1", "-no-pie"],
+    "lto": ["-O2", "-flto"],
+}
 COMPILERS = {"gcc": ("gcc", "g++"), "clang": ("clang", "clang++")}
 BUILDS = [f"{compiler}-{options}" for compiler in COMPILERS for options in OPTIONS]
 # Program: the reason of the crash
@@ -68,7 +76,7 @@ def compile_program(program, build, folder):
     compiler = COMPILERS[names][program.endswith("pp")]
     if not shutil.which(compiler):
         pytest.skip(f"there is no {compiler}")
-    common = [compiler, "-g", "-pthread", *OPTIONS[options]]
+    common = [compiler, "-g", "-pthread", *(OPTIONS | VARIANTS)[options]]
     libraries = []
     if program.startswith("library_user"):
         library = folder / "libsort.so"
@@ -232,6 +240,37 @@ def test_judge(program, build, crashed, library_syms, tmp_path):
     for file in own_files(binary):
         add_sym(file, tmp_path)
     check(judge_walk(dump, [tmp_path, library_syms]), program, build)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("program", ["deep_null.c", "inlined.c", "throw.cpp"])
+def test_variants(program, variant, crashed, libraries):
+    build = f"gcc-{variant}"
+    binary, dump = crashed(program, build)
+    check(crumple_walk(run_crumple(dump, [binary.parent, libraries]))[0], program, build)
+
+
+def test_debug_information_elsewhere(crashed, libraries, tmp_path):
+    """A stripped program and its debug information in a file of its own, as packages have it: one has
+    the unwind tables, the other the names."""
+    binary, dump = crashed("throw.cpp", "gcc-O2")
+    apart = tmp_path / "throw.debug"
+    run(["objcopy", "--only-keep-debug", binary, apart])
+    (tmp_path / "bin").mkdir()
+    run(["strip", "-o", tmp_path / "bin" / "throw", binary])
+    check(crumple_walk(run_crumple(dump, [tmp_path, tmp_path / "bin", libraries]))[0], "throw.cpp",
+          "gcc-O2")
+
+
+def test_stripped(crashed, libraries, tmp_path):
+    """Without names the frames are the same ones."""
+    binary, dump = crashed("deep_null.c", "gcc-O2")
+    run(["strip", "-o", tmp_path / "deep_null", binary])
+    whole, stripped = (crumple_walk(run_crumple(dump, [folder, libraries]))[1]["threads"][0]["frames"]
+                       for folder in (binary.parent, tmp_path))
+    assert [(f["module"], f["offset"], f["trust"]) for f in stripped] == [
+        (f["module"], f["offset"], f["trust"]) for f in whole]
+    assert not any(f["line"] for f in stripped)
 
 
 def test_core_file(crashed, libraries, tmp_path):
