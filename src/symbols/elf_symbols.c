@@ -5,6 +5,7 @@
 #include "symbols/elf_dwarf.h"
 #include "symbols/elf_exidx.h"
 #include "symbols/elf_identity.h"
+#include "symbols/elf_minidebug.h"
 
 #define TABLES_MAX (16 << 20)                /* bytes of segment and section tables */
 #define DECOMPRESSED_MAX (UINT64_C(8) << 30) /* bytes of all compressed sections */
@@ -13,6 +14,7 @@ struct elf_job {
     struct elf_image image;
     struct elf_debug debug; /* not open: debug.dw is NULL */
     struct elf_symtab symtab;
+    struct bytes mini; /* on the heap; names of symtab may point into it */
     struct symcache_builder *builder;
     struct elf_counts *counts;
 };
@@ -112,9 +114,21 @@ static bool read_cfi(struct elf_job *j, struct err *e)
     return read_exidx(j, e);
 }
 
-static bool read_all(struct elf_job *j, struct err *e)
+/* Of the file itself, and of the small one that may be in it. */
+static bool read_symbols(struct elf_job *j, struct arena *a, struct err *e)
 {
-    if (!elf_symtab_add(&j->symtab, &j->image, e) || !open_debug(j, e))
+    struct elf_image mini;
+    struct err ignored;
+    j->mini = elf_minidebug(&j->image);
+    if (j->mini.len > 0 && elf_image_read(&mini, j->mini, a, &ignored) &&
+        mini.cpu == j->image.cpu && !elf_symtab_add(&j->symtab, &mini, e))
+        return false;
+    return elf_symtab_add(&j->symtab, &j->image, e);
+}
+
+static bool read_all(struct elf_job *j, struct arena *a, struct err *e)
+{
+    if (!read_symbols(j, a, e) || !open_debug(j, e))
         return false;
     elf_symtab_sort(&j->symtab);
     if (j->debug.dwarf &&
@@ -138,9 +152,10 @@ bool elf_read_counted(struct bytes file, struct str name, struct symcache_builde
     if (!elf_image_read(&j.image, file, a, e) || !elf_identify_image(&j.image, name, a, &about, e))
         return false;
     bool ok = symcache_add_module(b, &about) || err_set(e, ERR_NOMEM, 0, "ELF file");
-    ok = ok && read_all(&j, e);
+    ok = ok && read_all(&j, a, e);
     elf_symtab_done(&j.symtab);
     elf_debug_close(&j.debug);
+    free((void *)(uintptr_t)j.mini.ptr);
     return ok;
 }
 

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/vec.h"
 #include "symbols/elf_cfi.h"
+#include "symbols/elf_exidx.h"
 #include "symbols/elf_libdw.h"
 #include "unwind/rules.h"
 
@@ -357,6 +358,104 @@ static void judge_file(const char *path, const char *section, uint64_t least)
     unmap_file(file);
 }
 
+/* --- ARM's own tables --- */
+
+struct outcome {
+    struct rules_out out;
+    bool ok;
+};
+
+static struct outcome run_rules(const struct thread *t, struct bytes program)
+{
+    struct rules_in in = { .cpu = t->cpu, .callee = &t->registers, .read = read_memory };
+    struct outcome o = { .ok = false };
+    o.ok = rules_run(program, &in, &o.out) && o.out.has_cfa;
+    return o;
+}
+
+/* The caller's value, also where nothing was said. */
+static uint64_t value_of(const struct thread *t, const struct outcome *o, unsigned number)
+{
+    return o->out.set.known >> number & 1 ? o->out.set.at[number] : t->registers.at[number];
+}
+
+static bool same_outcome(const struct thread *t, const struct outcome *a, const struct outcome *b)
+{
+    bool same = a->ok && b->ok && a->out.cfa == b->out.cfa && a->out.cleared == b->out.cleared &&
+                value_of(t, a, ARM_PC) == value_of(t, b, ARM_PC);
+    for (unsigned i = 4; i <= ARM_R11; i++)
+        same = same && value_of(t, a, i) == value_of(t, b, i);
+    return same;
+}
+
+/* A row of .ARM.exidx holds in the middle of its function: one of the rows that .debug_frame has
+ * for the function must say the same. Only functions that both know are compared. */
+static void compare_exidx(const char *path, size_t least)
+{
+    struct tables own = { 0 }, frames = { 0 };
+    struct elf_cfi_counts counts = { 0 };
+    struct elf_image m;
+    struct err e = { 0 };
+    struct thread t = { 0 };
+    struct bytes file = map_file(path);
+    struct arena *a = arena_new(4 << 20);
+    size_t compared = 0, longest = 0;
+    assert_true(elf_image_read(&m, file, a, &e));
+    make_thread(&t, CPU_ARM);
+    const struct elf_section *s = elf_section_find(&m, ".debug_frame");
+    assert_non_null(s);
+    struct elf_cfi_section section = { s->content, 0, false };
+    assert_true(elf_exidx_read(&m, keep, &own, &counts, &e));
+    assert_int_equal(counts.damaged, 0);
+    assert_true(elf_cfi_read(&m, &section, keep, &frames, &counts, &e));
+    qsort(frames.list.at, frames.list.len, sizeof *frames.list.at, by_start);
+    for (size_t i = 0; i < own.list.len; i++) {
+        const struct range *r = &own.list.at[i];
+        struct outcome have = run_rules(&t, r->program);
+        uint64_t size = 0;
+        bool any = false, longest_same = false;
+        if (!find(&frames, r->start) || have.out.cleared & UINT64_C(1) << ARM_PC)
+            continue; /* one that cannot be unwound on purpose */
+        for (uint64_t at = r->start; at < r->end;) {
+            const struct range *f = find(&frames, at);
+            if (!f)
+                break;
+            struct outcome want = run_rules(&t, f->program);
+            bool same = same_outcome(&t, &have, &want);
+            any = any || same;
+            if (f->end - at > size) {
+                size = f->end - at;
+                longest_same = same;
+            }
+            at = f->end;
+        }
+        if (!any)
+            fail_msg("%s: no row of .debug_frame agrees at %#" PRIx64, path, r->start);
+        compared++;
+        longest += longest_same;
+    }
+    print_message("%s .ARM.exidx: %zu functions, %zu agree on most of their code\n", path, compared,
+                  longest);
+    assert_true(compared >= least && longest >= compared / 2);
+    drop(&own);
+    drop(&frames);
+    arena_free(a);
+    unmap_file(file);
+}
+
+static void arm_tables(void **state)
+{
+    (void)state;
+    static const char *const files[] = { "arm_a_chain_o0", "arm_a_kinds" };
+    if (!shared_folder("elf"))
+        skip();
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/%s", shared_folder("elf"), files[i]);
+        compare_exidx(path, 20);
+    }
+}
+
 /* --- the files --- */
 
 static void shared_files(void **state)
@@ -449,6 +548,7 @@ int main(void)
         cmocka_unit_test(shared_files),
         cmocka_unit_test(compiled),
         cmocka_unit_test(system_files),
+        cmocka_unit_test(arm_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -274,6 +274,25 @@ static void exported(void **state)
     converted_done(&c);
 }
 
+/* A stripped program that has a small compressed file with the names of what it does not export. */
+static void minidebug(void **state)
+{
+    (void)state;
+    struct converted c;
+    made_text("program.c", c_source);
+    if (!made_run("gcc -O2 program.c -o program && objcopy --strip-all program stripped && "
+                  "objcopy --only-keep-debug program mini && rm -f mini.xz && xz mini && "
+                  "objcopy --add-section .gnu_debugdata=mini.xz stripped with-mini"))
+        skip();
+    uint64_t hidden = label("program", "hidden");
+    convert_elf(&c, made_path("stripped"));
+    assert_null(strstr(frames_at(&c, hidden), "hidden"));
+    converted_done(&c);
+    convert_elf(&c, made_path("with-mini"));
+    check("minidebug", &c, hidden, "hidden :0\n");
+    converted_done(&c);
+}
+
 /* A range that was split off (.cold) belongs to its function. */
 static void cold_part(void **state)
 {
@@ -318,6 +337,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(c_programs), cmocka_unit_test(cc_programs), cmocka_unit_test(separate),
         cmocka_unit_test(exported),   cmocka_unit_test(cold_part),   cmocka_unit_test(elsewhere),
+        cmocka_unit_test(minidebug),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
