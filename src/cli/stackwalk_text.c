@@ -99,10 +99,11 @@ static const char *found_by(const struct walk_frame *f)
         [TRUST_SCAN] = "stack scanning",
         [TRUST_CFI_SCAN] = "call frame info with scanning",
         [TRUST_FP] = "previous frame's frame pointer",
+        [TRUST_LEAF] = "simulating a return from leaf function",
         [TRUST_CFI] = "call frame info",
         [TRUST_CONTEXT] = "given as instruction pointer in context",
     };
-    return f->inlined ? "inlining" : words[f->trust];
+    return f->inlined ? "inline record" : words[f->trust];
 }
 
 static void print_thread(struct buf *b, const struct dump *d, size_t i)
