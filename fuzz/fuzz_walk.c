@@ -16,8 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define MODULES 3
 #define RECORDS_MAX 6
 #define STACK_SIZE_MAX 4096
-#define FALLS_MAX 8 /* stack pointers that do not rise: of frames a signal came to, their callers  \
-                     */
+#define FALLS_MAX 8 /* stack pointers that do not rise: around frames that a signal came to */
 
 static const uint64_t bases[] = { 0x400000, 0x410000, 0x500000 };
 
