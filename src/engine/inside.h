@@ -144,7 +144,7 @@ struct engine {
     struct late *late; /* from the end of engine_open on */
     struct objects objects;
     struct {
-        _Atomic uint64_t waiting, made_again, unchanged, failed;
+        _Atomic uint64_t made_again, unchanged, failed;
     } reprocessed;
     struct arena_budget work_memory; /* of all uploads that are processed */
 

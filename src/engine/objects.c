@@ -6,18 +6,17 @@
 
 #define KEY_BYTES 16 /* of BLAKE2b over project and uuid: two never share one */
 
-/* Of an object's upload. One that is accepted, and not yet in work, has NONE. */
+/* Of an object's upload: bits. One that is accepted, and not yet in work, has none. */
 enum work {
-    WORK_NONE,
-    WORK_WAITS, /* to be done again */
-    WORK_GOES_ON,
-    WORK_GOES_ON_WANTED /* once more, after that */
+    WORK_AGAIN = 1,   /* it waits to be processed again, or is just now */
+    WORK_GOES_ON = 2, /* somebody processes it */
+    WORK_WANTED = 4   /* once more, after that */
 };
 struct entry {
     uint32_t project; /* a place in `names` */
     uint32_t report;
     uint16_t state; /* enum object_state */
-    uint16_t work;  /* enum work */
+    uint16_t work;  /* of enum work */
 };
 struct object_name {
     struct str text; /* heap */
@@ -192,7 +191,7 @@ static bool take(struct objects *o, struct str project, struct str uuid, uint64_
         if (!uuid_add(o, &key, object))
             return false;
     }
-    *entry = (struct entry){ name, OBJECT_NO_REPORT, OBJECT_ACCEPTED, WORK_NONE };
+    *entry = (struct entry){ name, OBJECT_NO_REPORT, OBJECT_ACCEPTED, 0 };
     return true;
 }
 
@@ -268,20 +267,38 @@ bool objects_restore(struct objects *o, uint64_t object, struct str project, str
     return ok || err_set(e, ERR_NOMEM, 0, "no memory for another object");
 }
 
+static size_t wishes(unsigned work)
+{
+    return (work & WORK_AGAIN ? 1u : 0u) + (work & WORK_WANTED ? 1u : 0u);
+}
+
+static void set_work(struct objects *o, struct entry *entry, unsigned work)
+{
+    o->again = o->again - wishes(entry->work) + wishes(work);
+    entry->work = (uint16_t)work;
+}
+
 bool objects_want_again(struct objects *o, uint64_t object)
 {
     bool add = false;
     pthread_mutex_lock(&o->mu);
     struct entry *entry = entry_at(o, object);
     if (entry && entry->state != OBJECT_UNKNOWN) {
-        add = entry->state == OBJECT_COMMITTED && entry->work == WORK_NONE;
+        add = entry->state == OBJECT_COMMITTED && entry->work == 0;
         if (add)
-            entry->work = WORK_WAITS;
-        else if (entry->work == WORK_GOES_ON)
-            entry->work = WORK_GOES_ON_WANTED;
+            set_work(o, entry, WORK_AGAIN);
+        else if (entry->work & WORK_GOES_ON)
+            set_work(o, entry, entry->work | WORK_WANTED);
     }
     pthread_mutex_unlock(&o->mu);
     return add;
+}
+
+void objects_forget_again(struct objects *o, uint64_t object)
+{
+    pthread_mutex_lock(&o->mu);
+    set_work(o, entry_at(o, object), 0);
+    pthread_mutex_unlock(&o->mu);
 }
 
 void objects_work_begins(struct objects *o, uint64_t object)
@@ -289,7 +306,7 @@ void objects_work_begins(struct objects *o, uint64_t object)
     pthread_mutex_lock(&o->mu);
     struct entry *entry = entry_at(o, object);
     if (entry)
-        entry->work = WORK_GOES_ON;
+        set_work(o, entry, entry->work | WORK_GOES_ON);
     pthread_mutex_unlock(&o->mu);
 }
 
@@ -298,21 +315,29 @@ void objects_work_waits(struct objects *o, uint64_t object)
     pthread_mutex_lock(&o->mu);
     struct entry *entry = entry_at(o, object);
     if (entry)
-        entry->work = entry->state == OBJECT_COMMITTED ? WORK_WAITS : WORK_NONE;
+        set_work(o, entry, entry->work & WORK_AGAIN); /* begun anew, it meets the wish */
     pthread_mutex_unlock(&o->mu);
 }
 
 bool objects_work_ends(struct objects *o, uint64_t object)
 {
-    bool again = false;
+    bool wanted = false;
     pthread_mutex_lock(&o->mu);
     struct entry *entry = entry_at(o, object);
     if (entry) {
-        again = entry->state == OBJECT_COMMITTED && entry->work == WORK_GOES_ON_WANTED;
-        entry->work = again ? WORK_WAITS : WORK_NONE;
+        wanted = entry->state == OBJECT_COMMITTED && (entry->work & WORK_WANTED);
+        set_work(o, entry, wanted ? WORK_AGAIN : 0);
     }
     pthread_mutex_unlock(&o->mu);
-    return again;
+    return wanted;
+}
+
+size_t objects_again(struct objects *o)
+{
+    pthread_mutex_lock(&o->mu);
+    size_t n = o->again;
+    pthread_mutex_unlock(&o->mu);
+    return n;
 }
 
 struct object objects_find(struct objects *o, uint64_t object, struct str project)

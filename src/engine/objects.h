@@ -39,6 +39,7 @@ struct objects {
     struct idmap names_by_text;
     VEC(struct object_uuid) uuids;
     struct idmap uuids_by_key;
+    size_t again; /* wishes to process an object again that are not met yet */
 };
 
 MUST_CHECK bool objects_init(struct objects *o);
@@ -60,11 +61,14 @@ void objects_committed(struct objects *o, uint64_t object, uint32_t report);
 /* An object is to be processed again. True: the caller puts it into the backlog. False: there is no
  * such object; or it waits already; or its work has begun, and objects_work_ends will tell. */
 MUST_CHECK bool objects_want_again(struct objects *o, uint64_t object);
+/* The backlog had no room for it. */
+void objects_forget_again(struct objects *o, uint64_t object);
 void objects_work_begins(struct objects *o, uint64_t object);
 /* It could not be done now; its ticket waits again. */
 void objects_work_waits(struct objects *o, uint64_t object);
 /* True: it was wanted again meanwhile, and the caller puts it into the backlog. */
 MUST_CHECK bool objects_work_ends(struct objects *o, uint64_t object);
+size_t objects_again(struct objects *o); /* how many wait to be processed again, or are just now */
 
 /* At start: an object with an id of its own. */
 MUST_CHECK bool objects_restore(struct objects *o, uint64_t object, struct str project,

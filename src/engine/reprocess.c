@@ -9,10 +9,10 @@
 
 /* Counting. */
 
-static void count(_Atomic uint64_t *counter, uint64_t step)
+static void count(_Atomic uint64_t *counter)
 {
     /* For people only: nothing is handed over by it. */
-    atomic_fetch_add_explicit(counter, step, memory_order_relaxed);
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
 static uint64_t counted(const _Atomic uint64_t *counter)
@@ -67,11 +67,8 @@ bool engine_reprocess(struct engine *en, const uint64_t *objects, size_t n, stru
     for (size_t i = 0; i < n; i++) {
         if (!objects_want_again(&en->objects, objects[i]))
             continue;
-        count(&en->reprocessed.waiting, 1);
         if (!backlog_add_again(&en->backlog, objects[i])) {
-            objects_work_begins(&en->objects, objects[i]);
-            (void)!objects_work_ends(&en->objects, objects[i]);
-            count(&en->reprocessed.waiting, UINT64_MAX);
+            objects_forget_again(&en->objects, objects[i]);
             return err_set(e, ERR_NOMEM, 0, "no memory for the backlog");
         }
     }
@@ -80,8 +77,10 @@ bool engine_reprocess(struct engine *en, const uint64_t *objects, size_t n, stru
 
 struct engine_reprocessed engine_reprocessed(struct engine *en)
 {
+    size_t waiting =
+        objects_again(&en->objects); /* first: what has ended by now is counted below */
     return (struct engine_reprocessed){
-        .waiting = counted(&en->reprocessed.waiting),
+        .waiting = waiting,
         .made_again = counted(&en->reprocessed.made_again),
         .unchanged = counted(&en->reprocessed.unchanged),
         .failed = counted(&en->reprocessed.failed),
@@ -103,13 +102,13 @@ static void count_outcome(struct upload_work *w)
     struct engine *en = w->engine;
     switch (w->outcome) {
     case AGAIN_MADE:
-        count(&en->reprocessed.made_again, 1);
+        count(&en->reprocessed.made_again);
         break;
     case AGAIN_UNCHANGED:
-        count(&en->reprocessed.unchanged, 1);
+        count(&en->reprocessed.unchanged);
         break;
     case AGAIN_FAILED:
-        count(&en->reprocessed.failed, 1);
+        count(&en->reprocessed.failed);
         log_line(LOG_WARN, "not_reprocessed", "object=%llx reason=%s",
                  (unsigned long long)w->ticket.object,
                  log_str(w->row.error.len > 0 ? w->row.error : str_from_c(w->job.err.msg)));
@@ -123,18 +122,11 @@ void reprocess_ended(struct upload_work *w)
 {
     struct engine *en = w->engine;
     uint64_t object = w->ticket.object;
-    bool wanted = objects_work_ends(&en->objects, object);
-    if (wanted)
-        count(&en->reprocessed.waiting, 1);
-    if (wanted && !backlog_add_again(&en->backlog, object)) {
-        log_line(LOG_ERROR, "not_reprocessed", "object=%llx reason=\"no memory\"",
-                 (unsigned long long)object);
-        objects_work_begins(&en->objects, object);
-        (void)!objects_work_ends(&en->objects, object);
-        count(&en->reprocessed.waiting, UINT64_MAX);
-    }
-    if (!w->ticket.again)
+    if (w->ticket.again)
+        count_outcome(w);
+    if (!objects_work_ends(&en->objects, object) || backlog_add_again(&en->backlog, object))
         return;
-    count_outcome(w);
-    count(&en->reprocessed.waiting, UINT64_MAX);
+    objects_forget_again(&en->objects, object);
+    log_line(LOG_ERROR, "not_reprocessed", "object=%llx reason=\"no memory\"",
+             (unsigned long long)object);
 }

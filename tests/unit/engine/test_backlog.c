@@ -140,6 +140,46 @@ static void test_alone(void **state)
     backlog_done(&b);
 }
 
+/* What is processed again waits behind all others, and few are in work. */
+static void test_again(void **state)
+{
+    (void)state;
+    struct backlog b;
+    struct ticket t[BACKLOG_AGAIN_IN_WORK];
+    int64_t until_us;
+    backlog_init(&b);
+    for (uint64_t i = 1; i <= 30; i++)
+        assert_true(backlog_add_again(&b, 100 + i));
+    assert_int_equal(backlog_count(&b), 0);
+    add(&b, 1, false);
+    add(&b, 2, true);
+    assert_int_equal(take(&b), 2);
+    assert_int_equal(take(&b), 1);
+    backlog_finished(&b);
+    backlog_finished(&b);
+    for (size_t i = 0; i < BACKLOG_AGAIN_IN_WORK; i++) {
+        assert_true(backlog_take(&b, &t[i]));
+        assert_int_equal(t[i].object, 101 + i);
+        assert_true(t[i].again && t[i].from_store && !t[i].waiter);
+    }
+    assert_false(backlog_may_take(&b, metric_clock_us(), &until_us));
+    add(&b, 3, false); /* others need not wait */
+    assert_int_equal(take(&b), 3);
+    backlog_finished(&b);
+    /* Those that come back are not lost, and come first. */
+    for (size_t i = 0; i < BACKLOG_AGAIN_IN_WORK; i++)
+        backlog_return(&b, &t[i], 0);
+    for (size_t i = 0; i < 30; i++) {
+        assert_int_equal(take(&b), 101 + i);
+        backlog_finished(&b);
+    }
+    assert_true(backlog_add_again(&b, 7));
+    assert_int_equal(take(&b), 7);
+    backlog_finished(&b);
+    assert_false(backlog_may_take(&b, metric_clock_us(), &until_us));
+    backlog_done(&b);
+}
+
 static void test_closed(void **state)
 {
     (void)state;
@@ -160,9 +200,10 @@ static void test_closed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order), cmocka_unit_test(test_long),
-        cmocka_unit_test(test_rest),  cmocka_unit_test(test_comes_back),
-        cmocka_unit_test(test_alone), cmocka_unit_test(test_closed),
+        cmocka_unit_test(test_order),  cmocka_unit_test(test_long),
+        cmocka_unit_test(test_rest),   cmocka_unit_test(test_comes_back),
+        cmocka_unit_test(test_alone),  cmocka_unit_test(test_again),
+        cmocka_unit_test(test_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

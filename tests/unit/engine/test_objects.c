@@ -96,6 +96,70 @@ static void test_against_a_model(void **state)
     objects_done(&o);
 }
 
+/* Work on an object is wanted again at each point of its life. */
+static void test_work(void **state)
+{
+    (void)state;
+    struct objects o;
+    struct err e;
+    uint64_t id;
+    bool duplicate;
+    assert_true(objects_init(&o));
+    assert_true(objects_take(&o, STR("p"), STR(""), &id, &duplicate, &e));
+    assert_false(objects_want_again(&o, 0));
+    assert_false(objects_want_again(&o, id + 1));
+    /* It waits in the inbox: the work is to come. */
+    assert_false(objects_want_again(&o, id));
+    assert_int_equal(objects_again(&o), 0);
+    objects_work_begins(&o, id);
+    objects_committed(&o, id, 5);
+    assert_false(objects_work_ends(&o, id));
+    /* At rest; then it waits, and once is enough. */
+    assert_true(objects_want_again(&o, id));
+    assert_false(objects_want_again(&o, id));
+    objects_forget_again(&o, id);
+    assert_int_equal(objects_again(&o), 0);
+    assert_true(objects_want_again(&o, id));
+    assert_int_equal(objects_again(&o), 1);
+    objects_work_begins(&o, id);
+    assert_int_equal(objects_again(&o), 1);
+    assert_false(objects_work_ends(&o, id));
+    /* Wanted while the work goes on: once more after it. */
+    assert_true(objects_want_again(&o, id));
+    objects_work_begins(&o, id);
+    assert_false(objects_want_again(&o, id));
+    assert_false(objects_want_again(&o, id));
+    assert_int_equal(objects_again(&o), 2);
+    assert_true(objects_work_ends(&o, id));
+    assert_int_equal(objects_again(&o), 1);
+    assert_false(objects_want_again(&o, id));
+    /* Put off: it will be begun anew, and so needs no other. */
+    objects_work_begins(&o, id);
+    assert_false(objects_want_again(&o, id));
+    objects_work_waits(&o, id);
+    assert_int_equal(objects_again(&o), 1);
+    assert_false(objects_want_again(&o, id));
+    objects_work_begins(&o, id);
+    assert_false(objects_work_ends(&o, id));
+    assert_true(objects_want_again(&o, id));
+    /* Deleted meanwhile. */
+    objects_work_begins(&o, id);
+    assert_false(objects_want_again(&o, id));
+    objects_clear(&o, id + 1);
+    assert_false(objects_work_ends(&o, id));
+    assert_false(objects_want_again(&o, id));
+    assert_int_equal(objects_again(&o), 0);
+    /* One that is wanted while it is processed for the first time. */
+    assert_true(objects_take(&o, STR("p"), STR(""), &id, &duplicate, &e));
+    objects_work_begins(&o, id);
+    assert_false(objects_want_again(&o, id));
+    assert_int_equal(objects_again(&o), 1);
+    objects_committed(&o, id, 6);
+    assert_true(objects_work_ends(&o, id));
+    assert_int_equal(objects_again(&o), 1);
+    objects_done(&o);
+}
+
 static void test_restored(void **state)
 {
     (void)state;
@@ -128,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_a_model),
+        cmocka_unit_test(test_work),
         cmocka_unit_test(test_restored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
