@@ -396,9 +396,13 @@ static void add_sentence(struct buf *out, const struct stored_symbol_file *row)
 {
     if (out->len > 0)
         buf_char(out, '\n');
+    size_t begin = out->len;
     if (row->entry.len > 0)
         buf_printf(out, "%.*s: ", STR_ARG(row->entry));
     buf_str(out, row->error);
+    for (size_t i = begin; i < out->len; i++) /* it is one line, whatever the entry's name */
+        if ((unsigned char)out->ptr[i] < ' ')
+            out->ptr[i] = ' ';
 }
 
 /* What is wrong, for the upload's sender: one sentence a line. */
@@ -412,9 +416,6 @@ static bool sum_up(struct converting *c, struct err *e)
             add_sentence(&out, &c->rows.at[i]);
     if (wrong > SENTENCES_MAX)
         buf_printf(&out, "\nand %zu more", wrong - SENTENCES_MAX);
-    for (size_t i = 0; i < out.len; i++) /* of an entry's name */
-        if ((unsigned char)out.ptr[i] < ' ' && out.ptr[i] != '\n')
-            out.ptr[i] = ' ';
     bool ok = buf_ok(&out) && arena_str(c->w->job.arena, buf_view(&out), &c->w->row.error);
     buf_done(&out);
     return ok || no_memory(e);

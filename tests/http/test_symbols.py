@@ -1,0 +1,532 @@
+"""Symbols over HTTP: uploads of every kind, what is told of them, and reports that waited for them."""
+
+import bz2
+import functools
+import gzip
+import hashlib
+import json
+import lzma
+import pathlib
+import subprocess
+import time
+
+import pytest
+
+from conftest import Server
+from dumps import FOLDER, Dump
+from symbol_files import debug_id, sym, tar, zipped
+
+MB = 1 << 20
+SLOW_FILES = 4
+
+
+class Place:
+    def __init__(self, server, project="app"):
+        self.server = server
+        self.project = project
+        self.poster = server.token("symbol:post", "sync:post", project=project)
+        self.errors = server.token("error:post", "sync:post", project=project)
+        self.reader = server.token("object:get", project=project)
+
+    def upload(self, body, status=200, **params):
+        return self.server.submit(self.poster, body, format="symbols", status=status,
+                                  params={"_mod_sync": "1", **params})
+
+    def symfile(self, action, status=200, token=None, **form):
+        answer = self.server.post("/api/symfile", {"action": action, "form": form}, status, params={
+            "token": token or self.reader, "project": self.project, "universe": "default"})
+        told = answer.json()
+        if status != 200:
+            assert set(told) == {"error"}
+            return told["error"]["message"]
+        assert set(told) == {"response"}
+        return told["response"]
+
+    def archives(self):
+        """All uploads, newest first."""
+        files = [f for group in self.symfile("archives")["archives"] for f in group["files"]]
+        return sorted(files, key=lambda f: f["archive_id"], reverse=True)
+
+    def counts(self):
+        """(new, duplicate, invalid) of the newest upload."""
+        newest = self.archives()[0]
+        return newest["new_symbols"], newest["duplicate_symbols"], newest["invalid_symbols"]
+
+    def listed(self, *words):
+        return json.loads(self.server.command("symbols", "list", "--project", self.project, "--json",
+                                              *words))
+
+    def names(self):
+        return sorted(f["debug_file"] for f in self.listed())
+
+    def missing(self):
+        return self.symfile("missing_symbols")["missing_symbols"]
+
+
+@pytest.fixture
+def place(server):
+    return Place(server)
+
+
+def wait_for(what, timeout=60):
+    end = time.monotonic() + timeout
+    while not (found := what()):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return found
+
+
+# --- uploads -------------------------------------------------------------------------------------
+
+WRAPPINGS = {
+    "raw": lambda: sym("app"),
+    "large": lambda: sym("app", functions=[f"function_{i}" for i in range(3000)]),
+    "gzip": lambda: gzip.compress(sym("app")),
+    "xz": lambda: lzma.compress(sym("app")),
+    "bzip2": lambda: bz2.compress(sym("app")),
+    "tar": lambda: tar({"app.sym": sym("app")}, "w"),
+    "tar.gz": lambda: tar({"a/b/c/app.sym": sym("app")}),
+    "tar.xz": lambda: tar({"app.sym": sym("app")}, "w:xz"),
+    "zip": lambda: zipped({"folder/app.sym": sym("app")}),
+    "zip in tar.gz": lambda: tar({"x/inner.zip": zipped({"y/app.sym": sym("app")})}),
+    "tar.gz in zip": lambda: zipped({"inner.tar.gz": tar({"app.sym": sym("app")})}),
+    "gzip in tar": lambda: tar({"app.sym.gz": gzip.compress(sym("app"))}, "w"),
+}
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+def test_wrappings(place, wrapping):
+    body = WRAPPINGS[wrapping]()
+    told = place.upload(body)
+    assert not told.get("errors")
+    assert place.counts() == (1, 0, 0)
+    (listed,) = place.listed()
+    assert (listed["debug_file"], listed["debug_id"]) == ("app", debug_id(1))
+    assert listed["cpu"] == "amd64" and listed["kind"] == "breakpad" and listed["tag"] == "anon"
+    assert listed["parts"] == "functions,lines"
+
+
+def test_many_in_one(place):
+    files = {f"lib/{i}/{i}.sym": sym(f"lib{i}", i) for i in range(1, 60)}
+    place.upload(tar(files), tag="1.2")
+    assert place.counts() == (59, 0, 0)
+    assert place.names() == sorted(f"lib{i}" for i in range(1, 60))
+    assert {f["tag"] for f in place.listed()} == {"1.2"}
+
+
+def test_form(place):
+    answer = place.server.submit(place.poster, format="symbols", params={"_mod_sync": "1"},
+                                 files={"upload_file": ("app.zip", zipped({"a.sym": sym()}))},
+                                 data={"tag": "from form"})
+    assert not answer.get("errors")
+    assert [f["tag"] for f in place.listed()] == ["from form"]
+
+
+def test_asynchronous(place):
+    told = place.server.submit(place.poster, sym(), format="symbols")
+    assert "object" not in told
+    wait_for(lambda: place.names() == ["app"])
+
+
+def test_elf(place):
+    """The server's own program, as a symbol file."""
+    with open("/proc/self/exe", "rb") as f:
+        program = f.read()
+    told = place.upload(zipped({"bin/python": program}))
+    assert not told.get("errors"), told
+    (listed,) = place.listed()
+    assert listed["kind"] == "elf" and listed["entry"] == "bin/python"
+    assert "cfi" in listed["parts"]
+
+
+def test_who_may(place):
+    for token in (place.errors, place.reader, "0" * 64):
+        told = place.server.submit(token, sym(), format="symbols", status=403)
+        assert "invalid token" in told["error"]["message"]
+    assert place.archives() == []
+
+
+# --- what is wrong -------------------------------------------------------------------------------
+
+WRONG = {
+    "text": (b"hello, world\n" * 10, "neither a symbol file"),
+    "pdb": (b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0" + bytes(2000), "dump_syms"),
+    "pe": (b"MZ\x90\0" + bytes(2000), "dump_syms"),
+    "macho": (b"\xcf\xfa\xed\xfe" + bytes(2000), "dump_syms"),
+    "source map": (b'{"version":3}', "sourcemap"),
+    "minidump": (b"MDMP" + bytes(100), "format minidump"),
+    "damaged elf": (b"\x7fELF\x02\x01\x01" + bytes(9) + bytes(range(256)) * 30, ""),
+    "empty elf": (b"\x7fELF", ""),
+    "truncated tar.gz": (tar({"a.sym": sym(functions=[f"f{i}" for i in range(999)])})[:-300], "archive"),
+    "truncated gzip": (gzip.compress(sym(functions=[f"f{i}" for i in range(999)]))[:-300], "archive"),
+    "empty zip": (zipped({}), "no file"),
+    "three levels": (zipped({"a.zip": zipped({"b.zip": zipped({"c.sym": sym()})})}), "one level"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_wrong(place, what):
+    body, part = WRONG[what]
+    told = place.upload(body)
+    assert len(told["errors"]) == 1 and part in told["errors"][0], told
+    assert place.names() == []
+    new, duplicate, invalid = place.counts()
+    assert (new, duplicate) == (0, 0) and invalid == 1
+    assert place.archives()[0]["errors"] == told["errors"]
+    (listed,) = place.listed("--all")
+    assert listed["error"] in told["errors"][0]
+    place.upload(sym()) # and the server goes on
+    assert place.names() == ["app"]
+
+
+def test_some_of_it_wrong(place):
+    told = place.upload(zipped({"README": b"read me", "bin/app.exe": b"MZ" + bytes(50),
+                                "good.sym": sym(), "broken.elf": b"\x7fELF" + bytes(100),
+                                "weird \x01\n name": b"?"}))
+    assert place.counts() == (1, 0, 4)
+    assert len(told["errors"]) == 4
+    assert any(e.startswith("bin/app.exe: ") for e in told["errors"])
+    assert place.names() == ["app"]
+
+
+@pytest.mark.parametrize("kind", ["zip", "symbols", "nested"])
+def test_bomb(place, kind):
+    zeros = bytes(64 * MB)
+    if kind == "symbols": # such that it is worth looking at
+        head = sym(functions=[])
+        body = zipped({f"{i}.sym": head + b"\n" * (64 * MB) for i in range(5)})
+    elif kind == "nested":
+        inner = zipped({f"{i}": zeros for i in range(2)})
+        body = zipped({f"{i}.zip": inner for i in range(4)})
+    else:
+        body = zipped({f"{i}": zeros for i in range(5)})
+    assert len(body) < 4 * MB
+    before = place.server.peak_memory()
+    told = place.upload(body)
+    assert "200 times its size" in told["errors"][-1], told
+    assert place.server.peak_memory() - before < 100 * MB
+    place.upload(sym("later", 7))
+    assert "later" in place.names()
+
+
+def test_too_many_files(place):
+    told = place.upload(tar({f"{i}": b"x" for i in range(20001)}))
+    assert "more than 20000 files" in told["errors"][-1] or "and" in told["errors"][-1]
+    assert any("20000 files" in f["error"] for f in place.listed("--all"))
+
+
+# --- once ----------------------------------------------------------------------------------------
+
+def caches(server):
+    return {path: (path.stat().st_mtime_ns, hashlib.sha256(path.read_bytes()).digest())
+            for path in (server.data / "symbols").rglob("*.symcache")}
+
+
+def test_duplicates(place):
+    body = tar({"a.sym": sym("a", 1), "b.sym": sym("b", 2), "again/a.sym": sym("a", 1)})
+    place.upload(body)
+    assert place.counts() == (2, 1, 0)
+    first = caches(place.server)
+    assert len(first) == 2
+    place.upload(body)
+    assert place.counts() == (0, 3, 0)
+    place.upload(zipped({"b.sym": sym("b", 2), "c.sym": sym("c", 3)}))
+    assert place.counts() == (1, 1, 0)
+    now = caches(place.server)
+    assert len(now) == 3
+    assert {path: now[path] for path in first} == first # nothing was made once more
+    assert place.names() == ["a", "b", "c"]
+
+
+def test_whole_upload_again_is_not_read(place):
+    """A large upload that came before starts no helper process."""
+    body = tar({f"{i}.sym": sym(f"lib{i}", i, [f"f{k:x}{'x' * (k % 37)}{i}" for k in range(900)])
+                for i in range(1, 20)}, "w")
+    place.upload(body)
+    assert place.counts() == (19, 0, 0)
+    cpu = children_seconds(place.server)
+    place.upload(body, tag="again")
+    assert place.counts() == (0, 19, 0)
+    assert children_seconds(place.server) == cpu
+    assert len(place.archives()) == 2
+    assert {f["tag"] for f in place.symfile("archives")["archives"]} == {"anon", "again"}
+
+
+def children_seconds(server):
+    """Processor time of the processes that the server started and that have ended, in ticks."""
+    stat = pathlib.Path(f"/proc/{server.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return int(stat[13]) + int(stat[14])
+
+
+def test_projects_are_apart(place):
+    other = Place(place.server, "other")
+    place.upload(sym("mine"))
+    assert other.names() == [] and other.archives() == []
+    other.upload(sym("mine"))
+    assert other.counts() == (1, 0, 0) # not known there
+    assert len(caches(place.server)) == 1 # but the same file
+    assert other.names() == ["mine"]
+
+
+def test_restart_keeps_all(place):
+    place.upload(tar({"a.sym": sym("a", 1), "bad": b"?"}))
+    before = place.listed("--all")
+    kept = caches(place.server)
+    place.server.restart()
+    assert place.listed("--all") == before
+    assert caches(place.server) == kept
+    place.upload(tar({"a.sym": sym("a", 1)}))
+    assert place.counts() == (0, 1, 0)
+
+
+# --- killed ---------------------------------------------------------------------------------------
+
+def helper_of(server):
+    """The process that reads an upload, when there is one."""
+    found = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(server.process.pid)],
+                           capture_output=True, text=True).stdout
+    for line in found.splitlines():
+        if "symbols convert" in line:
+            return int(line.split()[0])
+    return None
+
+
+@functools.cache
+def slow_body(first=1):
+    """Takes a second or more to convert."""
+    functions = [f"_ZN4slow{len(str(i)) + 8}function{i}Ev" for i in range(40000)]
+    return tar({f"{n}.sym": sym(f"slow{n}", n, functions) for n in range(first, first + SLOW_FILES)},
+               "w")
+
+
+def test_kill_during_conversion(tmp_path):
+    server = Server(tmp_path).start()
+    try:
+        place = Place(server)
+        body = slow_body()
+        place.server.submit(place.poster, body, format="symbols")
+        helper = wait_for(lambda: helper_of(server))
+        server.kill()
+        end = time.monotonic() + 20
+        while pathlib.Path(f"/proc/{helper}").exists(): # it ends with its server
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        server.start()
+        wait_for(lambda: len(place.names()) == SLOW_FILES)
+        assert len(place.archives()) == 1
+        assert place.counts() == (SLOW_FILES, 0, 0)
+        assert not list((server.data / "symbols" / "tmp").iterdir())
+        server.restart()
+        assert len(place.archives()) == 1 and place.counts() == (SLOW_FILES, 0, 0)
+    finally:
+        server.stop()
+
+
+def test_stop_during_conversion(tmp_path):
+    server = Server(tmp_path).start()
+    try:
+        place = Place(server)
+        place.server.submit(place.poster, slow_body(), format="symbols")
+        wait_for(lambda: helper_of(server))
+        began = time.monotonic()
+        server.restart()
+        assert time.monotonic() - began < 30
+        wait_for(lambda: len(place.names()) == SLOW_FILES)
+        assert place.counts() == (SLOW_FILES, 0, 0) and len(place.archives()) == 1
+    finally:
+        server.stop()
+
+
+def test_helper_is_killed(place):
+    """As one that a damaged file has crashed."""
+    place.server.submit(place.poster, slow_body(), format="symbols")
+    helper = wait_for(lambda: helper_of(place.server))
+    subprocess.run(["kill", "-SEGV", str(helper)], check=True)
+    wait_for(lambda: place.archives())
+    assert "signal 11" in " ".join(place.archives()[0]["errors"])
+    place.upload(slow_body()) # the same once more is read once more
+    assert len(place.names()) == SLOW_FILES
+
+
+def test_reports_are_not_held_up(place):
+    """While symbols are converted, reports are processed."""
+    for i in range(3):
+        place.server.submit(place.poster, slow_body(1 + 10 * i), format="symbols")
+    wait_for(lambda: helper_of(place.server))
+    dump = (FOLDER.parent / "backtrace_report.json").read_text()
+    told = place.server.submit(place.errors, dump, params={"_mod_sync": "1"})
+    assert told["object"]
+    assert len(place.archives()) < 3 # not all of them are done
+
+
+# --- what is told ---------------------------------------------------------------------------------
+
+def test_summary_of_nothing(place):
+    nothing = {"count": 0, "first_updated_time": 0, "last_updated_time": 0}
+    assert place.symfile("summary") == {"summary": {
+        "archives": nothing, "symbols": nothing,
+        "missing_symbols": {"count": 0, "first_crash_time": 0, "last_crash_time": 0}}}
+    assert place.symfile("archives") == {"archives": []}
+    assert place.symfile("symbols") == {"symbols": []}
+    assert place.symfile("missing_symbols") == {"missing_symbols": []}
+
+
+def test_shapes(place):
+    now = time.time()
+    body = zipped({"a.sym": sym("a", 1), "bad": b"?"})
+    place.upload(body, tag="one")
+    place.upload(sym("b", 2), tag="two")
+    summary = place.symfile("summary")["summary"]
+    assert summary["archives"]["count"] == 2 and summary["symbols"]["count"] == 2
+    assert abs(summary["archives"]["last_updated_time"] - now) < 60
+    groups = place.symfile("archives")["archives"]
+    assert [g["tag"] for g in groups] == ["two", "one"]
+    (one,) = groups[1]["files"]
+    assert len(one["archive_id"]) == 16 and int(one["archive_id"], 16) > 0
+    assert abs(one["upload_time"] - now) < 60
+    assert one["file_size"] == len(body) and one["status"] == "processed"
+    assert (one["new_symbols"], one["duplicate_symbols"], one["invalid_symbols"]) == (1, 0, 1)
+    assert len(one["errors"]) == 1
+    assert [g["tag"] for g in place.symfile("archives", tags=["one"])["archives"]] == ["one"]
+    (group,) = place.symfile("symbols", tags=["one"])["symbols"]
+    (file,) = group["files"]
+    assert file["archive_id"] == one["archive_id"]
+    assert (file["debug_file"], file["debug_identifier"]) == ("a", debug_id(1))
+    assert file["file_size"] == len(sym("a", 1))
+    assert abs(file["extract_time"] - now) < 60 and abs(file["convert_time"] - now) < 60
+    (group,) = place.symfile("symbols", values=["b"])["symbols"]
+    assert [f["debug_file"] for f in group["files"]] == ["b"]
+
+
+def test_pages(place):
+    place.upload(tar({f"{i}.sym": sym(f"lib{i:02}", i) for i in range(1, 11)}))
+    seen, form = [], {"limit": 3}
+    while True:
+        page = place.symfile("symbols", **form)
+        seen += [f["debug_file"] for g in page["symbols"] for f in g["files"]]
+        if "next" not in page:
+            break
+        form["before"] = page["next"]
+    assert seen == [f"lib{i:02}" for i in range(10, 0, -1)]
+
+
+WRONG_QUESTIONS = [
+    ({"action": "nothing"}, "action must be"), ({}, "action must be"), ([], "JSON object"),
+    ({"action": "symbols", "form": []}, "form must be"),
+    ({"action": "symbols", "form": {"tags": "x"}}, "lists of texts"),
+    ({"action": "symbols", "form": {"limit": 0}}, "limit"),
+    ({"action": "symbols", "form": {"limit": 1001}}, "limit"),
+    ({"action": "symbols", "form": {"before": "xyz"}}, "before"),
+    ({"action": "symbols", "form": {"before": 7}}, "before"),
+]
+
+
+@pytest.mark.parametrize("body, part", WRONG_QUESTIONS)
+def test_wrong_questions(place, body, part):
+    answer = place.server.post("/api/symfile", body, 400, params={"token": place.reader})
+    assert part in answer.json()["error"]["message"]
+
+
+def test_who_may_ask(place):
+    for token in (place.errors, place.poster, "0" * 64):
+        assert "invalid token" in place.symfile("summary", 403, token)
+    elsewhere = place.server.token("query:post", project="elsewhere")
+    assert "invalid token" in place.symfile("summary", 403, elsewhere)
+    assert place.symfile("summary", token=place.server.token("query:post", project="app"))
+
+
+# --- reports that wait for symbols ------------------------------------------------------------------
+
+class Crash:
+    """A dump of a program whose symbols are known."""
+
+    def __init__(self, folder, name="linux-amd64-cfi"):
+        self.dump = Dump(FOLDER / f"{name}.dump.txt", folder)
+        self.body = self.dump.file.read_bytes()
+        self.symbols = {str(p.relative_to(self.dump.symbols)): p.read_bytes()
+                        for p in self.dump.symbols.rglob("*.sym")}
+        assert len(self.symbols) == 2
+
+    def post(self, place):
+        return place.server.submit(place.errors, self.body, format="minidump",
+                                   params={"_mod_sync": "1"})["_rxid"]
+
+
+def functions(place, rxid):
+    place.server.fetch(place.reader, rxid, project=place.project)
+    report = place.server.get(f"/{place.project}/reports/{rxid}").json()
+    return [f.get("function", "?") for f in report["stacktrace"]]
+
+
+def test_symbols_before_the_dump(place, tmp_path):
+    crash = Crash(tmp_path)
+    place.upload(tar(crash.symbols))
+    rxid = crash.post(place)
+    assert functions(place, rxid)[:4] == ["clamp(int)", "pixel(int, int)", "paint", "main"]
+    assert place.missing() == []
+
+
+def test_symbols_after_the_dump(place, tmp_path):
+    crash = Crash(tmp_path)
+    rxid, again = crash.post(place), crash.post(place)
+    assert "paint" not in functions(place, rxid)
+    missing = {m["debug_file"]: m for m in place.missing()}
+    assert missing["app"]["reports"] == 2
+    assert abs(missing["app"]["timestamp"] - time.time()) < 60
+    assert place.symfile("summary")["summary"]["missing_symbols"]["count"] == len(missing)
+    told = json.loads(place.server.command("symbols", "missing", "--project", "app", "--json"))
+    assert {m["debug_file"]: m["reports"] for m in told} == \
+        {name: m["reports"] for name, m in missing.items()}
+
+    place.upload(tar(crash.symbols))
+    wait_for(lambda: functions(place, rxid)[2] == "paint" and functions(place, again)[2] == "paint")
+    assert functions(place, rxid)[:4] == ["clamp(int)", "pixel(int, int)", "paint", "main"]
+    wait_for(lambda: place.missing() == [])
+    assert len(place.server.get("/app/search", params={"q": "paint", "since": "2000-01-01"}).json()) == 2
+
+
+def test_symbols_of_others_do_not_help(place, tmp_path):
+    crash = Crash(tmp_path)
+    rxid = crash.post(place)
+    Place(place.server, "other").upload(tar(crash.symbols))
+    place.upload(sym("app", 77)) # of the right name, and another build
+    assert "paint" not in functions(place, rxid)
+    assert "app" in {m["debug_file"] for m in place.missing()}
+
+
+def test_symbols_that_came_while_the_server_was_down(place, tmp_path):
+    crash = Crash(tmp_path)
+    rxid = crash.post(place)
+    place.server.stop()
+    for path, data in crash.symbols.items():
+        file = tmp_path / path.replace("/", "_")
+        file.write_bytes(data)
+        out = place.server.command("symbols", "add", str(file), "--project", "app")
+        assert "1 new" in out
+    place.server.start()
+    wait_for(lambda: functions(place, rxid)[2] == "paint")
+
+
+def test_a_cache_that_is_gone_is_made_again(place, tmp_path):
+    crash = Crash(tmp_path)
+    place.upload(tar(crash.symbols))
+    before = caches(place.server)
+    for path in before:
+        path.unlink()
+    rxid = crash.post(place)
+    wait_for(lambda: functions(place, rxid)[2] == "paint")
+    assert {p: v[1] for p, v in caches(place.server).items()} == {p: v[1] for p, v in before.items()}
+    assert place.server.log().count("symbols_lost") == len(before)
+
+
+def test_a_cache_that_is_damaged_is_made_again(place, tmp_path):
+    crash = Crash(tmp_path)
+    place.upload(tar(crash.symbols))
+    before = caches(place.server)
+    for path in before:
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+    rxid = crash.post(place)
+    wait_for(lambda: functions(place, rxid)[2] == "paint")
+    assert {p: v[1] for p, v in caches(place.server).items()} == {p: v[1] for p, v in before.items()}
