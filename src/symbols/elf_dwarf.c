@@ -90,10 +90,11 @@ static bool add_function(struct dwarf_job *j, const struct elf_function *f, uint
         }
         if (++j->functions > ELF_FUNCTIONS_MAX)
             return err_set(e, ERR_LIMIT, 0, "more than %d functions", ELF_FUNCTIONS_MAX);
+        size_t rows;
         if (!symcache_add_function(j->builder, span.start - load, span.end - span.start, 0, name) ||
-            !elf_lines_add(&j->lines, span.start, span.end, load, j->builder))
+            !elf_lines_add(&j->lines, span.start, span.end, load, j->builder, &rows))
             return builder_full(e);
-        if (!add_calls(j, f, span, e))
+        if (!work(j, rows, e) || !add_calls(j, f, span, e))
             return false;
     }
     return true;
@@ -105,6 +106,8 @@ static bool read_unit(struct dwarf_job *j, Dwarf_Die *root, struct err *e)
     if (!elf_unit_read(&j->unit, root, e))
         return false;
     j->counts->damaged_units += j->unit.damaged;
+    if (!work(j, j->unit.spans.len + j->unit.calls.len, e))
+        return false;
     if (j->unit.functions.len == 0)
         return true;
     if (!elf_lines_read(&j->lines, root))

@@ -10,7 +10,7 @@
 #include "symbols/elf_symtab.h"
 
 #define ELF_FUNCTIONS_MAX (16 << 20)
-#define ELF_WORK_MAX (UINT64_C(1) << 32) /* rows and ranges looked at in one file */
+#define ELF_WORK_MAX (UINT64_C(1) << 30) /* rows and ranges looked at in one file */
 
 /* Marks the symbols where a function begins as taken. ERR_LIMIT, ERR_NOMEM; a damaged unit gives
  * what can be read of it. */

@@ -2,6 +2,7 @@
 #include "symbols/elf_libdw.h"
 
 #include "base/dynlib.h"
+#include "symbols/elf_image.h"
 
 #include <dwarf.h>
 
@@ -122,7 +123,7 @@ bool elf_attr_text(const struct libdw *dw, Dwarf_Die *die, unsigned name, struct
     const char *text = dw->dwarf_formstring(&a);
     if (!text)
         return false;
-    *out = str_from_c(text);
+    *out = (struct str){ text, strnlen(text, ELF_NAME_MAX) };
     return true;
 }
 

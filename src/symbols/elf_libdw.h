@@ -64,7 +64,7 @@ void elf_debug_close(struct elf_debug *d);
 bool elf_debug_section(const struct elf_debug *d, size_t number, struct bytes *out);
 
 /* Attributes of an entry itself; false: not there, or of another kind. Texts point into the file
- * or into memory of elfutils, which lives as long as it is open. */
+ * or into memory of elfutils, which lives as long as it is open; at most ELF_NAME_MAX bytes. */
 bool elf_attr_number(const struct libdw *dw, Dwarf_Die *die, unsigned name, uint64_t *out);
 bool elf_attr_text(const struct libdw *dw, Dwarf_Die *die, unsigned name, struct str *out);
 /* The entry that an attribute refers to. *elsewhere is set when that is in a supplementary file. */

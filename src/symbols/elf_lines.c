@@ -110,9 +110,10 @@ static size_t find_row(const struct elf_lines *lines, uint64_t address)
 }
 
 bool elf_lines_add(struct elf_lines *lines, uint64_t start, uint64_t end, uint64_t load_address,
-                   struct symcache_builder *b)
+                   struct symcache_builder *b, size_t *rows)
 {
-    size_t count = lines->rows.len, i = find_row(lines, start);
+    size_t count = lines->rows.len, first = find_row(lines, start), i = first;
+    *rows = 0;
     while (i < count && lines->rows.at[i].address < end) {
         const struct elf_line *row = &lines->rows.at[i];
         uint64_t from = row->address > start ? row->address : start;
@@ -127,6 +128,7 @@ bool elf_lines_add(struct elf_lines *lines, uint64_t start, uint64_t end, uint64
         }
         uint64_t to =
             i < count && lines->rows.at[i].address < end ? lines->rows.at[i].address : end;
+        *rows = i - first;
         if (row->ends || to <= from)
             continue;
         if (!elf_lines_file(lines, row->file, b, &file))

@@ -33,10 +33,10 @@ MUST_CHECK bool elf_lines_read(struct elf_lines *lines, Dwarf_Die *unit);
  * builder is full. */
 bool elf_lines_file(struct elf_lines *lines, uint64_t place, struct symcache_builder *b,
                     uint32_t *number);
-/* Adds the lines from start to end to the function that was added last. False: the builder is
- * full. */
+/* Adds the lines from start to end to the function that was added last. *rows: how many were looked
+ * at. False: the builder is full. */
 bool elf_lines_add(struct elf_lines *lines, uint64_t start, uint64_t end, uint64_t load_address,
-                   struct symcache_builder *b);
+                   struct symcache_builder *b, size_t *rows);
 void elf_lines_done(struct elf_lines *lines);
 
 #endif
