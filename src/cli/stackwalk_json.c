@@ -86,6 +86,22 @@ static void write_module(struct json_writer *w, const struct dump *d, size_t i)
     json_object_end(w);
 }
 
+static void write_unloaded(struct json_writer *w, const struct dump *d)
+{
+    json_key(w, STR("unloaded_modules"));
+    json_list(w);
+    for (size_t i = 0; i < d->unloaded_count; i++) {
+        const struct dump_module *m = &d->unloaded[i];
+        json_object(w);
+        write_hex(w, STR("base"), true, m->base);
+        write_hex(w, STR("size"), true, m->size);
+        write_text(w, "code_file", m->code_file);
+        write_text(w, "code_id", m->code_id);
+        json_object_end(w);
+    }
+    json_list_end(w);
+}
+
 static void write_registers(struct json_writer *w, const struct dump *d, const struct walk_frame *f)
 {
     const struct cpu_facts *facts = cpu_facts(d->cpu);
@@ -99,7 +115,7 @@ static void write_registers(struct json_writer *w, const struct dump *d, const s
 
 static void write_frame(struct json_writer *w, const struct dump *d, const struct walk_frame *f)
 {
-    const struct dump_module *m = f->module < d->module_count ? &d->modules[f->module] : NULL;
+    const struct dump_module *m = dump_frame_module(d, f);
     json_object(w);
     write_text(w, "module", m ? dump_base_name(m->code_file) : STR(""));
     write_hex(w, STR("offset"), m, m ? f->address - m->base : 0);
@@ -141,6 +157,7 @@ void stackwalk_print_json(struct buf *out, const struct dump *d)
     for (size_t i = 0; i < d->module_count; i++)
         write_module(&w, d, i);
     json_list_end(&w);
+    write_unloaded(&w, d);
     json_key(&w, STR("threads"));
     json_list(&w);
     for (size_t i = 0; i < d->thread_count; i++)

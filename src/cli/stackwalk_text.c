@@ -55,7 +55,7 @@ static void print_crash(struct buf *b, const struct dump *d)
 
 static void print_place(struct buf *b, const struct dump *d, const struct walk_frame *f)
 {
-    const struct dump_module *m = f->module < d->module_count ? &d->modules[f->module] : NULL;
+    const struct dump_module *m = dump_frame_module(d, f);
     if (!m) {
         buf_printf(b, "0x%" PRIx64, f->address);
         return;
@@ -152,6 +152,18 @@ static void print_modules(struct buf *b, const struct dump *d)
     }
 }
 
+static void print_unloaded(struct buf *b, const struct dump *d)
+{
+    if (d->unloaded_count > 0)
+        buf_printf(b, "\nUnloaded modules:\n");
+    for (size_t i = 0; i < d->unloaded_count; i++) {
+        const struct dump_module *m = &d->unloaded[i];
+        buf_printf(b, "0x%08" PRIx64 " - 0x%08" PRIx64 "  ", m->base, m->base + m->size - 1);
+        add(b, dump_base_name(m->code_file));
+        buf_char(b, '\n');
+    }
+}
+
 void stackwalk_print(struct buf *out, const struct dump *d)
 {
     print_system(out, d);
@@ -162,6 +174,7 @@ void stackwalk_print(struct buf *out, const struct dump *d)
         if (i != d->crash_thread)
             print_thread(out, d, i);
     print_modules(out, d);
+    print_unloaded(out, d);
     for (size_t i = 0; i < d->error_count; i++) {
         buf_printf(out, "%sPassed over: ", i == 0 ? "\n" : "");
         add(out, d->errors[i]);

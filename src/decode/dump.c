@@ -13,6 +13,13 @@ struct str dump_base_name(struct str path)
     return path;
 }
 
+const struct dump_module *dump_frame_module(const struct dump *d, const struct walk_frame *f)
+{
+    if (f->module < d->module_count)
+        return &d->modules[f->module];
+    return f->unloaded < d->unloaded_count ? &d->unloaded[f->unloaded] : NULL;
+}
+
 /* --- frames and modules -------------------------------------------------------------------- */
 
 static void set_frame(const struct dump *d, const struct walk_frame *from, struct crash_frame *to)
@@ -26,9 +33,9 @@ static void set_frame(const struct dump *d, const struct walk_frame *from, struc
                                 .has_address = true,
                                 .address = from->address,
                                 .guessed = from->trust == TRUST_SCAN };
-    if (from->module >= d->module_count)
+    const struct dump_module *module = dump_frame_module(d, from);
+    if (!module)
         return;
-    const struct dump_module *module = &d->modules[from->module];
     to->module = dump_base_name(module->code_file);
     to->debug_id = module->debug_id;
     to->has_offset = true;

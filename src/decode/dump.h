@@ -50,7 +50,9 @@ struct dump {
     int64_t uptime_s, time_s;    /* time of the dump, seconds since 1970 */
     struct dump_module *modules; /* sorted by base */
     size_t module_count;
-    size_t main_module; /* the program; SIZE_MAX: not known */
+    size_t main_module;           /* the program; SIZE_MAX: not known */
+    struct dump_module *unloaded; /* that are gone, sorted by base; they may overlap */
+    size_t unloaded_count;
     struct dump_thread *threads;
     size_t thread_count;
     struct attributes attributes;        /* for the report, by the names that Backtrace uses */
@@ -61,6 +63,9 @@ struct dump {
 
 /* Fills in a crash that decode_nothing has made empty. ERR_NOMEM. */
 MUST_CHECK bool dump_crash(const struct dump *d, struct crash *out, struct arena *a, struct err *e);
+
+/* The module that a frame lies in, or lay in before it was unloaded; NULL. */
+const struct dump_module *dump_frame_module(const struct dump *d, const struct walk_frame *f);
 
 /* What stands behind the last / or \ of a path. */
 struct str dump_base_name(struct str path);

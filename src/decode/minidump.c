@@ -159,7 +159,7 @@ static void init_walk(struct minidump *m, const struct symbol_source *symbols, s
                         .regions = m->regions,
                         .region_count = m->region_count,
                         .unloaded = m->unloaded,
-                        .unloaded_count = m->unloaded_count,
+                        .unloaded_count = m->dump->unloaded_count,
                         .symbols = symbols,
                         .arena = m->arena };
 }

@@ -232,21 +232,45 @@ bool minidump_read_modules(struct minidump *m)
 
 /* --- unloaded modules ---------------------------------------------------------------------- */
 
+static int by_base_alone(const void *a, const void *b)
+{
+    const struct dump_module *x = a, *y = b;
+    return (x->base > y->base) - (x->base < y->base);
+}
+
+static bool read_unloaded(struct minidump *m, struct reader *r, size_t size,
+                          struct dump_module *out)
+{
+    *out = (struct dump_module){ .base = reader_u64(r) };
+    out->size = reader_u32(r);
+    reader_skip(r, 4); /* checksum */
+    out->timestamp = reader_u32(r);
+    uint32_t name = reader_u32(r);
+    reader_skip(r, size - UNLOADED_SIZE);
+    out->debug_file = out->debug_id = out->version = STR("");
+    return minidump_string(m, name, &out->code_file) &&
+           arena_printf(m->arena, &out->code_id, "%08X%x", out->timestamp, (unsigned)out->size);
+}
+
 bool minidump_read_unloaded(struct minidump *m)
 {
+    struct dump *d = m->dump;
     size_t size, count;
     struct bytes entries =
         minidump_sized_entries(m, STREAM_UNLOADED_MODULES, "unloaded modules", false, UNLOADED_SIZE,
                                MINIDUMP_MODULES_MAX, &size, &count);
-    m->unloaded = arena_array(m->arena, count + 1, sizeof *m->unloaded);
-    if (!m->unloaded)
-        return false;
     struct reader r = minidump_reader(m, entries);
-    for (size_t i = 0; i < count; i++) {
-        uint64_t base = reader_u64(&r);
-        uint32_t length = reader_u32(&r);
-        reader_skip(&r, size - 12);
-        m->unloaded[m->unloaded_count++] = (struct walk_region){ base, { NULL, length } };
-    }
+    m->unloaded = arena_array(m->arena, count + 1, sizeof *m->unloaded);
+    d->unloaded = arena_array(m->arena, count + 1, sizeof *d->unloaded);
+    if (!m->unloaded || !d->unloaded)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!read_unloaded(m, &r, size, &d->unloaded[i]))
+            return false;
+    qsort(d->unloaded, count, sizeof *d->unloaded, by_base_alone);
+    for (size_t i = 0; i < count; i++)
+        m->unloaded[i] =
+            (struct walk_region){ d->unloaded[i].base, { NULL, (size_t)d->unloaded[i].size } };
+    d->unloaded_count = count;
     return true;
 }

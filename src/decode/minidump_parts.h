@@ -109,8 +109,7 @@ struct minidump {
     struct minidump_thread *threads;
     struct walk_region *regions; /* sorted by base */
     size_t region_count;
-    struct walk_region *unloaded;
-    size_t unloaded_count;
+    struct walk_region *unloaded; /* by the numbers of dump.unloaded */
     /* Annotations, written as they are found; `has_notes` with the first of them. */
     struct buf notes_text;
     struct json_writer notes;

@@ -66,6 +66,7 @@ bool minidump_read_misc(struct minidump *m)
 
 #define HANDLE_SIZE 32 /* of an entry, at least */
 #define HANDLE_TYPES_MAX 64
+#define HANDLES_MAX 100000 /* whose types are counted */
 
 struct handle_types {
     struct str names[HANDLE_TYPES_MAX];
@@ -126,8 +127,7 @@ bool minidump_read_handles(struct minidump *m)
         return true;
     }
     rest = (struct bytes){ stream.ptr + header, stream.len - header };
-    struct bytes entries =
-        minidump_cut(m, "handles", rest, count, size, MINIDUMP_NOTES_MAX * 1000, &there);
+    struct bytes entries = minidump_cut(m, "handles", rest, count, size, HANDLES_MAX, &there);
     struct reader entry = minidump_reader(m, entries);
     for (size_t i = 0; i < there; i++) {
         reader_skip(&entry, 8); /* the handle */

@@ -209,7 +209,8 @@ def test_keys_are_always_there(path, tmp_path):
         assert done.stdout == "" and done.stderr
         return
     found = json.loads(done.stdout)
-    assert set(found) == {"crash", "system", "requested_thread", "modules", "threads", "errors"}
+    assert set(found) == {"crash", "system", "requested_thread", "modules", "unloaded_modules",
+                          "threads", "errors"}
     assert found["crash"] is None or set(found["crash"]) == {"reason", "address", "thread",
                                                              "assertion"}
     assert set(found["system"]) == SYSTEM_KEYS
@@ -239,6 +240,23 @@ def test_for_people(dump):
     assert "    Found by: given as instruction pointer in context" in lines
     assert len([line for line in lines if line.startswith("    Found by: ")]) == sum(
         len(thread["frames"]) for thread in found["threads"])
+
+
+def test_unloaded_modules(tmp_path):
+    """A frame in a module that is gone has its name."""
+    text = (FOLDER / "windows-amd64.dump.txt").read_text()
+    text = text.replace("rip=ntdll!ZwWaitForSingleObject+0x14 rsp=waiting",
+                        "rip=0x7ffc00000123 rsp=waiting")
+    file = Dump(text, tmp_path).file
+    found = json.loads(stackwalk(file, "--json").stdout)
+    frame = found["threads"][1]["frames"][0]
+    assert (frame["module"], frame["offset"]) == ("printer.dll", "0x123")
+    assert found["unloaded_modules"] == [
+        {"base": "0x7ffc00000000", "size": "0x5000", "code_id": "556677885000",
+         "code_file": "C:\\Windows\\System32\\printer.dll"}]
+    shown = stackwalk(file).stdout
+    assert "\n 0  printer.dll + 0x123\n" in shown
+    assert "\nUnloaded modules:\n0x7ffc00000000 - 0x7ffc00004fff  printer.dll\n" in shown
 
 
 def test_control_characters_reach_no_terminal(tmp_path):
