@@ -307,11 +307,11 @@ static void end_discarded(struct upload_work *w)
 /* The object changed while it was processed again: once more from the start. */
 static void start_over(struct upload_work *w)
 {
-    struct engine *en = w->engine;
+    struct backlog *home = w->home;
     const struct ticket t = w->ticket;
     reprocess_delayed(w);
     arena_free(w->job.arena); /* and w with it */
-    backlog_return(&en->backlog, &t, 0);
+    backlog_return(home, &t, 0);
 }
 
 static void upload_done(struct engine_job *job)

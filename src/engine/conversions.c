@@ -43,6 +43,7 @@ static void convert(struct engine *en, const struct ticket *t)
         backlog_return(&en->conversions, t, RETRY_US);
         return;
     }
+    reprocess_begun(w);
     bool ok = process_upload(w) && (queue_put_wait(en->ready, &w->job) ||
                                     err_set(&w->job.err, ERR_BUSY, 0, "the server is closing"));
     if (!ok) {
