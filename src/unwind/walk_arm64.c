@@ -43,7 +43,8 @@ static bool caller_by_record(const struct thread_walk *t, const struct machine_f
                              struct machine_frame *caller)
 {
     uint64_t fp = f->registers.at[ARM64_FP], caller_fp = 0, caller_pc = 0; /* of 0: the end */
-    if (fp != 0 && (!stack_word(t, fp, &caller_fp) || !stack_word(t, fp + 8, &caller_pc)))
+    bool below = fp < f->registers.at[ARM64_SP];
+    if (fp != 0 && (below || !stack_word(t, fp, &caller_fp) || !stack_word(t, fp + 8, &caller_pc)))
         return false;
     caller->registers = f->registers;
     caller->registers.at[ARM64_FP] = caller_fp;

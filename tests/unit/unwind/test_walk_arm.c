@@ -101,6 +101,13 @@ static void arm64(void **state)
           .registers = "pc=a+110 sp=s fp=7",
           .stack = "0 a+204 0 b+300",
           .want = "context a+110 f sp=s fp=7; cfi a+204 g sp=s+10 fp=7; scan b+300 sp=s+20" },
+        { .name = "rules, then x29 below the stack: scan",
+          .symbols = "FUNC 100 100 0 f\nFUNC 200 100 0 g\n"
+                     "STACK CFI INIT 100 100 .cfa: sp 16 + .ra: .cfa 8 - ^\n",
+          .registers = "pc=a+110 sp=s fp=s+8",
+          .stack = "0 a+204 b+200 b+300",
+          .want = "context a+110 f sp=s fp=s+8; cfi a+204 g sp=s+10 fp=s+8; "
+                  "scan b+200 sp=s+18; scan b+300 sp=s+20" },
         { .name = "rules of a leaf",
           .symbols = "STACK CFI INIT 100 100 .cfa: sp .ra: x30\n",
           .registers = "pc=a+110 sp=s lr=77000000000000|b+200 fp=s",
