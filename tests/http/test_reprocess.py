@@ -1,5 +1,6 @@
 """Reports that are made again: by POST /api/control, and by `crumple reprocess`."""
 
+import json
 import re
 import sqlite3
 import subprocess
@@ -10,6 +11,8 @@ import pytest
 from conftest import BINARY
 from errors import error, object_of
 from exchange import exchange
+from symbol_files import tar
+from test_symbols import Crash
 
 OLD, NEW, OTHER = ["0x1a2b", "0x3c4d", "main"], ["parse_header", "load", "main"], ["sort", "main"]
 
@@ -176,3 +179,37 @@ def test_command_complains(shop):
     assert "1 failed" in reprocess(shop, status=1)
     shop.server.start()
     assert shop.functions(rxid) == OLD
+
+
+def seen(shop, rxids):
+    """All that readers are told of these reports, but for the stack traces."""
+    told = [{k: v for k, v in shop.report(rxid).items() if k != "stacktrace"} for rxid in rxids]
+    told = json.loads(json.dumps(told).replace(shop.server.url, ""))  # whose port changes
+    return told, [shop.fingerprint(rxid) for rxid in rxids], [
+        shop.server.attachments(shop.reader, rxid) for rxid in rxids]
+
+
+def test_late_symbols(shop, tmp_path):
+    """The server does it by itself when symbols arrive."""
+    crash = Crash(tmp_path)
+    rxids = [shop.server.submit(shop.writer, crash.body, format="minidump",
+                                params={"_mod_sync": "1"})["_rxid"] for _ in range(3)]
+    shop.server.post(f"/default/{shop.writer}/json", b"a log", 200,
+                     params={"object": rxids[1], "attachment_name": "log"})
+    reports, fingerprints, attachments = seen(shop, rxids)
+    symbols = shop.server.token("symbol:post", "sync:post")
+    shop.server.submit(symbols, tar(crash.symbols), format="symbols", params={"_mod_sync": "1"})
+    deadline = time.monotonic() + 60
+    while shop.outcomes()["made_again"] < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    after = seen(shop, rxids)
+    for old, new in zip(reports, after[0]):
+        assert (old["database_id"], old["date"]) == (new["database_id"], new["date"])
+    assert all(shop.functions(rxid)[2] == "paint" for rxid in rxids)
+    assert len(set(after[1])) == 1 and after[1][0] not in fingerprints
+    assert after[2] == attachments and [a["name"] for a in attachments[1]] == ["log"]
+    assert {shop.bucket(rxid) for rxid in rxids} == {rxids[0]}
+    assert shop.found("paint") == set(rxids)
+    shop.server.restart()
+    assert seen(shop, rxids) == after
