@@ -33,25 +33,67 @@ static struct guid read_guid(struct reader *r)
     return g;
 }
 
+/* Digits written by hand: a dump of a Mac has 400 modules, and printf was half of reading it. */
+static const char lower[] = "0123456789abcdef", upper[] = "0123456789ABCDEF";
+
+static char *put_hex(char *at, const char *digits, uint32_t n, unsigned width)
+{
+    for (unsigned i = width; i > 0; i--, n >>= 4)
+        at[i - 1] = digits[n & 15];
+    return at + width;
+}
+
+/* Without zeros in front; at least one digit. */
+static char *put_short_hex(char *at, const char *digits, uint32_t n)
+{
+    unsigned width = 1;
+    while (width < 8 && n >> (4 * width))
+        width++;
+    return put_hex(at, digits, n, width);
+}
+
+static char *put_guid(char *at, const char *digits, const struct guid *g)
+{
+    at = put_hex(at, digits, g->a, 8);
+    at = put_hex(at, digits, g->b, 4);
+    at = put_hex(at, digits, g->c, 4);
+    for (size_t i = 0; i < sizeof g->d; i++)
+        at = put_hex(at, digits, g->d[i], 2);
+    return at;
+}
+
+#define ID_MAX 40 /* a GUID and 8 digits */
+
+static bool take_id(struct minidump *m, const char *text, const char *end, struct str *out)
+{
+    return arena_str(m->arena, (struct str){ text, (size_t)(end - text) }, out);
+}
+
 static bool set_debug_id(struct minidump *m, const struct guid *g, uint32_t age, struct str *out)
 {
-    return arena_printf(m->arena, out, "%08X%04X%04X%02X%02X%02X%02X%02X%02X%02X%02X%x", g->a, g->b,
-                        g->c, g->d[0], g->d[1], g->d[2], g->d[3], g->d[4], g->d[5], g->d[6],
-                        g->d[7], age);
+    char text[ID_MAX];
+    return take_id(m, text, put_short_hex(put_guid(text, upper, g), lower, age), out);
+}
+
+static bool set_uuid(struct minidump *m, const struct guid *g, struct str *out)
+{
+    char text[ID_MAX];
+    return take_id(m, text, put_guid(text, lower, g), out);
+}
+
+/* A number of 8 digits and another, as Windows' symbol servers name files. */
+static bool set_pair(struct minidump *m, uint32_t first, uint32_t second, struct str *out)
+{
+    char text[ID_MAX];
+    return take_id(m, text, put_short_hex(put_hex(text, upper, first, 8), lower, second), out);
 }
 
 static bool set_hex(struct minidump *m, struct bytes raw, struct str *out)
 {
-    static const char digits[] = "0123456789abcdef";
-    char *text = arena_alloc(m->arena, raw.len * 2 + 1);
-    if (!text)
-        return false;
-    for (size_t i = 0; i < raw.len; i++) {
-        text[2 * i] = digits[raw.ptr[i] >> 4];
-        text[2 * i + 1] = digits[raw.ptr[i] & 15];
-    }
-    *out = (struct str){ text, raw.len * 2 };
-    return true;
+    char text[2 * MINIDUMP_BUILD_ID_MAX], *at = text;
+    for (size_t i = 0; i < raw.len; i++)
+        at = put_hex(at, lower, raw.ptr[i], 2);
+    return take_id(m, text, at, out);
 }
 
 static bool is_windows(const struct minidump *m)
@@ -78,10 +120,7 @@ static bool read_rsds(struct minidump *m, struct reader *r, struct dump_module *
         return true;
     return set_debug_id(m, &g, age, &out->debug_id) &&
            minidump_utf8(m, rest_of(r), &out->debug_file) &&
-           (!is_apple(m) ||
-            arena_printf(m->arena, &out->code_id, "%08x%04x%04x%02x%02x%02x%02x%02x%02x%02x%02x",
-                         g.a, g.b, g.c, g.d[0], g.d[1], g.d[2], g.d[3], g.d[4], g.d[5], g.d[6],
-                         g.d[7]));
+           (!is_apple(m) || set_uuid(m, &g, &out->code_id));
 }
 
 static bool read_nb10(struct minidump *m, struct reader *r, struct dump_module *out)
@@ -90,7 +129,7 @@ static bool read_nb10(struct minidump *m, struct reader *r, struct dump_module *
     uint32_t signature = reader_u32(r), age = reader_u32(r);
     if (r->failed)
         return true;
-    return arena_printf(m->arena, &out->debug_id, "%08X%x", signature, age) &&
+    return set_pair(m, signature, age, &out->debug_id) &&
            minidump_utf8(m, rest_of(r), &out->debug_file);
 }
 
@@ -155,8 +194,7 @@ static bool read_module(struct minidump *m, struct reader *r, struct dump_module
     struct bytes codeview = minidump_location(m, r);
     reader_skip(r, 24); /* a record that compilers of the last century wrote; reserved */
     return read_codeview(m, codeview, out) &&
-           (!is_windows(m) ||
-            arena_printf(m->arena, &out->code_id, "%08X%x", out->timestamp, (unsigned)out->size));
+           (!is_windows(m) || set_pair(m, out->timestamp, (uint32_t)out->size, &out->code_id));
 }
 
 /* --- in order ------------------------------------------------------------------------------ */
@@ -249,7 +287,7 @@ static bool read_unloaded(struct minidump *m, struct reader *r, size_t size,
     reader_skip(r, size - UNLOADED_SIZE);
     out->debug_file = out->debug_id = out->version = STR("");
     return minidump_string(m, name, &out->code_file) &&
-           arena_printf(m->arena, &out->code_id, "%08X%x", out->timestamp, (unsigned)out->size);
+           set_pair(m, out->timestamp, (uint32_t)out->size, &out->code_id);
 }
 
 bool minidump_read_unloaded(struct minidump *m)

@@ -33,6 +33,19 @@ static uint32_t next_char(struct reader *r)
     return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
 }
 
+/* Most texts are ASCII up to their end; how many bytes of text that is. */
+static size_t take_ascii(struct reader *r, char *text)
+{
+    size_t n = 0, low = r->big_endian ? 1 : 0;
+    for (; r->pos + 2 <= r->in.len; r->pos += 2) {
+        const uint8_t *unit = r->in.ptr + r->pos;
+        if (unit[1 - low] != 0 || unit[low] == 0 || unit[low] >= 0x80)
+            break;
+        text[n++] = (char)unit[low];
+    }
+    return n;
+}
+
 bool minidump_utf16(struct minidump *m, struct bytes raw, struct str *out)
 {
     size_t len = take_room(m, raw.len & ~(size_t)1), n = 0;
@@ -43,6 +56,7 @@ bool minidump_utf16(struct minidump *m, struct bytes raw, struct str *out)
     char *text = arena_alloc(m->arena, len / 2 * 3); /* the most that 2 bytes can become */
     if (!text)
         return false;
+    n = take_ascii(&r, text);
     while (r.pos + 2 <= len) {
         uint32_t c = next_char(&r);
         if (c == 0)
