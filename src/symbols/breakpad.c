@@ -25,7 +25,6 @@ struct breakpad {
     struct id_map files, origin_ids; /* to numbers of the builder, to places in `origins` */
     VEC(struct origin) origins;
     VEC(bool) files_known;             /* by the builder's number */
-    uint64_t last_depth;               /* of the INLINE record before, in this function */
     uint32_t origin_files[DEPTHS_MAX]; /* of the last INLINE record of each depth */
 };
 
@@ -142,7 +141,6 @@ static enum taken read_function(struct breakpad *p, struct str rest)
     uint64_t address, size, parameters;
     uint32_t name;
     p->in_function = false;
-    p->last_depth = 0;
     skip_multiple(&rest);
     if (!take_hex(&rest, &address) || !take_hex(&rest, &size) || !take_hex(&rest, &parameters))
         return BAD;
@@ -210,8 +208,7 @@ static enum taken read_inline(struct breakpad *p, struct str rest)
     struct str file_word = has_file ? take_word(&rest) : STR("-1");
     bool no_file = str_eq(file_word, STR("-1"));
     if ((!no_file && !read_decimal(file_word, &file_id)) || !take_decimal(&rest, &origin_id) ||
-        line > UINT32_MAX || depth > p->last_depth + 1 || origin_id == UINT64_MAX ||
-        (!no_file && file_id == UINT64_MAX))
+        line > UINT32_MAX || origin_id == UINT64_MAX || (!no_file && file_id == UINT64_MAX))
         return BAD;
     if ((!no_file && !find_file(p, file_id, &file)) || !find_origin(p, origin_id, &o))
         return FAILED;
@@ -219,7 +216,6 @@ static enum taken read_inline(struct breakpad *p, struct str rest)
         file = depth == 0 ? SYMCACHE_FUNCTION_FILE : p->origin_files[depth - 1];
     if (depth < DEPTHS_MAX)
         p->origin_files[depth] = o->file;
-    p->last_depth = depth;
     uint32_t depth32 = depth > UINT32_MAX ? UINT32_MAX : (uint32_t)depth;
     if (!add_ranges(p, rest, depth32, o->name, (uint32_t)line, file, &good))
         return FAILED;
@@ -310,8 +306,9 @@ static const uint8_t digit_values[256] = {
     ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
     ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
 };
-#define HURRY_BYTES 64 /* so many can be read when a line is begun: more than one in a hurry has   \
-                        */
+#define HURRY_BYTES                                                                                \
+    64 /* so many can be read when a line is begun: more than one in a hurry has                   \
+        */
 
 /* A number of 1 to 8 digits and the character behind it; NULL: it is not so. */
 static const uint8_t *hurry_number(const uint8_t *at, uint32_t base, char behind, uint32_t *out)

@@ -3,8 +3,10 @@
 
 #include <sodium.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define FIRST_BITS 6
+#define FIRST_ROOM 256
 
 static bool resize(struct id_map *m, unsigned bits)
 {
@@ -29,10 +31,10 @@ static bool resize(struct id_map *m, unsigned bits)
 
 bool id_map_init(struct id_map *m)
 {
-    *m = (struct id_map){ .small = calloc(ID_MAP_SMALL, sizeof *m->small) };
+    *m = (struct id_map){ .slots = NULL };
     randombytes_buf(&m->factor, sizeof m->factor);
     m->factor |= 1;
-    return m->small && resize(m, FIRST_BITS);
+    return resize(m, FIRST_BITS);
 }
 
 void id_map_done(struct id_map *m)
@@ -41,6 +43,21 @@ void id_map_done(struct id_map *m)
     free(m->slots);
     m->small = NULL;
     m->slots = NULL;
+}
+
+/* Makes room for `id`, which is below ID_MAP_SMALL. */
+static bool grow_small(struct id_map *m, size_t id)
+{
+    size_t room = m->room ? m->room : FIRST_ROOM;
+    while (room <= id)
+        room *= 2;
+    uint32_t *small = realloc(m->small, room * sizeof *small);
+    if (!small)
+        return false;
+    memset(small + m->room, 0, (room - m->room) * sizeof *small);
+    m->small = small;
+    m->room = room;
+    return true;
 }
 
 /* Where `id` is, or else belongs. */
@@ -54,10 +71,12 @@ static struct id_slot *find_slot(const struct id_map *m, uint64_t id)
 
 bool id_map_get(const struct id_map *m, uint64_t id, uint32_t *number)
 {
-    if (id < ID_MAP_SMALL) {
+    if (id < m->room) {
         *number = m->small[id] - 1;
         return m->small[id] != 0;
     }
+    if (id < ID_MAP_SMALL)
+        return false;
     const struct id_slot *slot = find_slot(m, id);
     *number = slot->number;
     return slot->id != 0;
@@ -66,6 +85,8 @@ bool id_map_get(const struct id_map *m, uint64_t id, uint32_t *number)
 bool id_map_set(struct id_map *m, uint64_t id, uint32_t number)
 {
     if (id < ID_MAP_SMALL) {
+        if (id >= m->room && !grow_small(m, (size_t)id))
+            return false;
         m->small[id] = number + 1;
         return true;
     }

@@ -16,7 +16,8 @@ struct id_slot {
 };
 #define ID_MAP_SMALL ((size_t)1 << 18) /* numbers below this are small */
 struct id_map {
-    uint32_t *small; /* number + 1; memory that is not touched costs nothing */
+    uint32_t *small; /* number + 1; 0: not there */
+    size_t room;     /* of `small`: it grows up to ID_MAP_SMALL */
     struct id_slot *slots;
     size_t count;
     unsigned shift; /* 64 - bits of the number of slots */

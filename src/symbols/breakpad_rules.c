@@ -118,9 +118,13 @@ static bool deref(struct compiler *c)
     return true;
 }
 
-/* Whether a word of the rest of the text is the name. */
+/* Whether a word of the rest of the text is the name, or one that waits on the stack, below what is
+ * being assigned. */
 static bool is_named_again(const struct compiler *c, struct str name)
 {
+    for (size_t i = 0; i + 2 < c->depth; i++)
+        if (c->stack[i].kind == ITEM_NAME && str_eq(c->stack[i].name, name))
+            return true;
     struct str rest = c->rest;
     for (struct str word = take_word(&rest); word.len > 0; word = take_word(&rest)) {
         if (word.len > 1 && word.ptr[0] == '=')

@@ -1,0 +1,92 @@
+/* Questions to an image of any bytes. What the header says of itself is put right, so that the
+ * rest of it is looked at. */
+#include "symbols/symcache_layout.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static volatile uint64_t seen; /* every byte that is given is read */
+
+static void touch(const void *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        seen += ((const uint8_t *)p)[i];
+}
+
+static void put_number(uint8_t *p, uint64_t n, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        p[i] = (uint8_t)(n >> (8 * i));
+}
+
+static void put_header_right(uint8_t *image, size_t size)
+{
+    struct symcache_sum sum;
+    if (size < SYMCACHE_HEADER_BYTES)
+        return;
+    memcpy(image, SYMCACHE_MAGIC, 8);
+    put_number(image + 8, SYMCACHE_VERSION, 4);
+    put_number(image + 12, SYMCACHE_HEADER_BYTES, 4);
+    put_number(image + 16, size, 8);
+    symcache_sum_init(&sum);
+    symcache_sum_add(&sum, image, SYMCACHE_HEADER_BYTES - 32);
+    put_number(image + SYMCACHE_HEADER_BYTES - 8, symcache_sum_end(&sum), 8);
+}
+
+static void ask(const struct symcache *c, uint64_t address)
+{
+    struct symcache_frame frames[SYMCACHE_FRAMES_MAX];
+    struct bytes program;
+    struct symcache_win win;
+    size_t n = symcache_find(c, address, frames, 1 + address % SYMCACHE_FRAMES_MAX);
+    assert(n <= 1 + address % SYMCACHE_FRAMES_MAX);
+    for (size_t i = 0; i < n; i++) {
+        touch(frames[i].function.ptr, frames[i].function.len);
+        touch(frames[i].file.ptr, frames[i].file.len);
+    }
+    if (symcache_cfi(c, address, &program))
+        touch(program.ptr, program.len);
+    if (symcache_win(c, address, &win) && win.has_program)
+        touch(win.program.ptr, win.program.len);
+}
+
+static void ask_all(const struct symcache *c)
+{
+    struct symcache_about a;
+    struct err e = { 0 };
+    symcache_about(c, &a);
+    touch(a.os.ptr, a.os.len);
+    touch(a.debug_file.ptr, a.debug_file.len);
+    touch(a.debug_id.ptr, a.debug_id.len);
+    touch(a.code_file.ptr, a.code_file.len);
+    touch(a.code_id.ptr, a.code_id.len);
+    for (uint64_t address = 0; address < 600; address++)
+        ask(c, address * 3);
+    for (uint64_t address = 1; address <= UINT64_C(1) << 33; address *= 2) {
+        ask(c, address - 1);
+        ask(c, address);
+    }
+    if (!symcache_verify(c, &e))
+        assert(e.code == ERR_INPUT);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct err e = { 0 };
+    struct symcache *c;
+    uint8_t *image = malloc(size ? size : 1); /* aligned, as a mapping is; and its end is watched */
+    assert(image);
+    if (size > 0)
+        memcpy(image, data, size);
+    put_header_right(image, size);
+    if (symcache_open(&c, (struct bytes){ image, size }, &e)) {
+        ask_all(c);
+        symcache_free(c);
+    } else {
+        assert(e.code == ERR_INPUT && e.msg[0] != '\0');
+    }
+    free(image);
+    return 0;
+}
