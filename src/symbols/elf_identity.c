@@ -4,12 +4,14 @@
  * debug id must be exactly what Breakpad's dump writers make of the same file. */
 #include "symbols/elf_identity.h"
 
+#include "base/utf8.h"
 #include "symbols/elf_notes.h"
 
 #include <stdio.h>
 
 #define HASHED_BYTES 4096 /* of .text, when there is no build id */
 #define ID_BYTES 16
+#define FILE_NAME_MAX 255 /* bytes */
 
 bool elf_is(struct bytes first)
 {
@@ -114,6 +116,16 @@ static struct str base_name(struct str path)
     return path;
 }
 
+/* What is no UTF-8, and what would be no file name, is cut off. */
+static struct str clean_name(struct str path)
+{
+    struct str name = base_name(path);
+    if (name.len > FILE_NAME_MAX)
+        name.len = FILE_NAME_MAX;
+    name.len = utf8_valid_prefix(name);
+    return name;
+}
+
 bool elf_identify_image(const struct elf_image *m, struct str name, struct arena *a,
                         struct symcache_about *out, struct err *e)
 {
@@ -125,8 +137,8 @@ bool elf_identify_image(const struct elf_image *m, struct str name, struct arena
     struct symcache_about about = { .kind = SYMCACHE_ELF, .cpu = m->cpu, .os = STR("Linux") };
     if (!find_ids(m, a, &about, e))
         return false;
-    struct str own = base_name(find_soname(m));
-    if (!arena_str(a, own.len > 0 ? own : base_name(name), &about.debug_file))
+    struct str own = clean_name(find_soname(m));
+    if (!arena_str(a, own.len > 0 ? own : clean_name(name), &about.debug_file))
         return err_set(e, ERR_NOMEM, 0, "ELF identity");
     about.code_file = about.debug_file;
     if (about.code_id.len == 0)
@@ -150,7 +162,7 @@ bool elf_debug_link(struct bytes file, struct arena *a, struct str *out, struct 
     const struct elf_section *s = elf_section_find(&m, ".gnu_debuglink");
     struct str link = { "", 0 };
     if (s && !(s->flags & SHF_COMPRESSED))
-        link = elf_text(s->content, 0);
+        link = clean_name(elf_text(s->content, 0));
     if (link.len == 0)
         return err_set(e, ERR_NOT_FOUND, 0, "ELF file without a .gnu_debuglink");
     return arena_str(a, link, out) || err_set(e, ERR_NOMEM, 0, "ELF identity");

@@ -57,7 +57,12 @@ static bool open_debug(struct elf_job *j, struct err *e)
             return err_set(e, ERR_LIMIT, 0, "compressed debug information of more than %llu bytes",
                            (unsigned long long)DECOMPRESSED_MAX);
     }
-    return !wanted || elf_debug_open(&j->debug, m->file, packed, e);
+    if (!wanted)
+        return true;
+    if (!elf_debug_open(&j->debug, m->file, packed, e))
+        return false;
+    j->counts->damaged_units += !j->debug.dwarf;
+    return true;
 }
 
 static bool take_cfi(void *ctx, uint64_t address, uint64_t size, struct bytes program)

@@ -17,7 +17,8 @@
 
 bool elf_is(struct bytes first);
 /* The identity alone, cheaply and with our own reader (safe for any bytes): cpu, ids, SONAME or
- * else the base name of `name` as debug file and code file. Texts are written into the arena.
+ * else the base name of `name` as debug file and code file, of at most 255 bytes of UTF-8. Texts
+ * are written into the arena.
  * ERR_INPUT: damaged, or neither a program nor a library; ERR_LIMIT, ERR_NOMEM. */
 MUST_CHECK bool elf_identify(struct bytes file, struct str name, struct arena *a,
                              struct symcache_about *out, struct err *e);

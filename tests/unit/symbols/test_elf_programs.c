@@ -274,6 +274,38 @@ static void exported(void **state)
     converted_done(&c);
 }
 
+/* SONAMEs are of the sender: no UTF-8, paths, and names without end are cut. */
+static void odd_names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *option, *want;
+    } cases[] = {
+        { "-Wl,-soname,libgood.so.3", "libgood.so.3" },
+        { "-Wl,-soname,/a/b/libpath.so", "libpath.so" },
+        { "-Wl,-soname,$(printf 'lib\\303\\244\\377x')", "lib\303\244" },
+        { "-Wl,-soname,$(printf '\\377')", "odd.so" },
+        { "-Wl,-soname,$(printf '%0300d' 7)", NULL },
+        { "", "odd.so" },
+    };
+    made_text("odd.c", "int odd(int a) { return a; }\n");
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char command[512];
+        struct converted c;
+        struct symcache_about about;
+        snprintf(command, sizeof command, "gcc -shared -nostdlib -fPIC %s odd.c -o odd.so",
+                 cases[i].option);
+        if (!made_run(command))
+            skip();
+        convert_elf(&c, made_path("odd.so"));
+        symcache_about(c.cache, &about);
+        if (cases[i].want && !str_eq(about.debug_file, str_from_c(cases[i].want)))
+            fail_msg("%s: %.*s", cases[i].option, STR_ARG(about.debug_file));
+        assert_true(about.debug_file.len <= 255);
+        converted_done(&c);
+    }
+}
+
 /* A stripped program that has a small compressed file with the names of what it does not export. */
 static void minidebug(void **state)
 {
@@ -337,7 +369,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(c_programs), cmocka_unit_test(cc_programs), cmocka_unit_test(separate),
         cmocka_unit_test(exported),   cmocka_unit_test(cold_part),   cmocka_unit_test(elsewhere),
-        cmocka_unit_test(minidebug),
+        cmocka_unit_test(odd_names),  cmocka_unit_test(minidebug),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
