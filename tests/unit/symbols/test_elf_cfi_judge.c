@@ -492,7 +492,7 @@ static const char program[] =
     "}\n"
     "_Noreturn void gone(void) { outside(0, 0, 0, 0, 0, 0, 0, 0); for (;;); }\n"
     "int realigned(void) { _Alignas(64) char b[64]; return outside(b, 1, 2, 3, 4, 5, 6, 7); }\n"
-    "__asm__(\".text\\n.globl last_frame\\n.type last_frame,@function\\nlast_frame:\\n\"\n"
+    "__asm__(\".text\\n.globl last_frame\\n.type last_frame,%function\\nlast_frame:\\n\"\n"
     "        \".cfi_startproc\\n.cfi_undefined \" LAST_PC \"\\nnop\\nnop\\n.cfi_endproc\\n\");\n";
 
 static void compiled(void **state)
@@ -509,6 +509,18 @@ static void compiled(void **state)
           ".debug_frame" },
         { "gcc", "-m32 -O2 -DLAST_PC='\"eip\"'", ".eh_frame" },
         { "gcc", "-m32 -O0 -DLAST_PC='\"eip\"'", ".eh_frame" },
+        { "clang", "--target=aarch64-linux-gnu -fuse-ld=lld -O2 -DLAST_PC='\"x30\"'", ".eh_frame" },
+        { "clang",
+          "--target=aarch64-linux-gnu -fuse-ld=lld -O1 -mbranch-protection=pac-ret+leaf "
+          "-DLAST_PC='\"x30\"'",
+          ".eh_frame" },
+        { "clang",
+          "--target=armv7-linux-gnueabihf -funwind-tables -fuse-ld=lld -O2 -g -DLAST_PC='\"lr\"'",
+          ".debug_frame" },
+        { "clang",
+          "--target=armv7-linux-gnueabihf -funwind-tables -mthumb -fuse-ld=lld -O0 -g "
+          "-DLAST_PC='\"lr\"'",
+          ".debug_frame" },
         { "clang", "-O2 -fPIC -DLAST_PC='\"rip\"'", ".eh_frame" },
     };
     made_text("program.c", program);
@@ -525,6 +537,8 @@ static void compiled(void **state)
         char name[32];
         snprintf(name, sizeof name, "program%zu.so", i);
         judge_file(made_path(name), kinds[i].section, 20);
+        if (strstr(kinds[i].options, "armv7"))
+            compare_exidx(made_path(name), 5);
         judged++;
     }
     if (judged == 0)
