@@ -672,11 +672,40 @@ static void test_amend_refuses(void **state)
     }
 }
 
+/* Those of a dump; what is not known of one is left out. */
+static void test_modules(void **state)
+{
+    (void)state;
+    CLEANUP(arena_free_p) struct arena *a = arena_new(ARENA_BYTES);
+    const struct crash_module modules[] = {
+        { .base = 0x400000,
+          .size = 0x1000,
+          .code_file = STR("/opt/app"),
+          .code_id = STR("abcd"),
+          .debug_file = STR("app"),
+          .debug_id = STR("ABCD0"),
+          .version = STR("1.2"),
+          .missing = true },
+        { .base = UINT64_MAX, .size = 1 },
+    };
+    struct crash c = empty_crash(a);
+    c.modules = modules;
+    c.module_count = COUNT_OF(modules);
+    struct str json = write_crash(&c, a);
+    check_json("modules", json,
+               HEAD ",\"modules\":[{\"code_file\":\"/opt/app\",\"code_id\":\"abcd\",\"debug_file\":"
+                    "\"app\",\"debug_id\":\"ABCD0\",\"version\":\"1.2\",\"base\":\"0x400000\","
+                    "\"size\":\"0x1000\",\"missing\":true},"
+                    "{\"base\":\"0xffffffffffffffff\",\"size\":\"0x1\"}]}");
+    read_report(json, a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_attributes),
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_modules),
         cmocka_unit_test(test_the_rest),
         cmocka_unit_test(test_dates),
         cmocka_unit_test(test_depth),
