@@ -364,12 +364,40 @@ static void elsewhere(void **state)
     converted_done(&c);
 }
 
+/* What does not fit, and what is cut off, is refused with words. */
+static void refused(void **state)
+{
+    (void)state;
+    struct err e = { 0 };
+    made_text("program.cc", cc_source);
+    if (!made_run("g++ -O1 -gdwarf-5 program.cc -o program"))
+        skip();
+    struct bytes file = map_file(made_path("program"));
+    struct symcache_builder *tiny = symcache_builder_new(256);
+    assert_false(elf_read(file, STR("program"), tiny, &e));
+    assert_int_equal(e.code, ERR_LIMIT);
+    symcache_builder_free(tiny);
+    size_t refusals = 0;
+    for (size_t part = 0; part < 64; part++) {
+        struct bytes cut = { file.ptr, file.len * part / 64 };
+        struct symcache_builder *b = symcache_builder_new((size_t)64 << 20);
+        e = (struct err){ 0 };
+        if (!elf_read(cut, STR("program"), b, &e)) {
+            assert_true(e.code != ERR_NONE && e.msg[0] != '\0');
+            refusals++;
+        }
+        symcache_builder_free(b);
+    }
+    assert_int_equal(refusals, 64); /* the table of sections is at the end */
+    unmap_file(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(c_programs), cmocka_unit_test(cc_programs), cmocka_unit_test(separate),
         cmocka_unit_test(exported),   cmocka_unit_test(cold_part),   cmocka_unit_test(elsewhere),
-        cmocka_unit_test(odd_names),  cmocka_unit_test(minidebug),
+        cmocka_unit_test(odd_names),  cmocka_unit_test(minidebug),   cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
