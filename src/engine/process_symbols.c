@@ -96,7 +96,8 @@ static bool push_failure(struct converting *c, struct str why, uint32_t version,
 {
     struct stored_symbol_file row = new_row(c);
     row.version = version;
-    return (arena_str(c->w->job.arena, why, &row.error) || no_memory(e)) && push_row(c, &row, e);
+    return (arena_str(c->w->job.arena, why, &row.error) && VEC_PUSH(&c->rows, row)) ||
+           no_memory(e); /* beyond ROWS_MAX, too */
 }
 
 /* What is known of these bytes, for another row of theirs. */

@@ -65,7 +65,8 @@ static bool clear_folder(int dir, const char *name,
     }
     for (struct dirent *entry; (entry = readdir(d));)
         if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
-            !is_needed(ctx, name, entry->d_name) && unlinkat(fd, entry->d_name, 0) == 0)
+            !is_needed(ctx, name, entry->d_name) &&
+            (unlinkat(fd, entry->d_name, 0) == 0 || unlinkat(fd, entry->d_name, AT_REMOVEDIR) == 0))
             ++*removed;
     closedir(d);
     return true;
@@ -152,8 +153,10 @@ void symbol_images_close(struct symbol_images *s)
 
 static void tmp_place(struct symbol_images *s, char place[PLACE_BYTES], unsigned *number)
 {
-    *number = atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed);
-    (void)snprintf(place, PLACE_BYTES, "tmp/%u", *number);
+    do { /* past what could not be removed */
+        *number = atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed);
+        (void)snprintf(place, PLACE_BYTES, "tmp/%u", *number);
+    } while (faccessat(s->dir, place, F_OK, AT_SYMLINK_NOFOLLOW) == 0);
 }
 
 bool symbol_scratch_make(struct symbol_images *s, struct symbol_scratch *out, struct err *e)
