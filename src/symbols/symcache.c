@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define BITS_MAX 32
+#define BLOCK_BYTES_USUAL 256
 
 struct columns {
     struct bytes data; /* with its slack */
@@ -293,12 +294,17 @@ void symcache_about(const struct symcache *c, struct symcache_about *out)
 
 /* ---- tables ---- */
 
-/* How many of 16 keys are at or below x. */
+/* How many of 16 keys are at or below x. Written so that the compiler compares four at once. */
 static unsigned count_keys(const uint8_t *keys, uint32_t x)
 {
-    unsigned n = 0;
+    uint32_t key[SYMCACHE_FANOUT], n = 0;
+    memcpy(key, keys, sizeof key);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     for (unsigned i = 0; i < SYMCACHE_FANOUT; i++)
-        n += load_le32(keys + (size_t)4 * i) <= x;
+        key[i] = __builtin_bswap32(key[i]);
+#endif
+    for (unsigned i = 0; i < SYMCACHE_FANOUT; i++)
+        n += key[i] <= x;
     return n;
 }
 
@@ -310,6 +316,8 @@ static bool find_block(const struct table *t, uint32_t x, uint32_t *block)
     if (t->levels == 0)
         return false;
     for (unsigned level = t->levels; level-- > 0;) {
+        if (level == 0)
+            __builtin_prefetch(t->offsets + (size_t)at * SYMCACHE_FANOUT * 4);
         unsigned n = count_keys(t->keys[level] + (size_t)at * SYMCACHE_FANOUT * 4, x);
         if (n == 0)
             return false;
@@ -349,6 +357,8 @@ static bool find_in_block(const struct table *t, uint32_t block, uint32_t delta,
     if (offset > t->data.len || t->data.len - offset < header + SYMCACHE_SLACK)
         return false;
     const uint8_t *p = t->data.ptr + offset;
+    for (size_t ahead = 64; ahead <= BLOCK_BYTES_USUAL; ahead += 64)
+        __builtin_prefetch(p + ahead); /* all lines of it at once, not one after the other */
     unsigned rows = p[0], width = p[1], record = 0;
     for (unsigned f = 0; f < fields; f++) {
         if (p[2 + f] > BITS_MAX)
