@@ -1,6 +1,7 @@
 /* dump.c - from a dump to a crash: frames with the names of their modules, classifiers, and the
  * attributes that every format of dumps has. */
 #include "decode/dump_parts.h"
+#include "decode/formats.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -173,6 +174,8 @@ static bool set_own(const struct dump *d, struct crash *out)
 {
     for (size_t i = 0; i < d->attributes.count; i++) {
         const struct attribute *attribute = &d->attributes.at[i];
+        if (decode_modifier(out, attribute->name, attribute->text))
+            continue;
         if (!attributes_set(&out->attributes, attribute->name, attribute->type, attribute->text))
             return false;
     }

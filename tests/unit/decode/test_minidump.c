@@ -1000,6 +1000,26 @@ static void test_crash(void **state)
     free(f);
 }
 
+/* Modifiers are obeyed wherever they stand, and are no attributes. */
+static void test_modifiers(void **state)
+{
+    (void)state;
+    CLEANUP(arena_free_p) struct arena *a = arena();
+    static const struct dump_thread threads[] = { { .id = 7 }, { .id = 8 } };
+    struct dump d = { .crash_thread = 0, .has_crash = true, .thread_count = 2 };
+    struct crash c;
+    struct err e = { 0 };
+    d.threads = arena_alloc(a, sizeof threads);
+    assert_non_null(d.threads);
+    memcpy(d.threads, threads, sizeof threads);
+    attributes_init(&d.attributes, a);
+    assert_true(attributes_set_text(&d.attributes, STR("_mod_faulting_tid"), STR("8")));
+    decode_nothing(&c, a);
+    assert_true(dump_crash(&d, &c, a, &e));
+    assert_int_equal(c.main_thread, 1);
+    assert_attribute(&c.attributes, "_mod_faulting_tid", NULL);
+}
+
 /* Every prefix of a dump, and every dump with one byte of it inverted, is read or refused. */
 static void test_damage(void **state)
 {
@@ -1078,6 +1098,7 @@ int main(void)
         cmocka_unit_test(test_assertion),
         cmocka_unit_test(test_crash),
         cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_modifiers),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
