@@ -90,6 +90,7 @@ static bool serve_api(const struct config *c, const struct api_config *config,
                c->listen[i].address, api_port(api, i));
     fflush(stdout);
     wait_for_end(signals);
+    engine_stop_converting(config->engine);
     api_stop(api);
     return true;
 }

@@ -20,12 +20,22 @@ bool conversions_take(struct upload_work *w)
 {
     struct engine *en = w->engine;
     const struct ticket t = w->ticket;
+    if (conversions_closing(en))
+        return err_set(&w->job.err, ERR_BUSY, 0, "the server is closing");
     if (!backlog_reserve(&en->conversions, 1))
         return err_set(&w->job.err, ERR_NOMEM, 0, "no memory for another upload");
     arena_free(w->job.arena); /* and w with it */
     backlog_add(&en->conversions, &t, t.waiter != NULL);
     backlog_finished(&en->backlog);
+    if (conversions_closing(en)) /* meanwhile: nobody would take it */
+        accept_close(&en->conversions);
     return true;
+}
+
+void engine_stop_converting(struct engine *en)
+{
+    backlog_close(&en->conversions);
+    accept_close(&en->conversions);
 }
 
 bool conversions_closing(struct engine *en)

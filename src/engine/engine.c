@@ -341,7 +341,7 @@ void engine_close(struct engine *en)
         pthread_join(en->feeder, NULL);
     accept_close(&en->backlog);
     end_queue(en->jobs, en->workers, en->workers_started);
-    backlog_close(&en->conversions);
+    engine_stop_converting(en);
     for (size_t i = 0; i < en->converters_started; i++)
         pthread_join(en->converters[i], NULL);
     accept_close(&en->conversions);

@@ -1,6 +1,7 @@
 """Symbols over HTTP: uploads of every kind, what is told of them, and reports that waited for them."""
 
 import bz2
+import concurrent.futures
 import functools
 import gzip
 import hashlib
@@ -11,6 +12,7 @@ import subprocess
 import time
 
 import pytest
+import requests
 
 from conftest import Server
 from dumps import FOLDER, Dump
@@ -292,11 +294,18 @@ def helper_of(server):
 
 
 @functools.cache
+def slow_functions():
+    return [f"_ZN4slow{len(str(i)) + 8}function{i}Ev" for i in range(40000)]
+
+
+def slow_file(number):
+    return sym(f"slow{number}", number, slow_functions())
+
+
+@functools.cache
 def slow_body(first=1):
     """Takes a second or more to convert."""
-    functions = [f"_ZN4slow{len(str(i)) + 8}function{i}Ev" for i in range(40000)]
-    return tar({f"{n}.sym": sym(f"slow{n}", n, functions) for n in range(first, first + SLOW_FILES)},
-               "w")
+    return tar({f"{n}.sym": slow_file(n) for n in range(first, first + SLOW_FILES)}, "w")
 
 
 def test_kill_during_conversion(tmp_path):
@@ -337,13 +346,35 @@ def test_stop_during_conversion(tmp_path):
         server.stop()
 
 
+def test_stop_does_not_wait_for_a_conversion(tmp_path):
+    """Whoever waits for it is told that it will be done later, and it is."""
+    server = Server(tmp_path).start()
+    try:
+        place = Place(server)
+        body = tar({f"{n}.sym": data for n in range(40)
+                    for data in [slow_file(n + 1)]}, "w")
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            sent = pool.submit(requests.post, f"{server.url}/default/{place.poster}/symbols",
+                               params={"_mod_sync": "1"}, data=body, timeout=120)
+            wait_for(lambda: helper_of(server))
+            began = time.monotonic()
+            server.stop()
+            assert time.monotonic() - began < 15
+            assert sent.result().status_code in (200, 503), sent.result().text
+        server.start()
+        wait_for(lambda: place.archives() and place.counts() == (40, 0, 0))
+        assert len(place.archives()) == 1
+    finally:
+        server.stop()
+
+
 def test_helper_is_killed(place):
     """As one that a damaged file has crashed."""
     place.server.submit(place.poster, slow_body(), format="symbols")
     helper = wait_for(lambda: helper_of(place.server))
-    subprocess.run(["kill", "-SEGV", str(helper)], check=True)
+    subprocess.run(["kill", "-KILL", str(helper)], check=True)
     wait_for(lambda: place.archives())
-    assert "signal 11" in " ".join(place.archives()[0]["errors"])
+    assert "signal 9" in " ".join(place.archives()[0]["errors"])
     place.upload(slow_body()) # the same once more is read once more
     assert len(place.names()) == SLOW_FILES
 
