@@ -25,7 +25,6 @@ struct columns {
 };
 
 struct table {
-    enum symcache_table_id id;
     uint32_t blocks;
     unsigned levels;
     uint32_t counts[SYMCACHE_LEVELS_MAX]; /* keys of a level, the blocks' own first */
@@ -110,7 +109,6 @@ static bool open_table(struct symcache *c, enum symcache_table_id id, struct rea
     if (!open_section(&keys, c, r) || !open_section(&offsets, c, r) ||
         !open_section(&t->data, c, r))
         return false;
-    t->id = id;
     t->levels = symcache_levels(t->blocks, t->counts);
     t->offsets = offsets.ptr;
     uint64_t at = 0;
@@ -349,10 +347,14 @@ static unsigned find_row(const uint8_t *bits, unsigned rows, unsigned width, uin
     return at;
 }
 
-static bool find_in_block(const struct table *t, uint32_t block, uint32_t delta, struct row *out)
+/* Inlined for each table, whose shape the compiler then knows. */
+static inline __attribute__((always_inline)) bool find_in_block(const struct table *t,
+                                                                enum symcache_table_id id,
+                                                                uint32_t block, uint32_t delta,
+                                                                struct row *out)
 {
-    size_t header = symcache_block_header(t->id);
-    unsigned fields = table_shapes[t->id].fields, based = table_shapes[t->id].based;
+    size_t header = symcache_block_header(id);
+    unsigned fields = table_shapes[id].fields, based = table_shapes[id].based;
     uint32_t offset = load_le32(t->offsets + (size_t)4 * block);
     if (offset > t->data.len || t->data.len - offset < header + SYMCACHE_SLACK)
         return false;
@@ -382,13 +384,15 @@ static bool find_in_block(const struct table *t, uint32_t block, uint32_t delta,
     return true;
 }
 
-static inline bool find(const struct table *t, uint64_t address, struct row *out)
+static inline __attribute__((always_inline)) bool
+find(const struct symcache *c, enum symcache_table_id id, uint64_t address, struct row *out)
 {
+    const struct table *t = &c->tables[id];
     uint32_t block;
     if (address > UINT32_MAX || !find_block(t, (uint32_t)address, &block))
         return false;
     uint32_t key = load_le32(t->keys[0] + (size_t)4 * block);
-    return key <= address && find_in_block(t, block, (uint32_t)address - key, out);
+    return key <= address && find_in_block(t, id, block, (uint32_t)address - key, out);
 }
 
 /* ---- functions, files, lines ---- */
@@ -414,7 +418,7 @@ size_t symcache_find(const struct symcache *c, uint64_t address, struct symcache
 {
     struct row row;
     assert(max >= 1);
-    if (!find(&c->tables[TABLE_CODE], address, &row) || row.values[CODE_ENTITY] == 0)
+    if (!find(c, TABLE_CODE, address, &row) || row.values[CODE_ENTITY] == 0)
         return 0;
     const struct columns *entities = &c->columns[COLUMNS_ENTITIES];
     const struct columns *sites = &c->columns[COLUMNS_SITES];
@@ -456,7 +460,7 @@ static struct bytes program_bytes(const struct symcache *c, uint32_t program)
 bool symcache_cfi(const struct symcache *c, uint64_t address, struct bytes *program)
 {
     struct row row;
-    if (!find(&c->tables[TABLE_CFI], address, &row) || row.values[0] == 0)
+    if (!find(c, TABLE_CFI, address, &row) || row.values[0] == 0)
         return false;
     *program = program_bytes(c, row.values[0] - 1);
     return program->len > 0;
@@ -466,7 +470,7 @@ bool symcache_win(const struct symcache *c, uint64_t address, struct symcache_wi
 {
     struct row row;
     const struct columns *w = &c->columns[COLUMNS_WINS];
-    if (!find(&c->tables[TABLE_WIN], address, &row) || row.values[0] == 0)
+    if (!find(c, TABLE_WIN, address, &row) || row.values[0] == 0)
         return false;
     uint32_t i = row.values[0] - 1, flags = get(w, i, WIN_FLAGS);
     if (i >= w->count)
