@@ -44,7 +44,7 @@ struct symcache_about {
     struct str os;         /* as the MODULE record says: "Linux", "windows", "mac"; may be empty */
     struct str debug_file; /* "libc.so.6", "app.pdb"; may be empty */
     struct str debug_id;   /* upper-case hex with the age behind it, as Breakpad prints it */
-    struct str code_file, code_id; /* INFO CODE_ID, the build id in lower-case hex; may be empty */
+    struct str code_file, code_id; /* INFO CODE_ID as written, or the build id; may be empty */
     uint32_t functions, publics, lines, inlines, cfi_rows, win_rows, skipped; /* how many */
 };
 void symcache_about(const struct symcache *c, struct symcache_about *out);
