@@ -97,8 +97,12 @@ static struct ticket take_again(struct backlog *b)
         .from_store = true,
         .again = true,
     };
-    if (b->again_first == b->again.len)
-        b->again_first = b->again.len = 0;
+    if (b->again_first == b->again.len ||
+        (b->again_first >= COMPACT_AT && b->again_first >= b->again.len / 2)) {
+        b->again.len -= b->again_first;
+        memmove(b->again.at, b->again.at + b->again_first, b->again.len * sizeof t.object);
+        b->again_first = 0;
+    }
     return t;
 }
 
