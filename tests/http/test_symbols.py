@@ -2,12 +2,14 @@
 
 import bz2
 import concurrent.futures
+import contextlib
 import functools
 import gzip
 import hashlib
 import json
 import lzma
 import pathlib
+import sqlite3
 import subprocess
 import time
 
@@ -279,6 +281,31 @@ def test_restart_keeps_all(place):
     assert caches(place.server) == kept
     place.upload(tar({"a.sym": sym("a", 1)}))
     assert place.counts() == (0, 1, 0)
+
+
+def test_caches_of_another_version_are_made_again(place):
+    place.upload(tar({"a.sym": sym("a", 1), "b.sym": sym("b", 2), "bad": b"?"}))
+    before = place.listed("--all")
+    kept = {path: value[1] for path, value in caches(place.server).items()}
+    place.server.stop()
+    with contextlib.closing(sqlite3.connect(place.server.data / "crumple.db")) as db, db:
+        assert db.execute("UPDATE symbol_files SET version = version + 1").rowcount == 3
+    for path in kept:
+        path.write_bytes(b"of another version")
+    place.server.start()
+
+    def is_done():
+        return {path: value[1] for path, value in caches(place.server).items()} == kept
+    wait_for(is_done)
+    wait_for(lambda: "symbols_stored" in place.server.log().split("symbols_to_convert")[-1])
+    ignored = ("converted",)
+    assert [{k: v for k, v in f.items() if k not in ignored} for f in place.listed("--all")] == \
+        [{k: v for k, v in f.items() if k not in ignored} for f in before]
+    assert place.counts() == (2, 0, 1)
+    done = place.server.log().count("symbols_stored")
+    place.server.restart() # and once is enough
+    time.sleep(0.3)
+    assert place.server.log().count("symbols_stored") == done
 
 
 # --- killed ---------------------------------------------------------------------------------------
