@@ -1,16 +1,22 @@
-/* folder.c - a module to its symbol files: first where Breakpad puts them, then wherever they are.
+/* folder.c - a module to its symbol files: first where its ids say that they are, then by a look at
+ * the files of each folder.
  *
  * Names come from crash dumps, so a path is made of them only when they are a base name and hex
  * digits. An answer is kept for those who ask again. */
 #include "symbols/folder.h"
 
 #include "base/vec.h"
+#include "symbols/breakpad_fields.h"
 #include "symbols/folder_cache.h"
 #include "symbols/folder_scan.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <limits.h>
+#include <sys/stat.h>
 
+#define DEBUG_ID_MIN 33 /* a GUID and an age */
+#define DEBUG_ID_MAX 40
 #define ARENA_BYTES ((size_t)1 << 30) /* for paths and ids of what is found */
 
 struct answer {
@@ -44,9 +50,23 @@ static bool open_all(struct symbol_folders *f, const char *const *dirs, size_t c
     return true;
 }
 
+static bool are_folders(const char *const *dirs, size_t count, struct err *e)
+{
+    struct stat st;
+    for (size_t i = 0; i < count; i++) {
+        if (stat(dirs[i], &st) != 0)
+            return err_set(e, ERR_NOT_FOUND, 0, "symbols in %s: %s", dirs[i], strerror(errno));
+        if (!S_ISDIR(st.st_mode))
+            return err_set(e, ERR_INPUT, 0, "symbols in %s: it is no folder", dirs[i]);
+    }
+    return true;
+}
+
 bool symbol_folders_open(struct symbol_folders **out, const char *const *dirs, size_t count,
                          const char *cache_dir, struct err *e)
 {
+    if (!are_folders(dirs, count, e))
+        return false;
     CLEANUP(symbol_folders_close_p) struct symbol_folders *f = calloc(1, sizeof *f);
     if (!f || !open_all(f, dirs, count, cache_dir))
         return err_set(e, ERR_NOMEM, 0, "symbol folders: no memory");
@@ -105,18 +125,45 @@ static bool is_base_name(struct str s)
            !str_eq(s, STR(".")) && !str_eq(s, STR(".."));
 }
 
+static bool is_hex(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (hex_digit(s.ptr[i]) > 15)
+            return false;
+    return true;
+}
+
+static bool is_debug_id(struct str s)
+{
+    return is_hex(s) && s.len >= DEBUG_ID_MIN && s.len <= DEBUG_ID_MAX;
+}
+
 /* <debug file>/<debug id>/<debug file without .pdb>.sym */
-static void find_by_path(struct symbol_folders *f, const struct module_id *id, struct answer *a)
+static void find_breakpad(struct symbol_folders *f, const struct module_id *id, struct answer *a)
 {
     struct str stem = id->debug_file;
     char path[PATH_MAX];
-    if (!is_base_name(id->debug_file) || !folder_is_debug_id(id->debug_id))
+    if (!is_base_name(id->debug_file) || !is_debug_id(id->debug_id))
         return;
     if (stem.len > 4 && str_is_word((struct str){ stem.ptr + stem.len - 4, 4 }, ".pdb"))
         stem.len -= 4;
     for (size_t i = 0; i < f->count && !a->names; i++) {
         int n = snprintf(path, sizeof path, "%s/%.*s/%.*s/%.*s.sym", f->dirs[i],
                          STR_ARG(id->debug_file), STR_ARG(id->debug_id), STR_ARG(stem));
+        if (n > 0 && n < (int)sizeof path)
+            consider(a, folder_cache_get(f->cache, path));
+    }
+}
+
+/* .build-id/<two digits>/<the others>.debug, as below /usr/lib/debug */
+static void find_build_id(struct symbol_folders *f, const struct module_id *id, struct answer *a)
+{
+    char path[PATH_MAX];
+    if (id->code_id.len <= 2 || !is_hex(id->code_id))
+        return;
+    for (size_t i = 0; i < f->count && !a->names; i++) {
+        int n = snprintf(path, sizeof path, "%s/.build-id/%.2s/%.*s.debug", f->dirs[i],
+                         id->code_id.ptr, (int)id->code_id.len - 2, id->code_id.ptr + 2);
         if (n > 0 && n < (int)sizeof path)
             consider(a, folder_cache_get(f->cache, path));
     }
@@ -133,19 +180,14 @@ static bool same_id(struct str a, struct str b)
 
 static void find_by_id(struct symbol_folders *f, const struct module_id *id, struct answer *a)
 {
-    char path[PATH_MAX];
     for (size_t i = 0; i < f->count && !f->scanned; i++)
         if (!folder_scan(&f->scan, f->dirs[i], f->arena))
             break; /* with what there is */
     f->scanned = true;
     for (size_t i = 0; i < f->scan.found.len; i++) {
         const struct scanned *s = &f->scan.found.at[i];
-        if (!same_id(s->debug_id, id->debug_id) && !same_id(s->code_id, id->code_id))
-            continue;
-        if (!s->is_folder)
+        if (same_id(s->debug_id, id->debug_id) || same_id(s->code_id, id->code_id))
             consider(a, folder_cache_get(f->cache, s->path));
-        else if (folder_scan_inside(s, path, sizeof path))
-            consider(a, folder_cache_get(f->cache, path));
     }
 }
 
@@ -170,7 +212,9 @@ static const struct answer *make_answer(struct symbol_folders *f, const struct m
         !arena_str(f->arena, id->debug_id, &a.debug_id) ||
         !arena_str(f->arena, id->code_id, &a.code_id))
         return NULL;
-    find_by_path(f, id, &a);
+    find_breakpad(f, id, &a);
+    if (!a.names)
+        find_build_id(f, id, &a);
     if (!a.names || !a.unwind)
         find_by_id(f, id, &a);
     return VEC_PUSH(&f->answers, a) ? &f->answers.at[f->answers.len - 1] : NULL;

@@ -1,8 +1,9 @@
 /* folder.h - symbols from folders, for `crumple stackwalk --symbols DIR`.
  *
  * A folder holds Breakpad files at <debug file>/<debug id>/<debug file without .pdb>.sym, as for
- * minidump_stackwalk; else any .sym or ELF file in it is found by its ids (the folders are looked
- * through once, only when the first way found nothing for a module, or nothing to unwind it with).
+ * minidump_stackwalk, or ELF files at .build-id/<xx>/<rest>.debug; else any .sym or ELF file that
+ * lies directly in it is found by its ids (the folders are looked through once, only when the first
+ * ways found nothing for a module, or nothing to unwind it with).
  * When there are several for a module, names and unwind rules each come from the best. A file is
  * converted when it is asked for the first time, and the cache is kept in `cache_dir` (see
  * folder_cache.h), so that the next process only maps it. When that cannot be written, the image
@@ -16,7 +17,8 @@
 #include "symbols/source.h"
 
 struct symbol_folders;
-/* `cache_dir` NULL: nothing is kept. Texts are copied. */
+/* `cache_dir` NULL: nothing is kept. Texts are copied. ERR_NOT_FOUND, ERR_INPUT: one of them is no
+ * folder; ERR_NOMEM. */
 MUST_CHECK bool symbol_folders_open(struct symbol_folders **out, const char *const *dirs,
                                     size_t count, const char *cache_dir, struct err *e);
 void symbol_folders_close(struct symbol_folders *f);

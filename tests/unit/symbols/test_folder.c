@@ -56,7 +56,7 @@ static int unmake(void **state)
 
 static struct symbol_folders *open_folders(const char *cache_dir)
 {
-    const char *dirs[] = { "/nowhere/at/all", symbols };
+    const char *dirs[] = { root, symbols };
     struct symbol_folders *f = NULL;
     struct err e = { 0 };
     assert_true(symbol_folders_open(&f, dirs, 2, cache_dir, &e));
@@ -104,8 +104,13 @@ static const struct {
       { .debug_file = STR_INIT("x.pdb"), .debug_id = STR_INIT(ID) },
       "f",
       true },
-    { "anywhere by its id",
-      { { "a/b/c/anything", SYM(ID, "f") RULES } },
+    { "by its build id",
+      { { ".build-id/ab/cdef.debug", SYM(ID, "f") RULES } },
+      { .debug_file = STR_INIT("x"), .code_id = STR_INIT("abcdef") },
+      "f",
+      true },
+    { "in the folder by its id",
+      { { "anything", SYM(ID, "f") RULES } },
       { .debug_file = STR_INIT("x"), .debug_id = STR_INIT(ID) },
       "f",
       true },
@@ -120,10 +125,15 @@ static const struct {
       "f",
       false },
     { "another module's name over it",
-      { { "y.so/" ID "/y.so.sym", SYM(ID, "f") RULES } },
+      { { "y.so.sym", SYM(ID, "f") RULES } },
       { .debug_file = STR_INIT("x.so"), .debug_id = STR_INIT(ID) },
       "f",
       true },
+    { "below a folder in it",
+      { { "y.so/" ID "/y.so.sym", SYM(ID, "f") RULES } },
+      { .debug_file = STR_INIT("x.so"), .debug_id = STR_INIT(ID) },
+      "",
+      false },
     { "another id",
       { { "x.so/" ID "/x.so.sym", SYM(ID, "f") } },
       { .debug_file = STR_INIT("x.so"), .debug_id = STR_INIT(OTHER_ID) },
@@ -215,8 +225,21 @@ static void changing(void **state)
     assert_int_equal(count_kept(), n + 1);
 }
 
+static void no_folders(void **state)
+{
+    const char *missing = "/nowhere/at/all", *file = "/proc/self/exe";
+    struct symbol_folders *f = NULL;
+    struct err e = { 0 };
+    (void)state;
+    assert_false(symbol_folders_open(&f, &missing, 1, NULL, &e));
+    assert_int_equal(e.code, ERR_NOT_FOUND);
+    assert_false(symbol_folders_open(&f, &file, 1, NULL, &e));
+    assert_int_equal(e.code, ERR_INPUT);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(finding), cmocka_unit_test(changing) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(finding), cmocka_unit_test(changing),
+                                        cmocka_unit_test(no_folders) };
     return cmocka_run_group_tests(tests, make, unmake);
 }
