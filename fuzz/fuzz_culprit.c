@@ -1,6 +1,6 @@
 /* A stream of reports and what a server does with them, read from any bytes: asked about, added,
- * taken back, published, explained. At the end an index that is made anew, from what stayed, must
- * answer the same to the bit.
+ * taken back, superseded, published, explained. At the end an index that is made anew, from what
+ * stayed, must answer the same to the bit.
  *
  * A byte is a step, or a choice within one; bytes that are not there are 0. */
 #include "group/culprit.h"
@@ -40,6 +40,7 @@ struct server {
     struct culprit *culprit;
     struct sent reports[REPORTS_MAX];
     struct culprit_match near[REPORTS_MAX];
+    uint32_t instead[REPORTS_MAX]; /* the report whose place it took, or CULPRIT_NONE */
     uint32_t added, kept;
     struct arena *arena;
 };
@@ -139,14 +140,36 @@ static bool is_same(struct culprit_match a, struct culprit_match b)
     return a.report == b.report && memcmp(&a.score, &b.score, sizeof a.score) == 0;
 }
 
-static void add(struct server *s)
+/* Among those that were added. */
+static bool is_superseded(const void *ctx, uint32_t report)
+{
+    const struct server *s = ctx;
+    for (uint32_t i = 0; i < s->added; i++)
+        if (s->instead[i] == report)
+            return true;
+    return false;
+}
+
+static void supersede(struct server *s, uint32_t report)
+{
+    struct err e;
+    bool ok = culprit_supersede(s->culprit, report, is_superseded, s, &e);
+    assert(ok);
+}
+
+static void add(struct server *s, uint32_t instead)
 {
     struct sent *sent = &s->reports[s->added];
     struct err e;
+    if (instead != CULPRIT_NONE)
+        supersede(s, instead);
+    s->instead[s->added] = instead;
     s->near[s->added] = nearest(s->culprit, &sent->report);
     bool ok = culprit_add(s->culprit, &sent->report, s->added, s->near[s->added], &e);
     assert(ok);
     s->added++;
+    uint32_t near = s->near[s->added - 1].report;
+    assert(near == CULPRIT_NONE || !is_superseded(s, near));
 }
 
 static void check(const struct culprit_explanation *x)
@@ -185,10 +208,10 @@ static void explain(struct server *s, const struct sent *new, uint8_t a, uint8_t
 static void add_twice(struct server *s)
 {
     struct culprit_match before;
-    add(s);
+    add(s, CULPRIT_NONE);
     before = s->near[--s->added];
     culprit_undo_last(s->culprit);
-    add(s);
+    add(s, CULPRIT_NONE);
     assert(is_same(s->near[s->added - 1], before));
 }
 
@@ -199,9 +222,13 @@ static void step(struct server *s, struct choices *c)
     if (what < 160) {
         read_report(c, new);
         if (what < 120)
-            add(s);
+            add(s, CULPRIT_NONE);
         else
             add_twice(s);
+    } else if (what < 175) { /* made again */
+        uint32_t which = s->added > 0 ? next(c) % s->added : CULPRIT_NONE;
+        read_report(c, new);
+        add(s, is_superseded(s, which) ? CULPRIT_NONE : which);
     } else if (what < 190) { /* a dry run */
         read_report(c, new);
         (void)nearest(s->culprit, &new->report);
@@ -217,16 +244,22 @@ static void step(struct server *s, struct choices *c)
     }
 }
 
-static void check_rebuilt(const struct server *s)
+static void check_rebuilt(struct server *s)
 {
     CLEANUP(culprit_free_p) struct culprit *again = culprit_new(0, is_cold, NULL);
     struct err e;
+    uint32_t added = s->added;
     if (!again)
         abort();
-    for (uint32_t i = 0; i < s->added; i++) {
+    for (uint32_t i = 0; i < added; i++) {
+        s->added = i; /* what was superseded when this one came */
+        bool did = s->instead[i] == CULPRIT_NONE ||
+                   culprit_supersede(again, s->instead[i], is_superseded, s, &e);
+        assert(did);
         bool ok = culprit_add(again, &s->reports[i].report, i, s->near[i], &e);
         assert(ok);
     }
+    s->added = added;
     for (uint32_t i = 0; i < s->added; i++)
         assert(is_same(nearest(again, &s->reports[i].report),
                        nearest(s->culprit, &s->reports[i].report)));
