@@ -72,6 +72,42 @@ static void test_operands(void **state)
     assert_int_equal(read_line(&r, "f --help --nonsense", &e), ARGS_HELP);
 }
 
+static enum args_outcome read_many(const char *const *words, int count, struct arg_operands *out,
+                                   const char **data, struct err *e)
+{
+    const struct arg args[] = {
+        { "FILE", ARG_OPERANDS, out },
+        { "--data", ARG_NEEDED, data },
+    };
+    char *argv[8];
+    for (int i = 0; i < count; i++)
+        assert_non_null(argv[i] = strdup(words[i]));
+    enum args_outcome got = args_read(count, argv, args, 2, e);
+    for (size_t i = 0; i < out->count; i++)
+        assert_string_equal(out->at[i], i ? "g" : "f");
+    for (int i = 0; i < count; i++)
+        free(argv[i]);
+    return got;
+}
+
+static void test_many_operands(void **state)
+{
+    (void)state;
+    const char *at[2], *data = NULL;
+    struct arg_operands files = { at, 0, 2 };
+    struct err e = { 0 };
+    assert_int_equal(read_many((const char *[]){ "f", "--data", "d", "g" }, 4, &files, &data, &e),
+                     ARGS_OK);
+    assert_int_equal(files.count, 2);
+    files.count = 0;
+    assert_int_equal(read_many((const char *[]){ "--data", "d" }, 2, &files, &data, &e),
+                     ARGS_WRONG);
+    assert_non_null(strstr(e.msg, "FILE is missing"));
+    assert_int_equal(read_many((const char *[]){ "f", "g", "h", "--data=d" }, 4, &files, &data, &e),
+                     ARGS_WRONG);
+    assert_non_null(strstr(e.msg, "at most 2"));
+}
+
 static void test_wrong_use(void **state)
 {
     (void)state;
@@ -126,9 +162,8 @@ static void test_count(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_everything),
-        cmocka_unit_test(test_operands),
-        cmocka_unit_test(test_wrong_use),
+        cmocka_unit_test(test_everything),    cmocka_unit_test(test_operands),
+        cmocka_unit_test(test_many_operands), cmocka_unit_test(test_wrong_use),
         cmocka_unit_test(test_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
