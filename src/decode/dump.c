@@ -182,13 +182,24 @@ static bool set_own(const struct dump *d, struct crash *out)
     return true;
 }
 
+static bool set_annotations(const struct dump *d, struct crash *out, struct arena *a)
+{
+    static const struct json_limits limits = { .depth = 16, .nodes = 1000000 };
+    struct err e;
+    if (d->annotations.len == 0 || json_parse(&out->annotations, d->annotations, limits, a, &e))
+        return true;
+    out->annotations = NULL;
+    crash_error(out, "annotations: %s", e.msg);
+    return e.code != ERR_NOMEM;
+}
+
 bool dump_crash(const struct dump *d, struct crash *out, struct arena *a, struct err *e)
 {
     if (!set_threads(d, out, a) || !set_modules(d, out, a) || !set_classifier(d, out, a) ||
         !set_crash(d, out) || !set_process(d, out) || !set_system(d, out) || !set_own(d, out))
         return err_set(e, ERR_NOMEM, 0, "no memory for the crash of a dump");
-    out->annotations = d->annotations;
     memcpy(out->errors, d->errors, sizeof out->errors);
     out->error_count = d->error_count;
-    return true;
+    return set_annotations(d, out, a) ||
+           err_set(e, ERR_NOMEM, 0, "no memory for the annotations of a dump");
 }

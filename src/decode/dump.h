@@ -56,7 +56,7 @@ struct dump {
     struct dump_thread *threads;
     size_t thread_count;
     struct attributes attributes;        /* for the report, by the names that Backtrace uses */
-    const struct json *annotations;      /* an object, or NULL */
+    struct str annotations;              /* the text of a JSON object, or empty */
     struct str errors[CRASH_ERRORS_MAX]; /* what was wrong and passed over */
     size_t error_count;
 };

@@ -44,9 +44,6 @@ void minidump_note_hex(struct json_writer *w, const char *key, uint64_t n)
 
 bool minidump_take_notes(struct minidump *m)
 {
-    static const struct json_limits limits = { .depth = 16, .nodes = 1000000 };
-    struct str text;
-    struct err e;
     if (!m->has_notes)
         return true;
     json_object_end(&m->notes);
@@ -54,11 +51,5 @@ bool minidump_take_notes(struct minidump *m)
         minidump_error(m, "annotations of more than %d bytes are left out", MINIDUMP_NOTES_BYTES);
         return true;
     }
-    if (!arena_str(m->arena, buf_view(&m->notes_text), &text))
-        return false;
-    if (json_parse(&m->dump->annotations, text, limits, m->arena, &e))
-        return true;
-    m->dump->annotations = NULL;
-    minidump_error(m, "annotations: %s", e.msg);
-    return e.code != ERR_NOMEM;
+    return arena_str(m->arena, buf_view(&m->notes_text), &m->dump->annotations);
 }

@@ -1,6 +1,8 @@
 /* signature.c - see signature.h. The only clever thing is that nothing is done term by term. */
 #include "group/signature.h"
 
+#include <stdbool.h>
+
 #include <string.h>
 
 #define LEVELS ((1u << SIGNATURE_SUM_PLANES) - 1)
@@ -55,6 +57,7 @@ static struct signature_bound bound_by_words(const struct signature_planes *p,
 }
 
 #ifdef __x86_64__
+#include <cpuid.h>
 #include <immintrin.h>
 
 /* The same where a register holds a whole signature: about six times as fast. */
@@ -75,9 +78,26 @@ bound_at_once(const struct signature_planes *p, const struct signature *s)
                                      (uint32_t)_mm512_reduce_add_epi64(count) + p->surplus };
 }
 
+#define OS_SAVES_REGISTERS (1u << 27) /* leaf 1, ecx: xgetbv can be asked */
+#define SAVES_AVX512 0xe6             /* xcr0: xmm, ymm, zmm and masks */
+#define HAS_AVX512F (1u << 16)        /* leaf 7, ebx */
+#define HAS_VPOPCNTDQ (1u << 14)      /* leaf 7, ecx */
+
+/* Asked here, since __builtin_cpu_supports asks at every start of the program, and a virtual
+ * machine takes a tenth of a millisecond to answer. */
+static bool has_vpopcntdq(void)
+{
+    unsigned a, b, c, d, low, high;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & OS_SAVES_REGISTERS))
+        return false;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (low & SAVES_AVX512) == SAVES_AVX512 && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
+           (b & HAS_AVX512F) && (c & HAS_VPOPCNTDQ);
+}
+
 signature_bound_fn signature_bound_best(void)
 {
-    return __builtin_cpu_supports("avx512vpopcntdq") ? bound_at_once : bound_by_words;
+    return has_vpopcntdq() ? bound_at_once : bound_by_words;
 }
 #else
 signature_bound_fn signature_bound_best(void)

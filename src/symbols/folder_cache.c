@@ -7,14 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
-#include <sodium.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define MEMORY_MAX ((size_t)8 << 30) /* for what one symbol file says */
-#define NAME_BYTES 16
 
 struct file_key {
     uint64_t device, number, size;
@@ -84,13 +83,11 @@ void folder_unmap(struct bytes file)
 
 static bool cache_path(const struct folder_cache *f, const struct file_key *key, char out[PATH_MAX])
 {
-    unsigned char name[NAME_BYTES];
-    char hex[2 * NAME_BYTES + 1];
     if (!f->dir)
         return false;
-    crypto_generichash(name, sizeof name, (const unsigned char *)key, sizeof *key, NULL, 0);
-    sodium_bin2hex(hex, sizeof hex, name, sizeof name);
-    int n = snprintf(out, PATH_MAX, "%s/%s.symcache", f->dir, hex);
+    int n = snprintf(
+        out, PATH_MAX, "%s/%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-%" PRIu64 ".symcache",
+        f->dir, key->device, key->number, key->size, (uint64_t)key->changed_ns, key->version);
     return n > 0 && n < PATH_MAX;
 }
 

@@ -827,8 +827,13 @@ static void put_raw(struct file *f, uint32_t type, struct str text)
 
 static const char *annotation(const struct dump *d, const char *name, struct buf *b)
 {
+    const struct json_limits limits = { .depth = 16, .nodes = 10000 };
+    CLEANUP(arena_free_p) struct arena *a = arena_new(1 << 20);
     struct json_writer w;
-    const struct json *j = json_get(d->annotations, str_from_c(name));
+    const struct json *all, *j;
+    struct err e;
+    assert_true(json_parse(&all, d->annotations, limits, a, &e));
+    j = json_get(all, str_from_c(name));
     buf_reset(b);
     json_writer_init(&w, b);
     if (j)
