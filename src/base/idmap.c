@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define IDMAP_FIRST ((size_t)64)
 #define REMOVED (UINT64_C(1) << 32) /* no id has 0 in the lower half */
@@ -29,10 +30,10 @@ static pthread_once_t process_key_once = PTHREAD_ONCE_INIT;
 
 static void process_key_make(void)
 {
-    int rc = sodium_init();
-    assert(rc >= 0); /* fails only on systems without a source of random numbers */
+    /* Not by sodium_init, which takes as long as walking a whole dump; SipHash does without. */
+    int rc = getentropy(process_key, sizeof process_key);
+    assert(rc == 0); /* fails only on systems without a source of random numbers */
     (void)rc;
-    randombytes_buf(process_key, sizeof process_key);
 }
 
 uint64_t idmap_hash(struct str s, uint64_t salt)
