@@ -145,9 +145,9 @@ struct engine_config engine_defaults(void);
 /* Takes the data directory, opens the store and builds the views (logs its progress).
  * ERR_CONFLICT when another process has the directory. */
 MUST_CHECK bool engine_open(struct engine **out, const struct engine_config *config, struct err *e);
-/* Symbols are converted no more, since that can take an hour: those who wait for it are told that it
- * will be done later, and what waits is done after the next start. Before those who wait are waited
- * for; any thread. */
+/* Symbols are converted no more, since that can take an hour: those who wait for it are told that
+ * it will be done later, and what waits is done after the next start. Before those who wait are
+ * waited for; any thread. */
 void engine_stop_converting(struct engine *en);
 /* Finishes every job that was accepted, then lets go. No view may be in use. NULL is fine. */
 void engine_close(struct engine *en);

@@ -327,6 +327,7 @@ static size_t put_aside(struct engine *en, struct engine_job **jobs, size_t coun
             jobs[kept++] = jobs[i];
         } else if (VEC_PUSH(&en->waiting, jobs[i])) {
             backlog_hurry(&en->backlog, object);
+            backlog_hurry(&en->conversions, object);
         } else {
             jobs[i]->ok = err_set(&jobs[i]->err, ERR_NOMEM, 0, "waiting for an object");
             job_finish(en, jobs[i]);

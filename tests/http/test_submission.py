@@ -112,7 +112,7 @@ def test_format_as_a_field(place):
 
 @pytest.mark.parametrize("format", ["symbols", "sourcemap", "proguard"])
 def test_symbols(place, format):
-    body = b"PK\x03\x04" + format.encode()
+    body = b"MODULE Linux x86_64 000000000000000000000000000000010 a\n" + format.encode()
     told = place.server.submit(place.symbols, body, format=format, params={"tag": "v1"})
     assert set(told) == {"response", "_rxid"}
     told = place.server.submit(place.symbols, body + b"2", format=format, params={"sync": "true"})
