@@ -112,8 +112,8 @@ struct bytes minidump_sized_entries(struct minidump *m, enum minidump_stream typ
     struct reader r = minidump_reader(m, stream);
     uint32_t header = reader_u32(&r), entry = reader_u32(&r);
     uint64_t n = reader_number(&r, wide_count ? 8 : 4);
-    if (r.failed || header < r.pos || entry < size ||
-        !bytes_slice(stream, header, stream.len - (header < stream.len ? header : 0), &rest)) {
+    if (r.failed || header < r.pos || entry < size || header > stream.len ||
+        !bytes_slice(stream, header, stream.len - header, &rest)) {
         minidump_error(m, "%s: the stream is damaged", name);
         return (struct bytes){ NULL, 0 };
     }

@@ -280,6 +280,23 @@ static enum taken read_record(struct breakpad *p, struct str line)
 
 /* ---- the file ---- */
 
+#define LINE_PIECE ((size_t)256)
+
+/* Up to the first \n or \r. Looks for both piece by piece: a file may have only one of them. */
+static size_t line_length(struct str s)
+{
+    size_t n = 0;
+    for (size_t piece; n < s.len; n += piece) {
+        piece = s.len - n < LINE_PIECE ? s.len - n : LINE_PIECE;
+        const char *end = memchr(s.ptr + n, '\n', piece);
+        size_t to = end ? (size_t)(end - s.ptr) - n : piece;
+        const char *cr = memchr(s.ptr + n, '\r', to);
+        if (cr || end)
+            return (size_t)((cr ? cr : end) - s.ptr);
+    }
+    return n;
+}
+
 /* The next line that is not empty, without its end; false at the end of the file. Lines end with
  * "\n", "\r\n" or "\r". */
 static bool take_line(struct str *rest, struct str *line)
@@ -288,11 +305,7 @@ static bool take_line(struct str *rest, struct str *line)
         *rest = (struct str){ rest->ptr + 1, rest->len - 1 };
     if (rest->len == 0)
         return false;
-    const char *end = memchr(rest->ptr, '\n', rest->len);
-    size_t n = end ? (size_t)(end - rest->ptr) : rest->len;
-    const char *cr = memchr(rest->ptr, '\r', n);
-    if (cr)
-        n = (size_t)(cr - rest->ptr);
+    size_t n = line_length(*rest);
     *line = (struct str){ rest->ptr, n };
     *rest = (struct str){ rest->ptr + n, rest->len - n };
     return true;

@@ -90,7 +90,7 @@ def golden(row):
     return (row["module"], row["function"], row["file:line"], row["trust"], int(row["address"], 16))
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["case"])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case and case["case"])
 def test_golden(case, symbols, cache):
     name = case["case"]
     found = walk_case(case, symbols, cache)
@@ -119,7 +119,7 @@ def base_name(path):
     return (path or "").replace("\\", "/").rsplit("/", 1)[-1]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["case"])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case and case["case"])
 def test_golden_system_and_modules(case, symbols, cache):
     found = walk_case(case, symbols, cache)
     system = found["system"]
