@@ -1,8 +1,13 @@
 /* library.c - see the header.
  *
- *     key (project, id) ──► file ──► file ──► ...      newest first, by its debug id
+ *     key (project, id) ──► file ──► file ──► ...      by its debug id
  *                     key ──► file ──► ...             and by its code id
- *                              └──► cache              one for each image; files share them
+ *                              │└──► cache             one for each image; files share them
+ *                              ▼
+ *     upload ──► use ──► use ──► ...                   which uploads a file is in
+ *
+ * A build that sends the same file once more only adds a use: what is asked about often stays short
+ * however often it comes. A file is as late as its latest use.
  *
  * A cache is closed, being opened by one thread while others that want it wait, open, or lost.
  * Those that nobody uses stand in a list, the longest unused first, and are closed from there. */
@@ -30,6 +35,7 @@ struct cache {
     uint64_t bytes;
     size_t users;
     struct cache *older, *newer; /* when it is open and has no users */
+    uint32_t files;              /* the first of its list */
 };
 
 struct key {
@@ -38,12 +44,28 @@ struct key {
     uint32_t first; /* file */
 };
 
-enum { BY_DEBUG_ID, BY_CODE_ID, WAYS };
+/* The lists that a file stands in: of each of its keys, and of its cache. */
+enum { BY_DEBUG_ID, BY_CODE_ID, OF_CACHE, LISTS };
 struct file {
-    struct library_file is; /* its texts are in `texts` */
-    char *texts;            /* heap; NULL: this place is free */
+    struct library_file is; /* its texts are in `texts`; its objects are those of its uses */
+    char *texts;            /* heap; NULL: this place is free, the next such is next[0] */
     struct cache *cache;
-    uint32_t key[WAYS], next[WAYS];
+    uint32_t key[OF_CACHE], next[LISTS], before[LISTS];
+    uint32_t latest; /* use; there is one */
+};
+
+/* A file in an upload. */
+struct use {
+    uint64_t order; /* when it was added */
+    uint64_t object;
+    uint32_t file;
+    uint32_t next_of_upload;
+    uint32_t later, earlier; /* of the file; earlier: the next place that is free */
+};
+
+struct upload {
+    uint64_t object;
+    uint32_t first; /* use */
 };
 
 struct library {
@@ -55,9 +77,13 @@ struct library {
     pthread_mutex_t mu;
     pthread_cond_t opened; /* a cache, or it could not be */
     VEC(struct file) files;
-    VEC(uint32_t) free_files;
+    VEC(struct use) uses;
+    uint32_t free_file, free_use; /* the first place that is free */
+    uint64_t next_order;
     VEC(struct key) keys; /* never fewer */
     struct idmap key_map;
+    VEC(struct upload) uploads; /* never fewer */
+    struct idmap upload_map;
     VEC(struct cache *) caches; /* never fewer */
     struct idmap cache_map;
     struct cache *oldest, *newest; /* of those without users */
@@ -112,6 +138,13 @@ struct str library_file_name(struct str path)
         if (path.ptr[i - 1] == '/' || path.ptr[i - 1] == '\\')
             return (struct str){ path.ptr + i, path.len - i };
     return path;
+}
+
+bool library_could_match(const struct module_id *id)
+{
+    return id->debug_id.len <= ID_MAX && id->code_id.len <= ID_MAX &&
+           library_file_name(id->debug_file).len <= LIBRARY_NAME_MAX &&
+           library_file_name(id->code_file).len <= LIBRARY_NAME_MAX;
 }
 
 static bool same_name(struct str a, struct str b)
@@ -216,6 +249,7 @@ static struct cache *cache_make(struct library *l, const uint8_t hash[SYMBOL_IMA
     if (!c)
         return NULL;
     memcpy(c->hash, hash, sizeof c->hash);
+    c->files = NONE;
     if (!VEC_RESERVE(&l->caches, 1) ||
         !idmap_insert(&l->cache_map, cache_hash(hash), (uint32_t)l->caches.len)) {
         free(c);
@@ -284,8 +318,8 @@ static void cache_open(struct library *l, struct cache *c, struct err *e)
     pthread_cond_broadcast(&l->opened);
 }
 
-/* One more user of it, which is open then. False: it cannot be; *told: this call found out that it
- * is lost, and *e says why. */
+/* One more user of it, which is open then. False: it cannot be; when it is lost, another may do.
+ * *told: this call found out that it is lost, and *e says why. */
 static bool cache_use(struct library *l, struct cache *c, bool *told, struct err *e)
 {
     while (c->state == CACHE_OPENING)
@@ -337,59 +371,188 @@ static bool keep_texts(struct file *f)
 static bool file_place(struct library *l, uint32_t *out)
 {
     const struct file empty = { .texts = NULL };
-    if (l->free_files.len > 0) {
-        *out = l->free_files.at[--l->free_files.len];
-        return true;
-    }
-    *out = (uint32_t)l->files.len;
-    return l->files.len < NONE && VEC_RESERVE(&l->free_files, l->files.len + 1) &&
-           VEC_PUSH(&l->files, empty);
+    *out = l->free_file != NONE ? l->free_file : (uint32_t)l->files.len;
+    if (l->free_file == NONE)
+        return l->files.len < NONE && VEC_PUSH(&l->files, empty);
+    l->free_file = l->files.at[*out].next[0];
+    return true;
 }
 
-static void link_file(struct library *l, uint32_t number, const struct file *f)
+/* Where its list begins; NULL: it is in none. */
+static uint32_t *list_of(struct library *l, const struct file *f, unsigned list)
 {
-    l->files.at[number] = *f;
-    for (unsigned way = 0; way < WAYS; way++)
-        if (f->key[way] != NONE) {
-            l->files.at[number].next[way] = l->keys.at[f->key[way]].first;
-            l->keys.at[f->key[way]].first = number;
-        }
+    if (list == OF_CACHE)
+        return &f->cache->files;
+    return f->key[list] == NONE ? NULL : &l->keys.at[f->key[list]].first;
+}
+
+static void link_file(struct library *l, uint32_t number, const struct file *is)
+{
+    struct file *f = &l->files.at[number];
+    *f = *is;
+    f->latest = NONE;
+    for (unsigned list = 0; list < LISTS; list++) {
+        uint32_t *first = list_of(l, f, list);
+        if (!first)
+            continue;
+        f->next[list] = *first;
+        f->before[list] = NONE;
+        if (*first != NONE)
+            l->files.at[*first].before[list] = number;
+        *first = number;
+    }
     l->file_count++;
 }
 
 static void unlink_file(struct library *l, uint32_t number)
 {
     struct file *f = &l->files.at[number];
-    for (unsigned way = 0; way < WAYS; way++) {
-        if (f->key[way] == NONE)
+    for (unsigned list = 0; list < LISTS; list++) {
+        uint32_t *first = list_of(l, f, list), next = f->next[list], before = f->before[list];
+        if (!first)
             continue;
-        uint32_t *at = &l->keys.at[f->key[way]].first;
-        while (*at != number)
-            at = &l->files.at[*at].next[way];
-        *at = f->next[way];
+        *(before == NONE ? first : &l->files.at[before].next[list]) = next;
+        if (next != NONE)
+            l->files.at[next].before[list] = before;
     }
     free(f->texts);
     f->texts = NULL;
+    f->next[0] = l->free_file;
+    l->free_file = number;
     l->file_count--;
-    (void)!VEC_PUSH(&l->free_files, number); /* there is room: file_place */
+}
+
+static bool file_make(struct library *l, const struct library_file *is, struct cache *cache,
+                      uint32_t *out)
+{
+    struct file f = { .is = *is, .cache = cache };
+    if (!key_make(l, is->project, BY_DEBUG_ID, is->debug_id, &f.key[BY_DEBUG_ID]) ||
+        !key_make(l, is->project, BY_CODE_ID, is->code_id, &f.key[BY_CODE_ID]) || !keep_texts(&f))
+        return false;
+    if (!file_place(l, out)) {
+        free(f.texts);
+        return false;
+    }
+    link_file(l, *out, &f);
+    return true;
+}
+
+static bool same_file(const struct library_file *a, const struct library_file *b)
+{
+    return str_eq(a->project, b->project) && a->is_elf == b->is_elf && a->parts == b->parts &&
+           str_eq(a->debug_file, b->debug_file) && str_eq(a->debug_id, b->debug_id) &&
+           str_eq(a->code_file, b->code_file) && str_eq(a->code_id, b->code_id);
+}
+
+/* One that is in all the same but for its upload; NONE. Of a cache there are about as many as there
+ * are projects that have it. */
+static uint32_t file_find(const struct library *l, const struct library_file *is,
+                          const struct cache *cache)
+{
+    uint32_t i = cache->files;
+    while (i != NONE && !same_file(&l->files.at[i].is, is))
+        i = l->files.at[i].next[OF_CACHE];
+    return i;
+}
+
+/* --- uploads -------------------------------------------------------------------------------- */
+
+struct upload_wanted {
+    const struct library *library;
+    uint64_t object;
+};
+
+static bool is_upload(const void *ctx, uint32_t number)
+{
+    const struct upload_wanted *w = ctx;
+    return w->library->uploads.at[number].object == w->object;
+}
+
+static uint64_t upload_hash(const uint64_t *object)
+{
+    return idmap_hash((struct str){ (const char *)object, sizeof *object }, 2);
+}
+
+static struct upload *upload_find(const struct library *l, uint64_t object)
+{
+    const struct upload_wanted w = { l, object };
+    uint32_t number = idmap_find(&l->upload_map, upload_hash(&object), is_upload, &w);
+    return number == IDMAP_NONE ? NULL : &l->uploads.at[number];
+}
+
+static struct upload *upload_make(struct library *l, uint64_t object)
+{
+    const struct upload new = { object, NONE };
+    struct upload *u = upload_find(l, object);
+    if (u)
+        return u;
+    if (l->uploads.len == NONE || !VEC_RESERVE(&l->uploads, 1) ||
+        !idmap_insert(&l->upload_map, upload_hash(&object), (uint32_t)l->uploads.len))
+        return NULL;
+    (void)!VEC_PUSH(&l->uploads, new); /* there is room */
+    return &l->uploads.at[l->uploads.len - 1];
+}
+
+static bool use_place(struct library *l, uint32_t *out)
+{
+    const struct use empty = { .file = NONE };
+    *out = l->free_use != NONE ? l->free_use : (uint32_t)l->uses.len;
+    if (l->free_use == NONE)
+        return l->uses.len < NONE && VEC_PUSH(&l->uses, empty);
+    l->free_use = l->uses.at[*out].earlier;
+    return true;
+}
+
+static void use_free(struct library *l, uint32_t number)
+{
+    l->uses.at[number].earlier = l->free_use;
+    l->free_use = number;
+}
+
+static void link_use(struct library *l, uint32_t number, uint32_t file, struct upload *u)
+{
+    uint32_t *latest = &l->files.at[file].latest;
+    l->uses.at[number] = (struct use){ .order = l->next_order++,
+                                       .object = u->object,
+                                       .file = file,
+                                       .next_of_upload = u->first,
+                                       .later = NONE,
+                                       .earlier = *latest };
+    if (*latest != NONE)
+        l->uses.at[*latest].later = number;
+    *latest = number;
+    u->first = number;
+}
+
+/* The upload has forgotten it already. A file that nobody uses goes. */
+static void unlink_use(struct library *l, uint32_t number)
+{
+    const struct use *u = &l->uses.at[number];
+    uint32_t file = u->file;
+    *(u->later == NONE ? &l->files.at[file].latest : &l->uses.at[u->later].earlier) = u->earlier;
+    if (u->earlier != NONE)
+        l->uses.at[u->earlier].later = u->later;
+    if (l->files.at[file].latest == NONE)
+        unlink_file(l, file);
+    use_free(l, number);
 }
 
 static bool add(struct library *l, const struct library_file *is)
 {
-    struct file f = { .is = *is };
-    uint32_t number;
-    f.cache = cache_make(l, is->hash);
-    if (!f.cache || !key_make(l, is->project, BY_DEBUG_ID, is->debug_id, &f.key[BY_DEBUG_ID]) ||
-        !key_make(l, is->project, BY_CODE_ID, is->code_id, &f.key[BY_CODE_ID]) || !keep_texts(&f))
+    uint32_t use, file;
+    struct cache *cache = cache_make(l, is->hash);
+    struct upload *upload = upload_make(l, is->object);
+    if (!cache || !upload || !use_place(l, &use))
         return false;
-    if (!file_place(l, &number)) {
-        free(f.texts);
+    file = file_find(l, is, cache);
+    if (file == NONE && !file_make(l, is, cache, &file)) {
+        use_free(l, use);
         return false;
     }
-    link_file(l, number, &f);
-    if (f.cache->state == CACHE_LOST) { /* it was made once more */
-        f.cache->state = CACHE_CLOSED;
-        f.cache->verified = false;
+    link_use(l, use, file, upload);
+    if (cache->state == CACHE_LOST) { /* it was made once more */
+        cache->state = CACHE_CLOSED;
+        cache->verified = false;
     }
     return true;
 }
@@ -405,9 +568,12 @@ bool library_add(struct library *l, const struct library_file *f, struct err *e)
 void library_remove(struct library *l, uint64_t object)
 {
     pthread_mutex_lock(&l->mu);
-    for (size_t i = 0; i < l->files.len; i++)
-        if (l->files.at[i].texts && l->files.at[i].is.object == object)
-            unlink_file(l, (uint32_t)i);
+    struct upload *u = upload_find(l, object);
+    while (u && u->first != NONE) {
+        uint32_t use = u->first;
+        u->first = l->uses.at[use].next_of_upload;
+        unlink_use(l, use);
+    }
     pthread_mutex_unlock(&l->mu);
 }
 
@@ -415,8 +581,15 @@ void library_clear(struct library *l)
 {
     pthread_mutex_lock(&l->mu);
     for (size_t i = 0; i < l->files.len; i++)
-        if (l->files.at[i].texts)
-            unlink_file(l, (uint32_t)i);
+        free(l->files.at[i].texts);
+    for (size_t i = 0; i < l->keys.len; i++)
+        l->keys.at[i].first = NONE;
+    for (size_t i = 0; i < l->caches.len; i++)
+        l->caches.at[i]->files = NONE;
+    for (size_t i = 0; i < l->uploads.len; i++)
+        l->uploads.at[i].first = NONE;
+    l->files.len = l->uses.len = l->file_count = 0;
+    l->free_file = l->free_use = NONE;
     pthread_mutex_unlock(&l->mu);
 }
 
@@ -432,6 +605,7 @@ size_t library_count(struct library *l)
 
 struct choice {
     uint32_t names, unwind; /* files */
+    unsigned names_score, unwind_score;
 };
 
 static unsigned names_score(const struct file *f, bool exact)
@@ -458,27 +632,36 @@ static bool suits(const struct file *f, unsigned way, const struct module_id *id
     return *exact || (way == BY_DEBUG_ID && f->is.is_elf);
 }
 
+static bool is_later(const struct library *l, uint32_t a, uint32_t b)
+{
+    return l->uses.at[l->files.at[a].latest].order > l->uses.at[l->files.at[b].latest].order;
+}
+
+/* Takes the file when it is better than what there is; of equals the later. */
+static void weigh(const struct library *l, uint32_t file, unsigned score, uint32_t *best,
+                  unsigned *best_score)
+{
+    if (score < *best_score || (score == *best_score && !is_later(l, file, *best)))
+        return;
+    *best = file;
+    *best_score = score;
+}
+
 static bool choose(const struct library *l, struct str project, const struct module_id *id,
                    struct choice *out)
 {
     unsigned way = id->debug_id.len > 0 ? BY_DEBUG_ID : BY_CODE_ID;
     uint32_t key = key_find(l, project, way, way == BY_DEBUG_ID ? id->debug_id : id->code_id);
-    unsigned best_names = 0, best_unwind = 0;
-    *out = (struct choice){ NONE, NONE };
+    *out = (struct choice){ NONE, NONE, 0, 0 }; /* all scores are more */
     for (uint32_t i = key == NONE ? NONE : l->keys.at[key].first; i != NONE;
          i = l->files.at[i].next[way]) {
         const struct file *f = &l->files.at[i];
         bool exact;
         if (!suits(f, way, id, &exact))
             continue;
-        if (names_score(f, exact) > best_names) {
-            best_names = names_score(f, exact);
-            out->names = i;
-        }
-        if (can_unwind(f) && 1u + exact > best_unwind) {
-            best_unwind = 1u + exact;
-            out->unwind = i;
-        }
+        weigh(l, i, names_score(f, exact), &out->names, &out->names_score);
+        if (can_unwind(f))
+            weigh(l, i, 1u + exact, &out->unwind, &out->unwind_score);
     }
     if (out->names != NONE && can_unwind(&l->files.at[out->names]))
         out->unwind = out->names;
@@ -510,46 +693,51 @@ struct lease {
 
 /* What turned out to be lost on the way. */
 struct loss {
-    uint64_t object; /* 0: nothing */
+    bool any;        /* then another choice may do */
+    uint64_t object; /* not 0: this thread found it out, and nobody has been told */
     struct err err;
 };
 
-static bool use_file(struct library *l, uint32_t number, struct cache **out, struct loss *loss)
+static bool use_cache(struct library *l, struct cache *c, uint64_t object, struct loss *loss)
 {
-    const uint64_t object = l->files.at[number].is.object; /* files move while it is opened */
-    struct cache *c = l->files.at[number].cache;
     bool told = false;
     struct err e = { 0 };
-    if (cache_use(l, c, &told, &e)) {
-        *out = c;
+    if (cache_use(l, c, &told, &e))
         return true;
+    loss->any = c->state == CACHE_LOST;
+    if (told) {
+        loss->object = object;
+        loss->err = e;
     }
-    if (told)
-        *loss = (struct loss){ object, e };
     return false;
+}
+
+static uint64_t object_of(const struct library *l, uint32_t file)
+{
+    return l->uses.at[l->files.at[file].latest].object;
 }
 
 /* Both caches of the choice, or none. */
 static bool use_choice(struct library *l, const struct choice *choice, struct lease *lease,
                        struct loss *loss)
 {
-    uint32_t unwind = choice->unwind == choice->names ? NONE : choice->unwind;
+    /* Opening may move the files, and what is at these numbers may then be others: the caches are
+     * what counts. */
+    bool one = choice->unwind == NONE || choice->unwind == choice->names;
+    struct cache *first = l->files.at[choice->names].cache;
+    struct cache *second = one ? NULL : l->files.at[choice->unwind].cache;
+    uint64_t object = one ? 0 : object_of(l, choice->unwind);
     *lease = (struct lease){ NULL, NULL };
-    /* Opening may move the files, and what is at `unwind` may then be another: its cache is what
-     * counts. */
-    struct cache *second = unwind == NONE ? NULL : l->files.at[unwind].cache;
-    uint64_t object = unwind == NONE ? 0 : l->files.at[unwind].is.object;
-    if (!use_file(l, choice->names, &lease->names, loss))
+    if (!use_cache(l, first, object_of(l, choice->names), loss))
         return false;
-    bool told = false;
-    struct err e = { 0 };
-    if (!second || second == lease->names || cache_use(l, second, &told, &e)) {
-        lease->unwind = second == lease->names ? NULL : second;
+    lease->names = first;
+    if (!second || second == first)
+        return true;
+    if (use_cache(l, second, object, loss)) {
+        lease->unwind = second;
         return true;
     }
-    if (told)
-        *loss = (struct loss){ object, e };
-    cache_leave(l, lease->names);
+    cache_leave(l, first);
     return false;
 }
 
@@ -580,12 +768,12 @@ static bool find(void *ctx, const struct module_id *id, struct symbols_found *ou
     struct lease *lease = malloc(sizeof *lease);
     struct loss loss;
     bool ok = false;
-    do { /* each round but the last loses a cache */
-        loss.object = 0;
+    do { /* each round but the last finds a cache lost, which is not chosen again */
+        loss = (struct loss){ .any = false };
         ok = lease && find_once(l, p->project, id, lease, out, &loss);
         if (loss.object != 0 && l->config.lost)
             l->config.lost(l->config.ctx, loss.object, &loss.err);
-    } while (!ok && loss.object != 0);
+    } while (!ok && loss.any);
     if (!ok)
         free(lease);
     return ok;
@@ -628,7 +816,8 @@ bool library_open(struct library **out, const struct library_config *config,
     l->images = images;
     pthread_mutex_init(&l->mu, NULL);
     pthread_cond_init(&l->opened, NULL);
-    if (!idmap_init(&l->key_map) || !idmap_init(&l->cache_map)) {
+    l->free_file = l->free_use = NONE;
+    if (!idmap_init(&l->key_map) || !idmap_init(&l->cache_map) || !idmap_init(&l->upload_map)) {
         library_close(l);
         return err_set(e, ERR_NOMEM, 0, "symbols");
     }
@@ -650,11 +839,13 @@ void library_close(struct library *l)
         free(l->caches.at[i]);
     }
     VEC_FREE(&l->files);
-    VEC_FREE(&l->free_files);
+    VEC_FREE(&l->uses);
+    VEC_FREE(&l->uploads);
     VEC_FREE(&l->keys);
     VEC_FREE(&l->caches);
     idmap_done(&l->key_map);
     idmap_done(&l->cache_map);
+    idmap_done(&l->upload_map);
     pthread_cond_destroy(&l->opened);
     pthread_mutex_destroy(&l->mu);
     free(l);

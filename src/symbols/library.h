@@ -57,10 +57,17 @@ struct library_file {
     uint8_t hash[SYMBOL_IMAGE_HASH_BYTES];
 };
 MUST_CHECK bool library_add(struct library *l, const struct library_file *f, struct err *e);
-/* All of one upload; caches that are lent out stay until they are back. Looks at all files. */
+/* All of one upload; caches that are lent out stay until they are back. A file that another upload
+ * has, too, stays. */
 void library_remove(struct library *l, uint64_t object);
 void library_clear(struct library *l);
+/* Files that differ in more than their upload. */
 size_t library_count(struct library *l);
+
+/* Whether a module is worth remembering: false when its ids are longer than any that match, or its
+ * names longer than a file's can be. */
+#define LIBRARY_NAME_MAX 255
+bool library_could_match(const struct module_id *id);
 
 /* Whether there is a cache for the module, as far as its file is not known to be lost. */
 bool library_has(struct library *l, struct str project, const struct module_id *id);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ID_A "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA0"
@@ -318,6 +319,7 @@ static void removing(void **state)
     add(p, &b, 2);
     add(p, &a, 3);
     expect(p, "all", "p", by_debug, "a", "a");
+    assert_int_equal(library_count(p->library), 2);
     library_remove(p->library, 3);
     expect(p, "without the last", "p", by_debug, "b", "b");
     expect(p, "without the last, by code", "p", by_code, "b", "b");
@@ -330,6 +332,85 @@ static void removing(void **state)
     library_remove(p->library, 1);
     expect(p, "empty", "p", by_debug, NULL, NULL);
     expect(p, "empty, by code", "p", by_code, NULL, NULL);
+}
+
+/* A row as the store has it; no image is made. */
+static struct library_file plain_file(uint64_t object, uint32_t content)
+{
+    struct library_file f = { .object = object,
+                              .project = STR("p"),
+                              .parts = FULL,
+                              .debug_file = STR("app"),
+                              .debug_id = STR(ID_A),
+                              .code_file = STR("app"),
+                              .code_id = STR("aa") };
+    memcpy(f.hash, &content, sizeof content);
+    return f;
+}
+
+static void add_plain(struct place *p, struct library_file f)
+{
+    struct err e = { 0 };
+    assert_true(library_add(p->library, &f, &e));
+}
+
+/* One file in many uploads is one file, until the last of them goes; whatever differs is another.
+ */
+static void duplicates(void **state)
+{
+    struct place *p = *state;
+    const struct module_id id = module("app", ID_A, "", "");
+    for (uint64_t object = 1; object <= 1000; object++)
+        add_plain(p, plain_file(object, 7));
+    add_plain(p, plain_file(5, 7)); /* twice in one upload */
+    assert_int_equal(library_count(p->library), 1);
+    for (uint64_t object = 1; object < 1000; object++)
+        library_remove(p->library, object % 2 ? object : 1000 - object);
+    assert_int_equal(library_count(p->library), 1);
+    assert_true(library_has(p->library, STR("p"), &id));
+    library_remove(p->library, 1000);
+    assert_int_equal(library_count(p->library), 0);
+    assert_false(library_has(p->library, STR("p"), &id));
+
+    struct library_file others[6];
+    for (size_t i = 0; i < 6; i++)
+        others[i] = plain_file(1, 7);
+    others[0].project = STR("q");
+    others[1].is_elf = true;
+    others[2].debug_file = STR("other");
+    others[3].code_id = STR("bb");
+    others[4].hash[31] = 1;
+    for (size_t i = 0; i < 6; i++)
+        add_plain(p, others[i]);
+    assert_int_equal(library_count(p->library), 6);
+    library_remove(p->library, 1);
+    assert_int_equal(library_count(p->library), 0);
+}
+
+static double cpu_seconds(void)
+{
+    return (double)clock() / CLOCKS_PER_SEC;
+}
+
+/* None of these looks at all files for each: that would take minutes. */
+#define MANY 60000
+static void many_of_one_id(void **state)
+{
+    struct place *p = *state;
+    double before = cpu_seconds();
+    for (uint32_t i = 0; i < MANY; i++)
+        add_plain(p, plain_file(i + 1, i));
+    for (uint32_t i = 0; i < MANY / 2; i++) /* the oldest first, as a new version does */
+        library_remove(p->library, i + 1);
+    assert_int_equal(library_count(p->library), MANY / 2);
+    for (uint32_t i = 0; i < MANY / 2; i++)
+        add_plain(p, plain_file(i + 1, i));
+    library_clear(p->library);
+    assert_int_equal(library_count(p->library), 0);
+    add_plain(p, plain_file(1, 1));
+    assert_int_equal(library_count(p->library), 1);
+    if (cpu_seconds() - before > 3)
+        fail_msg("%.1f s", cpu_seconds() - before);
 }
 
 /* Many are used one after the other; few stay open. Those that are lent out stay, too. */
@@ -443,6 +524,51 @@ static bool keep(struct place *p, const struct symbol_scratch *scratch, struct e
     bool ok = symbol_images_keep(p->images, scratch, 0, hash, &cache, e);
     symcache_free(cache);
     return ok;
+}
+
+static void *ask_once(void *arg)
+{
+    struct place *p = arg;
+    const struct module_id id = module("app", ID_A, "", "");
+    struct library_project ctx = { p->library, STR("p") };
+    struct symbol_source source = library_source(&ctx);
+    struct symbols_found found;
+    if (!source.find(source.ctx, &id, &found))
+        return NULL;
+    bool good = str_eq(function_of(found.names), STR("good"));
+    source.release(source.ctx, &found);
+    return good ? arg : NULL;
+}
+
+/* Those who wait for a cache that turns out to be lost take another, as the one does who opened it.
+ * What is opened is a pipe, so that it takes as long as we want. */
+static void waiting_for_a_lost_one(void **state)
+{
+    struct place *p = *state;
+    const struct made good = { "good", "p", "app", ID_A, "", "", LIBRARY_PUBLICS, false };
+    const struct made best = { "best", "p", "app", ID_A, "", "", FULL, false };
+    uint8_t hash[32];
+    char path[200];
+    pthread_t threads[4];
+    make_image(p, "best", hash);
+    path_of(p, hash, path);
+    add(p, &good, 1);
+    add(p, &best, 2);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_once, p), 0);
+    (void)nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL); /* all but one wait */
+    int fd = open(path, O_WRONLY);
+    assert_true(fd >= 0);
+    close(fd);
+    for (int i = 0; i < 4; i++) {
+        void *done = NULL;
+        pthread_join(threads[i], &done);
+        assert_ptr_equal(done, p);
+    }
+    assert_int_equal(p->lost, 1);
+    assert_true(p->lost_object == 2);
 }
 
 /* Whatever a helper process leaves in its folder. */
@@ -594,11 +720,19 @@ static void file_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(matching),          CASE(long_texts),
-        CASE(removing),          CASE(few_stay_open),
-        CASE(lost_ones),         CASE(what_is_no_image),
-        CASE(sweeping),          CASE(from_many_threads),
-        cmocka_unit_test(parts), cmocka_unit_test(file_names),
+        CASE(matching),
+        CASE(long_texts),
+        CASE(removing),
+        CASE(few_stay_open),
+        CASE(duplicates),
+        CASE(many_of_one_id),
+        CASE(waiting_for_a_lost_one),
+        CASE(lost_ones),
+        CASE(what_is_no_image),
+        CASE(sweeping),
+        CASE(from_many_threads),
+        cmocka_unit_test(parts),
+        cmocka_unit_test(file_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
