@@ -34,6 +34,16 @@ void backtrace_refuse_err(struct http_exchange *x, const struct err *e)
     backtrace_refuse(x, http_status_of(e->code), e);
 }
 
+void backtrace_write_errors(struct json_writer *w, struct str lines)
+{
+    struct str line;
+    json_key(w, STR("errors"));
+    json_list(w);
+    while (str_take_line(&lines, &line))
+        json_str(w, line);
+    json_list_end(w);
+}
+
 static unsigned fail(struct err *e, unsigned status, enum err_code code, const char *word,
                      const char *message)
 {

@@ -12,6 +12,8 @@ void backtrace_error(struct buf *out, unsigned status, const struct err *e);
 /* Answers so: with this status, or with that of the error's code. */
 void backtrace_refuse(struct http_exchange *x, unsigned status, const struct err *e);
 void backtrace_refuse_err(struct http_exchange *x, const struct err *e);
+/* The member "errors": a list of sentences, one for each line of `lines`. */
+void backtrace_write_errors(struct json_writer *w, struct str lines);
 
 /* Who asks, as the request says: any of these may be empty. */
 struct claim {

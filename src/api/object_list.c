@@ -152,22 +152,6 @@ static bool write_attributes(struct json_writer *w, struct str json, struct aren
     return true;
 }
 
-/* One sentence a line. */
-static void write_errors(struct json_writer *w, struct str text)
-{
-    json_key(w, STR("errors"));
-    json_list(w);
-    while (text.len > 0) {
-        const char *end = memchr(text.ptr, '\n', text.len);
-        size_t n = end ? (size_t)(end - text.ptr) : text.len;
-        if (n > 0)
-            json_str(w, (struct str){ text.ptr, n });
-        n += end != NULL;
-        text = (struct str){ text.ptr + n, text.len - n };
-    }
-    json_list_end(w);
-}
-
 static void write_fingerprint(struct json_writer *w, const struct stored_upload *u)
 {
     char hex[2 * STORE_FINGERPRINT_BYTES + 1];
@@ -200,7 +184,7 @@ static bool write_upload(struct json_writer *w, struct lookup *l, const struct s
     write_fingerprint(w, u);
     if (!write_attributes(w, u->attributes, l->arena, e))
         return false;
-    write_errors(w, u->error);
+    backtrace_write_errors(w, u->error);
     json_object_end(w);
     return true;
 }

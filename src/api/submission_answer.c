@@ -57,21 +57,6 @@ static void write_buckets(struct json_writer *w, const struct submission *s)
     json_object_end(w);
 }
 
-static void write_errors(struct json_writer *w, struct str lines)
-{
-    json_key(w, STR("errors"));
-    json_list(w);
-    while (lines.len > 0) {
-        const char *end = memchr(lines.ptr, '\n', lines.len);
-        size_t n = end ? (size_t)(end - lines.ptr) : lines.len;
-        if (n > 0)
-            json_str(w, (struct str){ lines.ptr, n });
-        n += end != NULL;
-        lines = (struct str){ lines.ptr + n, lines.len - n };
-    }
-    json_list_end(w);
-}
-
 static void write_bucket_token(struct json_writer *w, const struct submission *s)
 {
     static const char *const words[] = { [BUCKET_TOKEN_GOOD] = "counted",
@@ -108,7 +93,7 @@ static void write_outcome(struct json_writer *w, const struct submission *s)
     if (u->settled && u->upload.bucket.name.len > 0 && !u->duplicate)
         write_buckets(w, s);
     if (u->errors.len > 0)
-        write_errors(w, u->errors);
+        backtrace_write_errors(w, u->errors);
 }
 
 void submission_answer_upload(struct submission *s)

@@ -2,28 +2,44 @@
  *
  *     {"action":"symbols","form":{"tags":["1.2"],"values":["app.pdb"],"limit":100,"before":"..."}}
  *
- * Answers are pages: `limit` items, and `next` when there are more: what to give as `before` (of
- * missing symbols: `from`) for them. docs/backtrace-api.md tells the members. */
+ * Answers are pages: `limit` items that `tags` and `values` let through, and `next` when there may
+ * be more: what to give as `before` (of missing symbols: `from`) for them. To fill its page a
+ * request reads on, piece after piece, through a number of rows that is limited; what it keeps is
+ * copied, so that a piece's memory serves the next. docs/backtrace-api.md tells the members. */
 #include "access/receipt.h"
 #include "api/backtrace.h"
 #include "api/measures.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define DEPTH_MAX 4
 #define NODES_MAX 10000
 #define PAGE_DEFAULT 1000
 #define PAGE_MAX 1000
+/* Looked through in one request, for what tags and values let through. */
+#define FILES_LOOKED_MAX 200000
+#define MISSING_LOOKED_MAX 200000
+#define UPLOADS_LOOKED_MAX 20000
+#define FILES_PIECE 1000
+#define UPLOADS_PIECE 1000
+#define MISSING_PIECE 20000 /* the store goes through all that is missing for each */
 #define FROM_MAX 1000000
 #define ID_TEXT_MAX 20
+
+struct texts {
+    struct str *at; /* sorted */
+    size_t count;   /* 0: all texts are wanted */
+};
 
 struct symfile {
     struct http_exchange *x;
     struct api *api;
-    struct arena *arena;              /* goes with the exchange */
-    struct str project;               /* the token's */
-    const struct json *tags, *values; /* lists of texts, or NULL: all */
+    struct arena *arena; /* goes with the exchange, as does: */
+    struct arena *piece; /* of the rows that are looked through, and emptied between */
+    struct str project;  /* the token's */
+    struct texts tags, values;
     size_t limit, from;
     uint64_t before; /* 0: the newest */
     struct json_writer w;
@@ -61,20 +77,36 @@ static bool bad(struct err *e, const char *what)
     return err_word(e, ERR_INPUT, "bad_parameter", "%s", what);
 }
 
+static bool no_memory(struct err *e)
+{
+    return err_set(e, ERR_NOMEM, 0, "no memory for this request");
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
 /* A member of the form that is a list of texts. */
-static bool read_texts(const struct json *form, struct str key, const struct json **out,
-                       struct err *e)
+static bool read_texts(struct symfile *s, const struct json *form, struct str key,
+                       struct texts *out, struct err *e)
 {
     const struct json *list = json_get(form, key);
-    *out = NULL;
+    *out = (struct texts){ .at = NULL };
     if (!list || list->type == JSON_NULL)
         return true;
-    bool ok = list->type == JSON_LIST;
-    for (const struct json *item = ok ? list->first : NULL; item; item = item->next)
-        ok &= item->type == JSON_STRING;
-    if (list->count > 0)
-        *out = list;
-    return ok || bad(e, "tags and values must be lists of texts");
+    if (list->type != JSON_LIST)
+        return bad(e, "tags and values must be lists of texts");
+    out->at = arena_array(s->arena, list->count + 1, sizeof *out->at);
+    if (!out->at)
+        return no_memory(e);
+    for (const struct json *item = list->first; item; item = item->next) {
+        if (item->type != JSON_STRING)
+            return bad(e, "tags and values must be lists of texts");
+        out->at[out->count++] = item->text;
+    }
+    qsort(out->at, out->count, sizeof *out->at, by_text);
+    return true;
 }
 
 static bool read_number(const struct json *form, struct str key, size_t max, size_t *out,
@@ -117,8 +149,8 @@ static bool read_form(struct symfile *s, const struct json *form, struct err *e)
     s->limit = PAGE_DEFAULT;
     if (form && form->type != JSON_OBJECT && form->type != JSON_NULL)
         return bad(e, "form must be a JSON object");
-    return read_texts(form, STR("tags"), &s->tags, e) &&
-           read_texts(form, STR("values"), &s->values, e) &&
+    return read_texts(s, form, STR("tags"), &s->tags, e) &&
+           read_texts(s, form, STR("values"), &s->values, e) &&
            read_number(form, STR("limit"), PAGE_MAX, &s->limit, e) &&
            read_number(form, STR("from"), FROM_MAX, &s->from, e) &&
            read_before(form, &s->before, e) &&
@@ -127,13 +159,19 @@ static bool read_form(struct symfile *s, const struct json *form, struct err *e)
 
 /* --- what is told of ------------------------------------------------------------------------ */
 
-/* Among the texts; no list has all. */
-static bool is_wanted(const struct json *list, struct str text)
+static bool is_wanted(const struct texts *texts, struct str text)
 {
-    for (const struct json *j = list ? list->first : NULL; j; j = j->next)
-        if (str_eq(j->text, text))
-            return true;
-    return !list;
+    return texts->count == 0 ||
+           bsearch(&text, texts->at, texts->count, sizeof text, by_text) != NULL;
+}
+
+/* Copies texts of a row into the memory of the answer. */
+static bool keep(struct symfile *s, struct str *const *texts, size_t count, struct err *e)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!arena_str(s->arena, *texts[i], texts[i]))
+            return no_memory(e);
+    return true;
 }
 
 static void write_int(struct json_writer *w, const char *key, uint64_t n)
@@ -164,36 +202,39 @@ static void write_next(struct json_writer *w, uint64_t before)
 }
 
 /* Items of one tag stand together: {tag, files: [...]} for each. `tag_of` and `write` know the
- * items, `wanted` says which are told of. */
+ * items. */
 struct grouping {
     size_t count;
     const void *items;
     struct str (*tag_of)(const void *items, size_t i);
-    bool (*wanted)(const struct symfile *s, const void *items, size_t i);
     void (*write)(struct json_writer *w, const void *items, size_t i);
 };
 
-static bool write_groups(struct symfile *s, const struct grouping *g, struct err *e)
+static bool write_groups(struct symfile *s, const char *key, const struct grouping *g,
+                         struct err *e)
 {
     bool *told = arena_zalloc(s->arena, g->count + 1);
     if (!told)
-        return err_set(e, ERR_NOMEM, 0, "no memory for this request");
+        return no_memory(e);
+    json_key(&s->w, str_from_c(key));
+    json_list(&s->w);
     for (size_t i = 0; i < g->count; i++) {
         struct str tag = g->tag_of(g->items, i);
-        if (told[i] || !g->wanted(s, g->items, i))
+        if (told[i])
             continue;
         json_object(&s->w);
         json_member(&s->w, "tag", tag);
         json_key(&s->w, STR("files"));
         json_list(&s->w);
         for (size_t k = i; k < g->count; k++)
-            if (!told[k] && str_eq(g->tag_of(g->items, k), tag) && g->wanted(s, g->items, k)) {
+            if (!told[k] && str_eq(g->tag_of(g->items, k), tag)) {
                 told[k] = true;
                 g->write(&s->w, g->items, k);
             }
         json_list_end(&s->w);
         json_object_end(&s->w);
     }
+    json_list_end(&s->w);
     return true;
 }
 
@@ -231,7 +272,7 @@ static bool answer_summary(struct symfile *s, struct err *e)
 /* --- archives ------------------------------------------------------------------------------- */
 
 struct archive {
-    const struct stored_upload *upload;
+    struct stored_upload upload;
     struct symbol_counts counts;
 };
 
@@ -240,71 +281,80 @@ static struct str archive_tag(const void *items, size_t i)
     return ((const struct archive *)items)[i].counts.tag;
 }
 
-static bool archive_wanted(const struct symfile *s, const void *items, size_t i)
-{
-    return is_wanted(s->tags, archive_tag(items, i));
-}
-
-/* One sentence a line. */
-static void write_errors(struct json_writer *w, struct str text)
-{
-    json_key(w, STR("errors"));
-    json_list(w);
-    while (text.len > 0) {
-        const char *end = memchr(text.ptr, '\n', text.len);
-        size_t n = end ? (size_t)(end - text.ptr) : text.len;
-        if (n > 0)
-            json_str(w, (struct str){ text.ptr, n });
-        n += end != NULL;
-        text = (struct str){ text.ptr + n, text.len - n };
-    }
-    json_list_end(w);
-}
-
 static void write_archive(struct json_writer *w, const void *items, size_t i)
 {
     const struct archive *a = (const struct archive *)items + i;
     uint64_t all = a->counts.fresh + a->counts.duplicate + a->counts.invalid;
     json_object(w);
-    write_archive_id(w, a->upload->object);
-    write_seconds(w, "upload_time", a->upload->received_ms);
-    write_int(w, "file_size", a->upload->body.size);
+    write_archive_id(w, a->upload.object);
+    write_seconds(w, "upload_time", a->upload.received_ms);
+    write_int(w, "file_size", a->upload.body.size);
     json_member(w, "status", all > 0 ? STR("processed") : STR("waiting"));
     write_int(w, "new_symbols", a->counts.fresh);
     write_int(w, "duplicate_symbols", a->counts.duplicate);
     write_int(w, "invalid_symbols", a->counts.invalid);
-    write_errors(w, a->upload->error);
+    backtrace_write_errors(w, a->upload.error);
     json_object_end(w);
+}
+
+/* Archives of a page, and where it ends. */
+struct archive_page {
+    struct archive *at;
+    size_t count, looked;
+    uint64_t before; /* of the last that was looked at */
+    bool more;       /* there may be others behind it */
+};
+
+static bool add_archive(struct symfile *s, struct archive_page *p, const struct stored_upload *u,
+                        struct err *e)
+{
+    struct archive *a = &p->at[p->count];
+    p->looked++;
+    p->before = u->object;
+    if (!store_symbol_counts(engine_store(s->api->engine), u->object, s->piece, &a->counts, e))
+        return false;
+    if (!is_wanted(&s->tags, a->counts.tag))
+        return true;
+    a->upload = *u;
+    struct str *const texts[] = { &a->upload.error, &a->counts.tag };
+    p->count++;
+    return keep(s, texts, sizeof texts / sizeof *texts, e);
+}
+
+static bool find_archives(struct symfile *s, struct archive_page *p, struct err *e)
+{
+    struct upload_filter f = { .project = s->project,
+                               .has_format = true,
+                               .format = UPLOAD_SYMBOLS,
+                               .limit = s->tags.count > 0 ? UPLOADS_PIECE : s->limit };
+    struct stored_upload *uploads;
+    size_t count, i;
+    do {
+        f.before = p->before;
+        arena_reset(s->piece);
+        if (!store_upload_list(engine_store(s->api->engine), &f, s->piece, &uploads, &count, e))
+            return false;
+        for (i = 0; i < count && p->count < s->limit; i++)
+            if (!add_archive(s, p, &uploads[i], e))
+                return false;
+        p->more = i < count || count == f.limit;
+    } while (p->more && p->count < s->limit && p->looked < UPLOADS_LOOKED_MAX);
+    return true;
 }
 
 static bool answer_archives(struct symfile *s, struct err *e)
 {
-    const struct upload_filter f = { .project = s->project,
-                                     .has_format = true,
-                                     .format = UPLOAD_SYMBOLS,
-                                     .before = s->before,
-                                     .limit = s->limit };
-    struct store *store = engine_store(s->api->engine);
-    struct stored_upload *uploads;
-    size_t count;
-    if (!store_upload_list(store, &f, s->arena, &uploads, &count, e))
+    struct archive_page p = { .before = s->before };
+    p.at = arena_array(s->arena, s->limit, sizeof *p.at);
+    if (!p.at)
+        return no_memory(e);
+    if (!find_archives(s, &p, e))
         return false;
-    struct archive *archives = arena_array(s->arena, count + 1, sizeof *archives);
-    if (!archives)
-        return err_set(e, ERR_NOMEM, 0, "no memory for this request");
-    for (size_t i = 0; i < count; i++) {
-        archives[i].upload = &uploads[i];
-        if (!store_symbol_counts(store, uploads[i].object, s->arena, &archives[i].counts, e))
-            return false;
-    }
-    const struct grouping g = { count, archives, archive_tag, archive_wanted, write_archive };
-    json_key(&s->w, STR("archives"));
-    json_list(&s->w);
-    if (!write_groups(s, &g, e))
+    const struct grouping g = { p.count, p.at, archive_tag, write_archive };
+    if (!write_groups(s, "archives", &g, e))
         return false;
-    json_list_end(&s->w);
-    if (count == s->limit)
-        write_next(&s->w, uploads[count - 1].object);
+    if (p.more)
+        write_next(&s->w, p.before);
     return true;
 }
 
@@ -315,11 +365,10 @@ static struct str file_tag(const void *items, size_t i)
     return ((const struct stored_symbol_file *)items)[i].tag;
 }
 
-static bool file_wanted(const struct symfile *s, const void *items, size_t i)
+static bool file_wanted(const struct symfile *s, const struct stored_symbol_file *f)
 {
-    const struct stored_symbol_file *f = (const struct stored_symbol_file *)items + i;
-    return is_wanted(s->tags, f->tag) &&
-           (is_wanted(s->values, f->debug_file) || is_wanted(s->values, f->debug_id));
+    return is_wanted(&s->tags, f->tag) &&
+           (is_wanted(&s->values, f->debug_file) || is_wanted(&s->values, f->debug_id));
 }
 
 static void write_file(struct json_writer *w, const void *items, size_t i)
@@ -338,25 +387,60 @@ static void write_file(struct json_writer *w, const void *items, size_t i)
     json_object_end(w);
 }
 
+/* Files of a page, and where it ends. */
+struct file_page {
+    struct stored_symbol_file *at;
+    size_t count, looked;
+    uint32_t before; /* of the last that was looked at */
+    bool more;       /* there may be others behind it */
+};
+
+static bool add_file(struct symfile *s, struct file_page *p, const struct stored_symbol_file *from,
+                     struct err *e)
+{
+    p->looked++;
+    p->before = from->number;
+    if (!file_wanted(s, from))
+        return true;
+    struct stored_symbol_file *f = &p->at[p->count++];
+    *f = *from;
+    struct str *const texts[] = { &f->tag, &f->debug_file, &f->debug_id, &f->code_file,
+                                  &f->code_id };
+    return keep(s, texts, sizeof texts / sizeof *texts, e);
+}
+
+static bool find_files(struct symfile *s, struct file_page *p, struct err *e)
+{
+    bool all = s->tags.count == 0 && s->values.count == 0;
+    struct symbol_filter f = { .project = s->project, .limit = all ? s->limit : FILES_PIECE };
+    struct stored_symbol_file *files;
+    size_t count, i;
+    do {
+        f.before = p->before;
+        arena_reset(s->piece);
+        if (!store_symbol_list(engine_store(s->api->engine), &f, s->piece, &files, &count, e))
+            return false;
+        for (i = 0; i < count && p->count < s->limit; i++)
+            if (!add_file(s, p, &files[i], e))
+                return false;
+        p->more = i < count || count == f.limit;
+    } while (p->more && p->count < s->limit && p->looked < FILES_LOOKED_MAX);
+    return true;
+}
+
 static bool answer_symbols(struct symfile *s, struct err *e)
 {
-    const struct symbol_filter f = {
-        .project = s->project,
-        .before = s->before < UINT32_MAX ? (uint32_t)s->before : 0,
-        .limit = s->limit,
-    };
-    struct stored_symbol_file *files;
-    size_t count;
-    if (!store_symbol_list(engine_store(s->api->engine), &f, s->arena, &files, &count, e))
+    struct file_page p = { .before = s->before < UINT32_MAX ? (uint32_t)s->before : 0 };
+    p.at = arena_array(s->arena, s->limit, sizeof *p.at);
+    if (!p.at)
+        return no_memory(e);
+    if (!find_files(s, &p, e))
         return false;
-    const struct grouping g = { count, files, file_tag, file_wanted, write_file };
-    json_key(&s->w, STR("symbols"));
-    json_list(&s->w);
-    if (!write_groups(s, &g, e))
+    const struct grouping g = { p.count, p.at, file_tag, write_file };
+    if (!write_groups(s, "symbols", &g, e))
         return false;
-    json_list_end(&s->w);
-    if (count == s->limit)
-        write_next(&s->w, files[count - 1].number);
+    if (p.more)
+        write_next(&s->w, p.before);
     return true;
 }
 
@@ -375,22 +459,36 @@ static void write_missing(struct json_writer *w, const struct missing_module *m)
     json_object_end(w);
 }
 
+static bool missing_wanted(const struct symfile *s, const struct missing_module *m)
+{
+    return is_wanted(&s->values, m->module.debug_file) || is_wanted(&s->values, m->module.debug_id);
+}
+
+/* They stand in no groups, so each is written as it is found. */
 static bool answer_missing(struct symfile *s, struct err *e)
 {
+    size_t piece = s->values.count > 0 ? MISSING_PIECE : s->limit;
+    size_t from = s->from, told = 0, count, i;
     struct missing_module *all;
-    size_t count;
-    if (!store_missing_list(engine_store(s->api->engine), s->project, s->from, s->limit, s->arena,
-                            &all, &count, e))
-        return false;
+    bool more;
     json_key(&s->w, STR("missing_symbols"));
     json_list(&s->w);
-    for (size_t i = 0; i < count; i++)
-        if (is_wanted(s->values, all[i].module.debug_file) ||
-            is_wanted(s->values, all[i].module.debug_id))
-            write_missing(&s->w, &all[i]);
+    do {
+        arena_reset(s->piece);
+        if (!store_missing_list(engine_store(s->api->engine), s->project, from, piece, s->piece,
+                                &all, &count, e))
+            return false;
+        for (i = 0; i < count && told < s->limit; i++)
+            if (missing_wanted(s, &all[i])) {
+                write_missing(&s->w, &all[i]);
+                told++;
+            }
+        from += i;
+        more = i < count || count == piece;
+    } while (more && told < s->limit && from - s->from < MISSING_LOOKED_MAX);
     json_list_end(&s->w);
-    if (count == s->limit)
-        write_int(&s->w, "next", s->from + count);
+    if (more)
+        write_int(&s->w, "next", from);
     return true;
 }
 
@@ -416,15 +514,21 @@ static bool act(struct symfile *s, const struct json *body, struct err *e)
     return bad(e, "action must be summary, archives, symbols or missing_symbols");
 }
 
+static bool make_arena(struct symfile *s, struct arena **out, struct err *e)
+{
+    *out = arena_new_in(&s->api->memory, s->api->memory.limit_bytes);
+    if (*out && arena_defer(http_arena(s->x), free_arena, *out))
+        return true;
+    arena_free(*out);
+    return no_memory(e);
+}
+
 static bool answer(struct symfile *s, struct err *e)
 {
     const struct json_limits limits = { DEPTH_MAX, NODES_MAX };
     const struct json *body;
-    s->arena = arena_new_in(&s->api->memory, s->api->memory.limit_bytes);
-    if (!s->arena || !arena_defer(http_arena(s->x), free_arena, s->arena)) {
-        arena_free(s->arena);
-        return err_set(e, ERR_NOMEM, 0, "no memory for this request");
-    }
+    if (!make_arena(s, &s->arena, e) || !make_arena(s, &s->piece, e))
+        return false;
     if (!json_parse(&body, http_body(s->x), limits, s->arena, e))
         return false;
     if (body->type != JSON_OBJECT)

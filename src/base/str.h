@@ -58,4 +58,20 @@ static inline bool str_is_word(struct str s, const char *word)
     return s.len == strlen(word) && strncasecmp(s.ptr, word, s.len) == 0;
 }
 
+/* Takes the first line that is not empty off *rest, without its '\n', and all before it. False,
+ * with *rest empty, when there is none. */
+static inline bool str_take_line(struct str *rest, struct str *line)
+{
+    while (rest->len > 0) {
+        const char *end = memchr(rest->ptr, '\n', rest->len);
+        size_t n = end ? (size_t)(end - rest->ptr) : rest->len;
+        size_t taken = n + (end != NULL);
+        *line = (struct str){ rest->ptr, n };
+        *rest = (struct str){ rest->ptr + taken, rest->len - taken };
+        if (n > 0)
+            return true;
+    }
+    return false;
+}
+
 #endif

@@ -107,13 +107,8 @@ static bool tell(struct adding *a, const char *path, const struct engine_upload 
     printf("%s: %llu new, %llu there already, %llu not converted\n", path,
            (unsigned long long)n.fresh, (unsigned long long)n.duplicate,
            (unsigned long long)n.invalid);
-    for (struct str rest = u->errors; rest.len > 0;) {
-        const char *end = memchr(rest.ptr, '\n', rest.len);
-        size_t length = end ? (size_t)(end - rest.ptr) : rest.len;
-        printf("  %.*s\n", (int)length, rest.ptr);
-        length += end != NULL;
-        rest = (struct str){ rest.ptr + length, rest.len - length };
-    }
+    for (struct str rest = u->errors, line; str_take_line(&rest, &line);)
+        printf("  %.*s\n", STR_ARG(line));
     fflush(stdout);
     /* Of an archive, much may be other than symbols: it is enough that some is. */
     a->wrong += n.fresh + n.duplicate == 0;

@@ -468,6 +468,77 @@ def test_pages(place):
     assert seen == [f"lib{i:02}" for i in range(10, 0, -1)]
 
 
+def filled(place, table, key, copies):
+    """Copies of the row of `table` with the lowest `key`, each with other values in some columns;
+    written while the server is stopped."""
+    place.server.stop()
+    with contextlib.closing(sqlite3.connect(place.server.data / "crumple.db")) as db, db:
+        columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+        first = dict(zip(columns, db.execute(f"SELECT * FROM {table} ORDER BY {key}").fetchone()))
+        db.executemany(f"INSERT INTO {table} VALUES ({','.join('?' * len(columns))})",
+                       [[{**first, **copy}[c] for c in columns] for copy in copies])
+    place.server.start()
+    return first
+
+
+def all_pages(place, action, **form):
+    """Names or ids of all that is told of, page by page, and how many pages that took."""
+    seen, pages = [], 0
+    while True:
+        page = place.symfile(action, **form)
+        groups = page[action] if action == "missing_symbols" else \
+            [f for g in page[action] for f in g["files"]]
+        assert len(groups) <= form["limit"]
+        seen += [f["archive_id"] if action == "archives" else f["debug_file"] for f in groups]
+        pages += 1
+        if "next" not in page:
+            return seen, pages
+        form["from" if action == "missing_symbols" else "before"] = page["next"]
+
+
+def test_filters_of_symbols_are_for_all_rows(place):
+    """Not for those alone that would fill a page."""
+    place.upload(sym("wanted"), tag="old")
+    filled(place, "symbol_files", "number",
+           [{"number": n, "tag": "new", "debug_file": f"lib{n}", "debug_id": debug_id(n)}
+            for n in range(10, 2510)] +
+           [{"number": n, "tag": "odd", "debug_file": "wanted"} for n in (3500, 3600, 3700)])
+    for form in ({"values": ["wanted"]}, {"values": [debug_id(1), "x"]}, {"tags": ["old", "odd"]},
+                 {"tags": ["old", "odd"], "values": ["nothing", "wanted"]}):
+        assert all_pages(place, "symbols", limit=100, **form) == (["wanted"] * 4, 1), form
+        assert all_pages(place, "symbols", limit=2, **form)[0] == ["wanted"] * 4, form
+    assert place.symfile("symbols", tags=["old"], limit=1)["symbols"][0]["tag"] == "old"
+    assert place.symfile("symbols", tags=["old"], values=["lib10"]) == {"symbols": []}
+    assert all_pages(place, "symbols", limit=1000, tags=["new"]) == \
+        ([f"lib{n}" for n in range(2509, 9, -1)], 3)
+    assert all_pages(place, "symbols", limit=1, values=["lib10"])[0] == ["lib10"]
+
+
+def test_filters_of_archives_are_for_all_rows(place):
+    place.upload(sym("wanted"), tag="old")
+    oldest = place.archives()[0]["archive_id"]
+    first = int(oldest, 16)
+    filled(place, "uploads", "object", [{"object": first + n} for n in range(1, 1202)])
+    assert place.symfile("archives", tags=["old"], limit=1)["archives"][0]["tag"] == "old"
+    assert all_pages(place, "archives", limit=1000, tags=["old"]) == ([oldest], 1)
+    assert len(all_pages(place, "archives", limit=500)[0]) == 1202
+    assert all_pages(place, "archives", limit=5, tags=["other"]) == ([], 1)
+
+
+def test_filters_of_missing_symbols_are_for_all_rows(place, tmp_path):
+    Crash(tmp_path).post(place)
+    filled(place, "missing_symbols", "object",
+           [{"debug_file": f"lib{n:05}", "debug_id": debug_id(n)} for n in range(20500)] +
+           [{"debug_file": "zz", "debug_id": debug_id(99999)}])
+    for form in ({"values": ["zz"]}, {"values": ["a", debug_id(99999)]}):
+        assert all_pages(place, "missing_symbols", limit=1, **form)[0] == ["zz"]
+        assert place.symfile("missing_symbols", limit=1, **form)["missing_symbols"][0]["debug_file"] == "zz"
+    assert all_pages(place, "missing_symbols", limit=1000, values=["zz", "lib00000"]) == \
+        (["lib00000", "zz"], 1)
+    assert all_pages(place, "missing_symbols", limit=1000, values=["none"]) == ([], 1)
+    assert len(all_pages(place, "missing_symbols", limit=1000)[0]) > 20500
+
+
 WRONG_QUESTIONS = [
     ({"action": "nothing"}, "action must be"), ({}, "action must be"), ([], "JSON object"),
     ({"action": "symbols", "form": []}, "form must be"),
