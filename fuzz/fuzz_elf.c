@@ -98,7 +98,6 @@ static void identify(struct bytes file, struct arena *a)
 {
     struct symcache_about about;
     struct err e = { 0 };
-    struct str link;
     if (elf_identify(file, STR("dir/name"), a, &about, &e)) {
         assert(elf_is(file) && about.debug_id.len == 33 && about.code_id.len % 2 == 0);
         touch(about.debug_id.ptr, about.debug_id.len);
@@ -107,11 +106,6 @@ static void identify(struct bytes file, struct arena *a)
     } else {
         assert(e.code != ERR_NONE && e.msg[0] != '\0'); /* a refusal always says why */
     }
-    e = (struct err){ 0 };
-    if (elf_debug_link(file, a, &link, &e))
-        touch(link.ptr, link.len);
-    else
-        assert(e.code != ERR_NONE && e.msg[0] != '\0');
 }
 
 static void convert(struct bytes file)

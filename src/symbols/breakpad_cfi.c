@@ -28,7 +28,8 @@ struct delta_record {
 };
 
 struct expression {
-    uint32_t offset, len; /* in `code` */
+    size_t offset; /* in `code` */
+    uint32_t len;
     bool good, uses_cfa, undefined;
 };
 struct rule {
@@ -143,9 +144,9 @@ static bool compile_win(struct cfi_reader *c, struct str text, struct bytes *out
     if (!number_of(c, &c->wins, text, sizeof(struct expression), &number, &fresh))
         return false;
     if (fresh) {
-        uint32_t begin = (uint32_t)c->code.len;
+        size_t begin = c->code.len;
         rules_compile_win(&c->code, text);
-        struct expression e = { begin, (uint32_t)c->code.len - begin, true, false, false };
+        struct expression e = { begin, (uint32_t)(c->code.len - begin), true, false, false };
         if (!buf_ok(&c->code) || !builder_charge(c->b, e.len) || !VEC_PUSH(&c->win_programs, e))
             return builder_nomem(c->b);
     }
@@ -187,13 +188,13 @@ enum cfi_taken cfi_reader_win(struct cfi_reader *c, struct str record)
 
 static bool compile(struct cfi_reader *c, struct str text)
 {
-    struct expression e = { .offset = (uint32_t)c->code.len };
+    struct expression e = { .offset = c->code.len };
     e.undefined = str_eq(text, STR(".undef"));
     e.good = !e.undefined && rules_compile_cfi(&c->code, c->cpu, text, &e.uses_cfa) &&
              c->code.len - e.offset <= UNWIND_PROGRAM_MAX;
     if (!e.good)
         c->code.len = e.offset;
-    e.len = (uint32_t)c->code.len - e.offset;
+    e.len = (uint32_t)(c->code.len - e.offset);
     return (buf_ok(&c->code) && builder_charge(c->b, e.len) && VEC_PUSH(&c->compiled, e)) ||
            builder_nomem(c->b);
 }

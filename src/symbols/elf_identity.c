@@ -153,17 +153,3 @@ bool elf_identify(struct bytes file, struct str name, struct arena *a, struct sy
     struct elf_image m;
     return elf_image_read(&m, file, a, e) && elf_identify_image(&m, name, a, out, e);
 }
-
-bool elf_debug_link(struct bytes file, struct arena *a, struct str *out, struct err *e)
-{
-    struct elf_image m;
-    if (!elf_image_read(&m, file, a, e))
-        return false;
-    const struct elf_section *s = elf_section_find(&m, ".gnu_debuglink");
-    struct str link = { "", 0 };
-    if (s && !(s->flags & SHF_COMPRESSED))
-        link = clean_name(elf_text(s->content, 0));
-    if (link.len == 0)
-        return err_set(e, ERR_NOT_FOUND, 0, "ELF file without a .gnu_debuglink");
-    return arena_str(a, link, out) || err_set(e, ERR_NOMEM, 0, "ELF identity");
-}

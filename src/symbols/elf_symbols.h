@@ -22,9 +22,6 @@ bool elf_is(struct bytes first);
  * ERR_INPUT: damaged, or neither a program nor a library; ERR_LIMIT, ERR_NOMEM. */
 MUST_CHECK bool elf_identify(struct bytes file, struct str name, struct arena *a,
                              struct symcache_about *out, struct err *e);
-/* The name of the separate debug file, of .gnu_debuglink. ERR_NOT_FOUND: it names none; as above.
- */
-MUST_CHECK bool elf_debug_link(struct bytes file, struct arena *a, struct str *out, struct err *e);
 
 /* What was read, and what was left out. */
 struct elf_counts {

@@ -193,11 +193,6 @@ bool symcache_add_function(struct symcache_builder *b, uint64_t address, uint64_
                                         b->inlines.len });
 }
 
-void symcache_end_function(struct symcache_builder *b)
-{
-    b->in_function = false;
-}
-
 bool symcache_add_line(struct symcache_builder *b, uint64_t address, uint64_t size, uint32_t line,
                        uint32_t file)
 {

@@ -38,8 +38,6 @@ bool symcache_set_name(struct symcache_builder *b, uint32_t number, struct str n
 
 bool symcache_add_function(struct symcache_builder *b, uint64_t address, uint64_t size,
                            uint32_t parameter_bytes, uint32_t name);
-/* What comes now belongs to no function. */
-void symcache_end_function(struct symcache_builder *b);
 /* Of the function before. */
 bool symcache_add_line(struct symcache_builder *b, uint64_t address, uint64_t size, uint32_t line,
                        uint32_t file);

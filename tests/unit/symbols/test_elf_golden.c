@@ -145,29 +145,11 @@ static void names(void **state)
     }
 }
 
-static void debug_links(void **state)
-{
-    (void)state;
-    char path[4096];
-    struct str link;
-    struct err e = { 0 };
-    if (!shared_folder("elf/misc"))
-        skip();
-    struct arena *a = arena_new(1 << 20);
-    snprintf(path, sizeof path, "%s/elf_with_debuglink", shared_folder("elf/misc"));
-    struct bytes file = map_file(path);
-    assert_true(elf_debug_link(file, a, &link, &e));
-    assert_true(same_text(link, "debug_info.txt"));
-    unmap_file(file);
-    arena_free(a);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_files),
         cmocka_unit_test(names),
-        cmocka_unit_test(debug_links),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

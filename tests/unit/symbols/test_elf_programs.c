@@ -216,8 +216,6 @@ static void separate(void **state)
     static const struct way way = { "gcc", "-O2 -gdwarf-5 -Wl,--build-id=sha1" };
     struct converted debug, stripped;
     struct symcache_about of_debug, of_stripped;
-    struct err e = { 0 };
-    struct str link;
     made_text("program.c", c_source);
     if (!compile(&way, "program.c", "program") ||
         !made_run("objcopy --only-keep-debug program program.debug && "
@@ -237,16 +235,6 @@ static void separate(void **state)
     assert_int_equal(of_stripped.functions, 0);
     assert_true(of_stripped.cfi_rows > 0);
 
-    struct bytes file = map_file(made_path("stripped"));
-    struct arena *a = arena_new(1 << 20);
-    assert_true(elf_debug_link(file, a, &link, &e));
-    assert_true(str_eq(link, STR("program.debug")));
-    unmap_file(file);
-    file = map_file(made_path("program"));
-    assert_false(elf_debug_link(file, a, &link, &e));
-    assert_int_equal(e.code, ERR_NOT_FOUND);
-    unmap_file(file);
-    arena_free(a);
     converted_done(&debug);
     converted_done(&stripped);
 }
