@@ -80,4 +80,22 @@ static struct search_request collect_request(struct collected_reports *all,
                                     .ctx = all };
 }
 
+/* How many; SIZE_MAX when the page and the total differ. In any thread: cmocka's checks are not. */
+static inline size_t collect_found(struct collected_reports *all, const char *query, bool scores)
+{
+    struct arena *a = arena_new((size_t)64 << 20);
+    const struct lucene_query *q;
+    struct search_hit *hits;
+    size_t count, total;
+    struct err e = { 0 };
+    if (!a || !lucene_parse(&q, str_from_c(query), a, &e))
+        abort();
+    struct search_request rq = collect_request(all, q);
+    rq.need_scores = scores;
+    if (!search_run(all->c, &rq, &hits, &count, &total, a, &e))
+        abort();
+    arena_free(a);
+    return count == total ? total : SIZE_MAX;
+}
+
 #endif

@@ -5,24 +5,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* How many; SIZE_MAX when the page and the total differ. In any thread: cmocka's checks are not. */
-static size_t count_found(struct collected_reports *all, const char *query, bool scores)
-{
-    struct arena *a = arena_new((size_t)64 << 20);
-    const struct lucene_query *q;
-    struct search_hit *hits;
-    size_t count, total;
-    struct err e = { 0 };
-    if (!a || !lucene_parse(&q, str_from_c(query), a, &e))
-        abort();
-    struct search_request rq = collect_request(all, q);
-    rq.need_scores = scores;
-    if (!search_run(all->c, &rq, &hits, &count, &total, a, &e))
-        abort();
-    arena_free(a);
-    return count == total ? total : SIZE_MAX;
-}
-
 static void amend(struct collection *c, uint32_t report, const char *field, const char *text)
 {
     struct err e = { 0 };
@@ -64,14 +46,14 @@ static void test_found(void **state)
     collection_publish(all.c);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int scores = 0; scores < 2; scores++)
-            if (count_found(&all, cases[i].query, scores) != cases[i].before)
+            if (collect_found(&all, cases[i].query, scores) != cases[i].before)
                 fail_msg("before: %s", cases[i].query);
     amend(all.c, 1, "flag", "1");
     amend(all.c, 1, "os", "plan9 from bell labs");
     amend(all.c, 1, "flag", "");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int scores = 0; scores < 2; scores++)
-            if (count_found(&all, cases[i].query, scores) != cases[i].after)
+            if (collect_found(&all, cases[i].query, scores) != cases[i].after)
                 fail_msg("after: %s", cases[i].query);
     collect_end(&all);
 }
@@ -96,9 +78,9 @@ static void *search_all_the_while(void *arg)
         last = atomic_load(r->done);
         for (size_t i = 0; i < sizeof always / sizeof *always; i++)
             for (int scores = 0; scores < 2; scores++)
-                r->wrong += count_found(r->all, always[i], scores) < REPORTS;
+                r->wrong += collect_found(r->all, always[i], scores) < REPORTS;
         /* Old values and new: how many is a matter of time. */
-        r->wrong += count_found(r->all, "v1* OR linux", true) == SIZE_MAX;
+        r->wrong += collect_found(r->all, "v1* OR linux", true) == SIZE_MAX;
         r->searches++;
     } while (!last);
     return NULL;

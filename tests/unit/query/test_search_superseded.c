@@ -5,25 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* How many; SIZE_MAX when the page and the total differ, or the bitmap. In any thread: cmocka's
- * checks are not. */
-static size_t count_found(struct collected_reports *all, const char *query, bool scores)
-{
-    struct arena *a = arena_new((size_t)64 << 20);
-    const struct lucene_query *q;
-    struct search_hit *hits;
-    size_t count, total;
-    struct err e = { 0 };
-    if (!a || !lucene_parse(&q, str_from_c(query), a, &e))
-        abort();
-    struct search_request rq = collect_request(all, q);
-    rq.need_scores = scores;
-    if (!search_run(all->c, &rq, &hits, &count, &total, a, &e))
-        abort();
-    arena_free(a);
-    return count == total ? total : SIZE_MAX;
-}
-
+/* In any thread, as collect_found. */
 static size_t count_bits(struct collected_reports *all, const char *query)
 {
     struct arena *a = arena_new((size_t)64 << 20);
@@ -95,7 +77,7 @@ static void test_found(void **state)
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
             for (unsigned scores = 0; scores < 2; scores++) {
                 size_t want = round < 2 ? cases[i].before : cases[i].after;
-                size_t got = count_found(&all, cases[i].query, scores);
+                size_t got = collect_found(&all, cases[i].query, scores);
                 if (got != want || count_bits(&all, cases[i].query) != want)
                     fail_msg("round %u, %s: %zu, not %zu", round, cases[i].query, got, want);
             }
@@ -122,8 +104,8 @@ static void *search_all(void *arg)
     bool last;
     do {
         last = atomic_load(&r->done);
-        r->wrong += count_found(r->all, "main", false) != REPORTS;
-        r->wrong += count_found(r->all, "os:linux OR os:plan9", true) != REPORTS;
+        r->wrong += collect_found(r->all, "main", false) != REPORTS;
+        r->wrong += collect_found(r->all, "os:linux OR os:plan9", true) != REPORTS;
         r->wrong += count_bits(r->all, "*") != REPORTS;
     } while (!last);
     return NULL;
