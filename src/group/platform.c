@@ -48,7 +48,7 @@ static bool entry_covers(const struct entry *e, struct str name)
     return e->is_prefix ? str_starts(name, e->text) : str_eq(name, e->text);
 }
 
-static void table_sort(const struct table *t, const char *const *names)
+static void table_sort(const struct table *t, const char (*names)[PLATFORM_NAME_BYTES])
 {
     for (size_t i = 0; i < t->count; i++) {
         size_t len = strlen(names[i]);

@@ -11,10 +11,14 @@
 #ifndef CRUMPLE_GROUP_PLATFORM_NAMES_H
 #define CRUMPLE_GROUP_PLATFORM_NAMES_H
 
+/* Bytes of an entry, its end too. Entries stand in the tables themselves: pointers to them would be
+ * set by the dynamic linker at each start of the program. */
+#define PLATFORM_NAME_BYTES 40
+
 /* clang-format off */ /* several names to a line, by what they are about */
 
 /* PLATFORM_SYSTEM, by name. */
-static const char *const system_names[] = {
+static const char system_names[][PLATFORM_NAME_BYTES] = {
     /* --- memory ---------------------------------------------------------------------------- */
     /* C and POSIX */
     "malloc", "free", "cfree", "calloc", "realloc", "reallocarray", "memalign", "aligned_alloc",
@@ -368,7 +372,7 @@ static const char *const system_names[] = {
 };
 
 /* PLATFORM_STARTS, by name. */
-static const char *const starting_names[] = {
+static const char starting_names[][PLATFORM_NAME_BYTES] = {
     /* Python: Lib/threading.py, Lib/runpy.py */
     "_bootstrap_inner", "_run_module_as_main", "threading.Thread._bootstrap*",
     /* libgomp: team.c */
@@ -381,7 +385,7 @@ static const char *const starting_names[] = {
 };
 
 /* All of whose frames are PLATFORM_SYSTEM: names without their folder, in lower case. */
-static const char *const system_modules[] = {
+static const char system_modules[][PLATFORM_NAME_BYTES] = {
     /* glibc, also by the names that it had until 2.34; musl; bionic */
     "libc.so*", "libc-2.*", "libc.musl*", "libm.so*", "libm-2.*", "libmvec.so*", "libpthread.so*",
     "libpthread-2.*", "libdl.so*", "libdl-2.*", "librt.so*", "librt-2.*", "libresolv.so*",
@@ -416,10 +420,10 @@ static const char *const system_modules[] = {
 
 /* Of a few names, which stand for other things in most programs, only a module of the system makes
  * frames of the platform: macOS's start, Windows' terminate, glibc's thread_start. */
-static const char *const common_names[] = { "start", "thread_start", "terminate" };
+static const char common_names[][PLATFORM_NAME_BYTES] = { "start", "thread_start", "terminate" };
 
 /* Where the kernel called a signal handler, or Windows an exception handler, or Go's runtime. */
-static const char *const trampoline_names[] = {
+static const char trampoline_names[][PLATFORM_NAME_BYTES] = {
     /* GDB and those who write as it does; LLDB and others without the brackets */
     "<signal handler called>", "signal handler called", "<signal trampoline>",
     /* glibc and musl: sigaction's restorer, in each architecture's assembler; without its own

@@ -3,11 +3,15 @@
  * FINGERPRINT_RULES, since fingerprints change. */
 #include "report/callstack_noise.h"
 
+/* Bytes of an entry, its end too: entries stand in the tables themselves, since pointers to them
+ * would be set by the dynamic linker at each start of the program. */
+#define ENTRY_BYTES 70
+
 /* Names as fingerprint_function gives them; with '*' at the end: all that begin so. Sorted by what
  * they are about, for people; looked through from the top, for only a few frames of a stack. */
 
 /* Innermost: how a program ends itself once it has failed. */
-static const char *const failing[] = {
+static const char failing[][ENTRY_BYTES] = {
     /* glibc: sysdeps/posix/raise.c, stdlib/abort.c, assert/assert.c, debug/ */
     "raise",
     "gsignal",
@@ -288,7 +292,7 @@ static const char *const failing[] = {
 };
 
 /* Outermost: what starts threads and programs. */
-static const char *const starting[] = {
+static const char starting[][ENTRY_BYTES] = {
     /* glibc, musl, bionic, macOS */
     "start_thread",
     "clone",
@@ -396,14 +400,14 @@ static const char *const starting[] = {
 
 /* Modules whose frames at the outer end are the same: Node's own; and, where no function is known,
  * the system's. */
-static const char *const starting_scripts[] = { "node:*", "internal/*" };
-static const char *const starting_modules[] = {
+static const char starting_scripts[][ENTRY_BYTES] = { "node:*", "internal/*" };
+static const char starting_modules[][ENTRY_BYTES] = {
     "libc.so*",      "libc-2.*",       "libpthread*", "ld-linux*",     "ld-2.*",
     "ld-musl*",      "linux-vdso*",    "ntdll.dll*",  "kernel32.dll*", "kernelbase.dll*",
     "ucrtbase.dll*", "libdyld.dylib*", "dyld*",       "libsystem_*",   "linker*",
 };
 
-static bool is_listed(struct str name, const char *const *list, size_t count)
+static bool is_listed(struct str name, const char (*list)[ENTRY_BYTES], size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const char *entry = list[i];
