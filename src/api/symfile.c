@@ -20,11 +20,11 @@
 #define PAGE_MAX 1000
 /* Looked through in one request, for what tags and values let through. */
 #define FILES_LOOKED_MAX 200000
-#define MISSING_LOOKED_MAX 200000
+#define MISSING_LOOKED_MAX 100000
 #define UPLOADS_LOOKED_MAX 20000
 #define FILES_PIECE 1000
 #define UPLOADS_PIECE 1000
-#define MISSING_PIECE 20000 /* the store goes through all that is missing for each */
+#define MISSING_PIECE 50000 /* the store goes through all that is missing for each */
 #define FROM_MAX 1000000
 #define ID_TEXT_MAX 20
 
