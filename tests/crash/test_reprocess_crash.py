@@ -2,6 +2,7 @@
 are new."""
 
 import random
+import re
 import sqlite3
 import subprocess
 import time
@@ -56,23 +57,41 @@ def check_rows(server):
         (r.number IN (SELECT report FROM uploads))""") == [(0,)]
 
 
+def reload(server, reader):
+    server.post("/api/control", {"action": "reload", "token": reader}, 200)
+
+
+def reload_all(server, reader):
+    """Until it is done; how long that took."""
+    began = time.monotonic()
+    reload(server, reader)
+    while not re.search(r"^crumple_uploads_to_reprocess 0$", server.get("/metrics").text, re.M):
+        assert time.monotonic() - began < 120
+        time.sleep(0.002)
+    return time.monotonic() - began
+
+
 def test_killed_while_reports_are_made_again(make_server):
     server, rng = make_server(), random.Random(5)
     token, reader = server.token("error:post", "sync:post"), server.token("object:get", "query:post")
     rxids = [server.submit(token, error(functions(i % 7)), params={"_mod_sync": "1"})["_rxid"]
              for i in range(OBJECTS)]
+    exchange(server, {rxid: error(functions(50 + i % 7)) for i, rxid in enumerate(rxids)})
+    took = reload_all(server, reader)  # so the kills land within what this machine needs
     old = {rxid: told[:2] for rxid, told in state(server, reader, rxids).items()}
+    assert all(function != functions(i % 7)[0] for i, (function, _) in
+               enumerate(old[rxid] for rxid in rxids))
     wanted = {rxid: functions(100 + i % 9) for i, rxid in enumerate(rxids)}
     exchange(server, {rxid: error(f) for rxid, f in wanted.items()})
     prints, mixed = {}, 0  # prints: function -> fingerprint
     for kill in range(KILLS):
-        server.post("/api/control", {"action": "reload", "token": reader}, 200)
-        time.sleep(rng.uniform(0, 0.03))
+        reload(server, reader)
+        time.sleep(rng.uniform(0, took))
         server.kill()
         if kill % 3 == 2:
             offline = subprocess.Popen([BINARY, "reprocess", "--data", server.data],
                                        stderr=subprocess.DEVNULL)
-            time.sleep(rng.uniform(0, 0.05))
+            time.sleep(rng.uniform(0, took + 0.05))
             offline.kill()
             offline.wait()
         check_rows(server)
@@ -92,7 +111,7 @@ def test_killed_while_reports_are_made_again(make_server):
             old = {rxid: told[:2] for rxid, told in now.items()}
             wanted = {rxid: functions(rng.randrange(1000)) for rxid in rxids}
             exchange(server, {rxid: error(f) for rxid, f in wanted.items()})
-    assert mixed >= 3, mixed
+    assert mixed >= 3, (mixed, took)
     server.stop()
     subprocess.run([BINARY, "reprocess", "--data", server.data], check=True, timeout=120)
     server.start()

@@ -84,6 +84,15 @@ static void wait_reprocessed(struct place *p)
     }
 }
 
+/* It has been tried, and the store has refused it. */
+static void wait_until_writes_fail(struct place *p)
+{
+    for (unsigned i = 0; engine_ready(p->engine); i++) {
+        assert_true(i < 60000);
+        usleep(1000);
+    }
+}
+
 static void reprocess(struct place *p, const uint64_t *objects, size_t count)
 {
     struct err e;
@@ -448,8 +457,9 @@ static void test_store_fails(void **state)
     char *before = dump(p);
     run_sql(p, "CREATE TRIGGER refuse BEFORE INSERT ON superseded BEGIN SELECT RAISE(ABORT, 'no');"
                " END");
+    assert_true(engine_ready(p->engine));
     assert_true(engine_reprocess(p->engine, &one, 1, &e));
-    usleep(200000);
+    wait_until_writes_fail(p);
     assert_holds(report_of(p, one, a), "\"alpha\"");
     char *after = dump(p);
     assert_string_equal(before, after);
