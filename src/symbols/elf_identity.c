@@ -1,6 +1,7 @@
 /* elf_identity.c - which module an ELF file is, or belongs to.
  *
- * The server asks this about any bytes that were uploaded, so only our own cursor is used. The
+ * Also asked of files that are not converted (`crumple stackwalk` looks through folders), so it is
+ * quick and safe for any bytes: only our own cursor is used. The
  * debug id must be exactly what Breakpad's dump writers make of the same file. */
 #include "symbols/elf_identity.h"
 
