@@ -10,8 +10,8 @@
 #define ROWS_BYTES_MAX ((size_t)1 << 30)
 #define BETWEEN_COLUMNS 2
 
-/* A list that makes what it is asked about would hide a wrong name. */
-static bool is_there(const char *dir, struct arena *a, struct err *e)
+/* A command that makes what it is asked about would hide a wrong name. */
+bool admin_check_dir(const char *dir, struct arena *a, struct err *e)
 {
     struct str path;
     if (!arena_printf(a, &path, "%s/crumple.db", dir))
@@ -25,7 +25,7 @@ static bool admin_open(struct admin *a, const char *dir, enum admin_dir how, str
     *a = (struct admin){ .arena = arena_new(ROWS_BYTES_MAX) };
     if (!a->arena)
         return err_set(e, ERR_NOMEM, 0, "no memory");
-    return (how == ADMIN_MAKES || is_there(dir, a->arena, e)) &&
+    return (how == ADMIN_MAKES || admin_check_dir(dir, a->arena, e)) &&
            store_open(&a->store, dir, NULL, e) &&
            store_access_read(a->store, a->arena, &a->rows, e);
 }
@@ -57,6 +57,13 @@ const struct stored_project *admin_find_project(const struct admin *a, struct st
         if (str_eq(a->rows.projects[i].name, name))
             return &a->rows.projects[i];
     return NULL;
+}
+
+bool admin_check_project(const struct admin *a, struct str name, struct err *e)
+{
+    return name.len == 0 || admin_find_project(a, name) ||
+           err_set(e, ERR_NOT_FOUND, 0,
+                   "there is no project \"%.80s\"; `crumple project list` shows all", name.ptr);
 }
 
 const struct stored_token *admin_find_token(const struct admin *a, struct str text, struct err *e)

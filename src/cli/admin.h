@@ -27,7 +27,12 @@ int admin_run(const struct command *c, const char *dir, enum admin_dir how, admi
 /* The same for a command whose only argument is --data DIR, which it needs. */
 int admin_run_list(const struct command *c, int argc, char **argv, admin_work work);
 
+/* Fails when no database is in the directory: what only reads or changes one must not make it. */
+MUST_CHECK bool admin_check_dir(const char *dir, struct arena *a, struct err *e);
+
 const struct stored_project *admin_find_project(const struct admin *a, struct str name);
+/* Fails when there is no such project; an empty name means all of them. */
+MUST_CHECK bool admin_check_project(const struct admin *a, struct str name, struct err *e);
 /* By its number, or by its 64 digits. NULL, with *e saying what there is to do. */
 const struct stored_token *admin_find_token(const struct admin *a, struct str text, struct err *e);
 

@@ -3,7 +3,7 @@
  * it by itself when symbols arrive. */
 #include "access/receipt.h"
 #include "base/vec.h"
-#include "cli/cli.h"
+#include "cli/admin.h"
 #include "cli/config.h"
 #include "cli/progress.h"
 
@@ -122,9 +122,18 @@ static void sort(struct reprocess *r)
     r->objects.len = n;
 }
 
+static bool check_project(const struct reprocess *r, struct err *e)
+{
+    struct admin a = { .store = engine_store(r->engine), .arena = r->arena };
+    return store_access_read(a.store, a.arena, &a.rows, e) &&
+           admin_check_project(&a, str_from_c(r->options->project), e);
+}
+
 static bool choose(struct reprocess *r, struct err *e)
 {
     bool ok;
+    if (!check_project(r, e))
+        return false;
     if (r->options->objects.count > 0)
         ok = add_named(r, e);
     else if (r->options->missing_symbols)
@@ -155,8 +164,10 @@ static bool do_all(struct reprocess *r, struct engine_reprocessed *now, struct e
         (void)nanosleep(&poll, NULL);
     }
     progress_clear(&progress);
-    fprintf(stderr, "%" PRIu64 " made again, %" PRIu64 " unchanged, %" PRIu64 " failed; %.1f s\n",
-            now->made_again, now->unchanged, now->failed, progress_seconds(&progress));
+    printf("%" PRIu64 " made again, %" PRIu64 " unchanged, %" PRIu64 " failed; %.1f s\n",
+           now->made_again, now->unchanged, now->failed, progress_seconds(&progress));
+    if (ok && fflush(stdout) != 0)
+        return err_set(e, ERR_IO, 0, "standard output cannot be written: %m");
     return ok;
 }
 
@@ -169,7 +180,7 @@ static bool configure(struct reprocess *r, struct err *e)
         return false;
     if (o->data)
         r->config.engine.data_dir = o->data;
-    return config_finish(&r->config, e);
+    return config_finish(&r->config, e) && admin_check_dir(r->config.engine.data_dir, r->arena, e);
 }
 
 static int work(struct reprocess *r)

@@ -37,13 +37,6 @@ static int run_command(const struct command *c, int argc, char **argv, admin_wor
     return admin_run(c, dir, ADMIN_NEEDS, work, &w);
 }
 
-static bool check_project(const struct admin *a, struct str project, struct err *e)
-{
-    return project.len == 0 || admin_find_project(a, project) ||
-           err_set(e, ERR_NOT_FOUND, 0,
-                   "there is no project \"%.80s\"; `crumple project list` shows all", project.ptr);
-}
-
 static bool print_json(struct buf *out, struct err *e)
 {
     buf_char(out, '\n');
@@ -156,7 +149,7 @@ static bool list(struct admin *a, const void *arg, struct err *e)
                                           .limit = INT32_MAX };
     struct stored_symbol_file *files;
     size_t count;
-    if (!check_project(a, w->project, e) ||
+    if (!admin_check_project(a, w->project, e) ||
         !store_symbol_list(a->store, &filter, a->arena, &files, &count, e))
         return false;
     return w->json ? list_json(files, count, e) : list_table(a, files, count, e);
@@ -234,7 +227,7 @@ static bool missing(struct admin *a, const void *arg, struct err *e)
     const struct wanted *w = arg;
     struct missing_module *all;
     size_t count;
-    if (!check_project(a, w->project, e) ||
+    if (!admin_check_project(a, w->project, e) ||
         !store_missing_list(a->store, w->project, 0, MISSING_MAX, a->arena, &all, &count, e))
         return false;
     return w->json ? missing_json(all, count, e) : missing_table(a, all, count, e);

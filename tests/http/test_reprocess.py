@@ -139,10 +139,11 @@ def test_scope(shop):
 
 
 def reprocess(shop, *words, status=0):
+    """What it prints; or, when no counts come of it, what it complains about."""
     done = subprocess.run([BINARY, "reprocess", "--data", shop.server.data, *words], text=True,
                           capture_output=True, timeout=60)
     assert done.returncode == status, done.stderr
-    return done.stderr
+    return done.stdout or done.stderr
 
 
 def test_command(shop):
@@ -158,7 +159,6 @@ def test_command(shop):
                              " WHERE name = 'cts'), ?, 'ID', ?, '', 1)",
                              (int(object_of(rxid), 16), module, module))
     database.close()
-    assert "0 made again, 0 unchanged" in reprocess(shop, "--project", "none")
     assert "1 made again, 1 unchanged, 0 failed" in reprocess(shop, "--missing-symbols")
     assert "1 made again, 5 unchanged, 0 failed" in reprocess(shop)
     assert "0 made again, 6 unchanged, 0 failed" in reprocess(shop)
@@ -171,6 +171,7 @@ def test_command_complains(shop):
     shop.server.stop()
     assert "77" in reprocess(shop, "--object", "77", status=1)
     assert "project" in reprocess(shop, "--object", rxid, "--project", "other", status=1)
+    assert 'no project "none"' in reprocess(shop, "--project", "none", status=1)
     assert "--help" in reprocess(shop, "--object", "xyz", status=2)
     assert "together" in reprocess(shop, "--object", rxid, "--missing-symbols", status=2)
     with sqlite3.connect(shop.server.data / "crumple.db") as database:
@@ -179,6 +180,16 @@ def test_command_complains(shop):
     assert "1 failed" in reprocess(shop, status=1)
     shop.server.start()
     assert shop.functions(rxid) == OLD
+
+
+def test_command_makes_no_directory(tmp_path):
+    """A mistyped name is told, not made."""
+    for folder in (tmp_path / "nowhere", tmp_path):
+        done = subprocess.run([BINARY, "reprocess", "--data", folder], text=True,
+                              capture_output=True, timeout=60)
+        assert (done.returncode, done.stdout) == (1, ""), done.stderr
+        assert f"there is no crumple.db in {folder}" in done.stderr
+        assert not list(tmp_path.iterdir())
 
 
 def seen(shop, rxids):
