@@ -12,6 +12,13 @@
 #define FLAGS_ARM64 UINT32_C(0x00400000)
 #define FLAGS_ARM64_OLD UINT32_C(0x80000000)
 
+/* Bytes of whole records. */
+#define X86_SIZE 716
+#define AMD64_SIZE 1232
+#define ARM_SIZE 368
+#define ARM64_SIZE 912
+#define ARM64_OLD_SIZE 796
+
 #define X86_REGISTERS_AT 156
 #define AMD64_FLAGS_AT 48
 #define AMD64_REGISTERS_AT 120
@@ -78,6 +85,33 @@ static bool read_arm64(struct reader *r, struct registers *out)
     for (unsigned reg = 0; reg <= ARM64_PC; reg++)
         set(out, reg, reader_u64(r));
     return !r->failed;
+}
+
+/* What stands at the place of the flags. */
+static uint32_t flags_of(const struct minidump *m, struct bytes raw, size_t at)
+{
+    struct reader r = minidump_reader(m, raw);
+    reader_skip(&r, at);
+    return reader_u32(&r);
+}
+
+/* The largest record is AMD64's, and the only one that does not begin with its flags. The old one
+ * of ARM64 begins with flags of 64 bits, of which the lower half tells. */
+enum cpu minidump_context_cpu(const struct minidump *m, struct bytes raw)
+{
+    if (raw.len >= AMD64_SIZE && flags_of(m, raw, AMD64_FLAGS_AT) & FLAGS_AMD64)
+        return CPU_AMD64;
+    if (raw.len == ARM64_OLD_SIZE && flags_of(m, raw, m->big_endian ? 4 : 0) & FLAGS_ARM64_OLD)
+        return CPU_ARM64;
+    uint32_t flags = flags_of(m, raw, 0);
+    if (raw.len >= ARM64_SIZE && flags & FLAGS_ARM64 && !is_other(flags, FLAGS_ARM64, FLAGS_ARM64))
+        return CPU_ARM64;
+    if (raw.len >= X86_SIZE && flags & FLAGS_X86 && !is_other(flags, FLAGS_X86, FLAGS_X86))
+        return CPU_X86;
+    if (raw.len >= ARM_SIZE && flags & (FLAGS_ARM | FLAGS_ARM_WINDOWS) &&
+        !is_other(flags, FLAGS_ARM, FLAGS_ARM_WINDOWS))
+        return CPU_ARM;
+    return CPU_UNKNOWN;
 }
 
 bool minidump_context(const struct minidump *m, struct bytes raw, struct registers *out)

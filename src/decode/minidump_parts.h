@@ -161,12 +161,14 @@ bool minidump_take_notes(struct minidump *m); /* into the dump */
 /* --- one subject each --- */
 
 bool minidump_read_system(struct minidump *m);
+/* The processor of a dump without a system stream that can be read. */
+void minidump_set_cpu(struct minidump *m, enum cpu cpu);
 bool minidump_read_misc(struct minidump *m);
 bool minidump_read_breakpad(struct minidump *m);
 bool minidump_read_memory(struct minidump *m);
 bool minidump_read_modules(struct minidump *m);
 bool minidump_read_unloaded(struct minidump *m);
-bool minidump_read_threads(struct minidump *m);
+bool minidump_read_threads(struct minidump *m);   /* after the system */
 bool minidump_read_exception(struct minidump *m); /* after the system and the threads */
 bool minidump_read_assertion(struct minidump *m);
 bool minidump_read_handles(struct minidump *m);
@@ -175,6 +177,8 @@ bool minidump_read_memory_info(struct minidump *m); /* after the exception */
 bool minidump_read_crashpad(struct minidump *m);
 bool minidump_read_linux(struct minidump *m); /* after the exception */
 
+/* The processor whose record this is, by flags and size; CPU_UNKNOWN when they do not tell. */
+enum cpu minidump_context_cpu(const struct minidump *m, struct bytes raw);
 /* A processor's registers, by the numbers of symbols/cpu.h. False: it is not of this processor. */
 bool minidump_context(const struct minidump *m, struct bytes raw, struct registers *out);
 

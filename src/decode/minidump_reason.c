@@ -220,9 +220,10 @@ static bool windows_reason(struct minidump *m, struct str *out, uint64_t *addres
         return windows_access(m, "EXCEPTION_ACCESS_VIOLATION", out, address);
     if (x->code == WINDOWS_IN_PAGE_ERROR)
         return windows_access(m, "EXCEPTION_IN_PAGE_ERROR", out, address);
-    if (x->code == WINDOWS_FAST_FAIL && x->parameter_count > 0 &&
-        x->parameters[0] < COUNT(fast_fails) && fast_fails[x->parameters[0]])
-        name = fast_fails[x->parameters[0]];
+    uint32_t why = (uint32_t)x->parameters[0]; /* a number of 32 bits, as the kinds of access */
+    if (x->code == WINDOWS_FAST_FAIL && x->parameter_count > 0 && why < COUNT(fast_fails) &&
+        fast_fails[why])
+        name = fast_fails[why];
     return set_name(m, out, name);
 }
 

@@ -69,6 +69,16 @@ static bool set_cpu(struct minidump *m)
     return arena_printf(m->arena, &d->cpu_name, "0x%04x", m->architecture);
 }
 
+void minidump_set_cpu(struct minidump *m, enum cpu cpu)
+{
+    for (size_t i = 0; i < sizeof architectures / sizeof *architectures; i++)
+        if (architectures[i].cpu == cpu) {
+            m->dump->cpu_name = architectures[i].name;
+            m->dump->cpu = cpu;
+            return;
+        }
+}
+
 /* The 12 letters of CPUID, "GenuineIntel", and the numbers. */
 static bool set_x86_text(struct minidump *m, struct bytes cpuid, unsigned level, unsigned revision)
 {
@@ -145,7 +155,7 @@ bool minidump_read_system(struct minidump *m)
     struct str service_pack;
     d->os_name = d->os_version = d->cpu_name = d->cpu_text = STR("");
     if (!minidump_find(m, STREAM_SYSTEM, &stream)) {
-        minidump_error(m, "the dump does not say of which system it is: stacks cannot be walked");
+        minidump_error(m, "the dump does not say of which system it is");
         return true;
     }
     struct reader r = minidump_reader(m, stream);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define THREAD_SIZE 48
+#define LOCATION_SIZE 8 /* where the registers are: the end of an entry */
 #define NAME_SIZE 12
 
 /* --- names --------------------------------------------------------------------------------- */
@@ -81,6 +82,24 @@ static void read_thread(struct minidump *m, struct reader *r, struct dump_thread
     set_stack(m, t, more, stack);
 }
 
+/* Without a system stream, the processor is that of the first record of registers that tells. */
+static void find_cpu(struct minidump *m, struct bytes entries, size_t count)
+{
+    struct reader r = minidump_reader(m, entries);
+    enum cpu cpu = CPU_UNKNOWN;
+    for (size_t i = 0; i < count && cpu == CPU_UNKNOWN; i++) {
+        reader_skip(&r, THREAD_SIZE - LOCATION_SIZE);
+        cpu = minidump_context_cpu(m, minidump_location(m, &r));
+    }
+    if (cpu == CPU_UNKNOWN) {
+        minidump_error(m, "nothing tells the processor: stacks cannot be walked");
+        return;
+    }
+    minidump_set_cpu(m, cpu);
+    minidump_error(m, "the processor is told by the registers only: %.*s",
+                   STR_ARG(m->dump->cpu_name));
+}
+
 bool minidump_read_threads(struct minidump *m)
 {
     struct dump *d = m->dump;
@@ -92,6 +111,8 @@ bool minidump_read_threads(struct minidump *m)
     m->threads = arena_array(m->arena, count + 1, sizeof *m->threads);
     if (!d->threads || !m->threads || !read_names(m, &names, &name_count))
         return false;
+    if (!m->has_system)
+        find_cpu(m, entries, count);
     struct reader r = minidump_reader(m, entries);
     for (size_t i = 0; i < count; i++) {
         struct dump_thread *t = &d->threads[n];

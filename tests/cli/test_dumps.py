@@ -72,6 +72,71 @@ def test_judge(path, tmp_path, judge):
     assert not wrong, "\n".join(wrong)
 
 
+# Without a system stream: the processor is told by the registers.
+
+NO_SYSTEM = """
+system os=linux cpu={cpu}
+module base=0x400000 size=0x1000 name=app
+thread id=1 crashed
+  registers {registers}
+  stack at=0x7000
+    sp: app!outer+4 0
+exception code=11 flags=1 address=8
+{damage}
+
+symbols app
+  FUNC 100 80 0 inner
+  FUNC 200 80 0 outer
+
+expect
+  reason "0x0000000b / 0x00000001"
+  address 8
+  thread 0
+  frames 0
+    context app!inner
+    scan app!outer
+"""
+NO_SYSTEM_REGISTERS = {"x86": "eip=app!inner+4 esp=sp", "amd64": "rip=app!inner+4 rsp=sp",
+                       "arm": "pc=app!inner+4 sp=sp", "arm64": "pc=app!inner+4 sp=sp fp=1",
+                       "arm64-old": "pc=app!inner+4 sp=sp fp=1"}
+DAMAGES = {"missing": "corrupt at=@directory u32=0", "short": "corrupt at=@directory+4 u32=8"}
+
+
+def no_system(cpu, damage, folder):
+    return Dump(NO_SYSTEM.format(cpu=cpu, registers=NO_SYSTEM_REGISTERS[cpu], damage=damage),
+                folder)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("cpu", NO_SYSTEM_REGISTERS)
+def test_no_system(cpu, damage, tmp_path):
+    dump = no_system(cpu, DAMAGES[damage], tmp_path)
+    walk, result = crumple_walk(run_crumple(dump.file, [dump.symbols]))
+    wrong = differences(dump.expected(), walk)
+    assert not wrong, "\n".join(wrong)
+    said = cpu.removesuffix("-old")
+    assert result["system"]["cpu"] == said
+    assert f"the processor is told by the registers only: {said}" in result["errors"]
+
+
+@pytest.mark.parametrize("cpu", NO_SYSTEM_REGISTERS)
+def test_no_system_by_the_judge(cpu, tmp_path, judge):
+    dump = no_system(cpu, DAMAGES["missing"], tmp_path)
+    wrong = differences(dump.expected(), judge_walk(dump.file, [dump.symbols]))
+    assert not wrong, "\n".join(wrong)
+
+
+def test_registers_that_do_not_tell(tmp_path):
+    """A record of AMD64's size with the flags of another, and one that is too short."""
+    for options in ("flags=0x10000", "size=1000"):
+        text = NO_SYSTEM.format(cpu="amd64", registers="rip=app!inner+4 rsp=sp " + options,
+                                damage=DAMAGES["missing"])
+        dump = Dump(text, tmp_path)
+        walk, result = crumple_walk(run_crumple(dump.file, [dump.symbols]))
+        assert walk["threads"] == [[]]
+        assert "nothing tells the processor: stacks cannot be walked" in result["errors"]
+
+
 # Through the server: attributes.
 
 WITH_ATTRIBUTES = [path for path in TEXTS if "\n  attribute " in path.read_text()]
