@@ -11,6 +11,7 @@
 #define CONTROL_DEPTH_MAX 8
 #define CONTROL_NODES_MAX 40000
 #define CONTROL_OBJECTS_MAX 16384 /* named in one request */
+#define CONTROL_PAGE 1000         /* uploads that are read at once */
 
 struct control {
     struct http_exchange *x;
@@ -91,13 +92,39 @@ static bool add(struct control *c, uint64_t object, struct err *e)
     return VEC_PUSH(&c->objects, object) || err_set(e, ERR_NOMEM, 0, "no memory for the list");
 }
 
-static bool each_upload(void *ctx, const struct stored_upload *u, struct err *e)
+/* The list is made from the newest back; the oldest is to be made again first, as it came. */
+static void turn_round(struct control *c)
 {
-    struct control *c = ctx;
-    if (!upload_format_is_error(u->format) || !str_eq(u->project, c->project) ||
-        u->object < c->first || u->object > c->last)
-        return true;
-    return add(c, u->object, e);
+    for (size_t i = 0; i < c->objects.len / 2; i++) {
+        uint64_t *a = &c->objects.at[i], *b = &c->objects.at[c->objects.len - 1 - i], kept = *a;
+        *a = *b;
+        *b = kept;
+    }
+}
+
+/* Those from `first` to `last`, page by page: rows outside are not looked at, and a page's memory
+ * serves the next. The body goes with it: all that it says has been read. */
+static bool add_range(struct control *c, struct err *e)
+{
+    struct upload_filter f = { .project = c->project,
+                               .before = c->last < UINT64_MAX ? c->last + 1 : 0,
+                               .limit = CONTROL_PAGE };
+    struct stored_upload *page;
+    bool more = true;
+    c->body = NULL;
+    while (more) {
+        size_t count, i;
+        arena_reset(c->arena);
+        if (!store_upload_list(engine_store(c->api->engine), &f, c->arena, &page, &count, e))
+            return false;
+        for (i = 0; i < count && page[i].object >= c->first; i++)
+            if (upload_format_is_error(page[i].format) && !add(c, page[i].object, e))
+                return false;
+        more = i == CONTROL_PAGE;
+        f.before = count > 0 ? page[count - 1].object : 0;
+    }
+    turn_round(c);
+    return true;
 }
 
 /* Those that are not uploads of the project are passed over. */
@@ -145,8 +172,7 @@ static void reload(struct control *c)
     }
     if (!read_id(c, "first", 0, &c->first) || !read_id(c, "last", UINT64_MAX, &c->last))
         return;
-    bool ok =
-        list ? add_named(c, list, &e) : store_scan_uploads(engine_store(en), each_upload, c, &e);
+    bool ok = list ? add_named(c, list, &e) : add_range(c, &e);
     if (ok && engine_reprocess(en, c->objects.at, c->objects.len, &e))
         answer(c);
     else

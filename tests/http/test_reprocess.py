@@ -1,5 +1,6 @@
 """Reports that are made again: by POST /api/control, and by `crumple reprocess`."""
 
+import contextlib
 import json
 import re
 import sqlite3
@@ -102,6 +103,25 @@ def test_made_again(shop):
         shop.server.get(f"/cts/reports/{first}/summary")
         shop.server.get(f"/cts/reports/{second}/compare/{first}")
         shop.server.restart()
+
+
+def test_more_than_a_page_of_uploads(shop):
+    """The list of what is to be made again is made page by page."""
+    first = shop.submit(OLD)
+    shop.server.stop()
+    with contextlib.closing(sqlite3.connect(shop.server.data / "crumple.db")) as db, db:
+        columns = [row[1] for row in db.execute("PRAGMA table_info(uploads)")]
+        row = dict(zip(columns, db.execute("SELECT * FROM uploads").fetchone()))
+        db.executemany(f"INSERT INTO uploads VALUES ({','.join('?' * len(columns))})",
+                       [[{**row, "object": row["object"] + n}[c] for c in columns] for n in range(1, 2500)])
+    shop.server.start()
+    base = int(object_of(first), 16)
+    for low, high, count in ((0, 2499, 2500), (5, 5, 1), (10, 1009, 1000), (10, 1010, 1001),
+                             (2400, 9999, 100), (2500, 9999, 0), (9, 8, 0)):
+        told = shop.reload(first=f"{base + low:x}", last=f"{base + high:x}")
+        assert told["objects"] == count, (low, high)
+    assert shop.reload()["objects"] == shop.reload(first=f"{base:x}")["objects"] == 2500
+    assert shop.reload(last=f"{base:x}")["objects"] == 1
 
 
 def test_all_of_a_project(shop):
