@@ -8,10 +8,11 @@ import subprocess
 
 import pytest
 
+import dumps
 from conftest import BINARY, Server
 
 RXID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-0000-[0-9a-f]{12}"
-MINIDUMP = b"MDMP\x93\xa7\x00\x00" + bytes(range(256))
+MINIDUMP = dumps.builder_of((dumps.FOLDER / "linux-amd64-no-symbols.dump.txt").read_text()).build()
 SYMBOLS = b"PK\x03\x04" + bytes(60)
 SOURCE_MAP = b'{"version": 3, "sources": ["test.ts"], "names": [], "mappings": "AAAA"}'
 ERROR = json.dumps({
