@@ -355,6 +355,12 @@ static bool family_choose(struct neighbours *n, struct neighbour near, const str
     return true;
 }
 
+/* Where the next words go. A family whose stacks and values have none has no array either. */
+static uint32_t *words_end(uint32_t *words, uint32_t count)
+{
+    return words ? words + count : NULL;
+}
+
 /* The place of a stack in the family; put there when it is new. */
 static bool family_stack(struct neighbours *n, uint32_t number, uint32_t stack, struct bag bag,
                          const uint32_t *locals, uint32_t *at)
@@ -372,7 +378,7 @@ static bool family_stack(struct neighbours *n, uint32_t number, uint32_t stack, 
         return false;
     *at = f->stack_count++;
     f->stacks[*at] = (struct family_stack){ stack, { f->stack_word_count, bag.count, over } };
-    pack(bag, locals, f->stack_words + f->stack_word_count);
+    pack(bag, locals, words_end(f->stack_words, f->stack_word_count));
     f->stack_word_count += bag.count + over;
     struct signature *sig = &f->signatures[*at];
     *sig = (struct signature){ 0 };
@@ -392,7 +398,7 @@ static bool family_other(struct neighbours *n, uint32_t number, struct bag bag,
         !grow(n, (void **)&f->other_words, f->other_word_count, &f->other_word_cap, words,
               sizeof *f->other_words))
         return false;
-    uint32_t *fresh = f->other_words ? f->other_words + f->other_word_count : NULL;
+    uint32_t *fresh = words_end(f->other_words, f->other_word_count);
     pack(bag, locals, fresh);
     for (uint32_t i = 0; i < words; i++)
         hash = (hash ^ fresh[i]) * 0x01000193u;

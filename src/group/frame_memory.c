@@ -71,7 +71,9 @@ static struct remembered *slot_of(const struct frame_memory *m, uint32_t owner, 
 
 static struct frame_chain chain_of(const struct frame_memory *m, const struct remembered *r)
 {
-    return (struct frame_chain){ r->count == 1 ? &r->chain : m->chains.at + r->chain, r->count };
+    if (r->count <= 1) /* there may be no chains at all */
+        return (struct frame_chain){ r->count ? &r->chain : NULL, r->count };
+    return (struct frame_chain){ m->chains.at + r->chain, r->count };
 }
 
 static bool is_part(struct frame_chain part, struct frame_chain whole)

@@ -125,7 +125,7 @@ static struct str base_name(struct str path)
     size_t n = path.len;
     while (n > 0 && path.ptr[n - 1] != '/' && path.ptr[n - 1] != '\\')
         n--;
-    return (struct str){ path.ptr + n, path.len - n };
+    return n == 0 ? path : (struct str){ path.ptr + n, path.len - n };
 }
 
 static uint32_t module_number(struct naming *n, struct str module)

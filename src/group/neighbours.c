@@ -126,7 +126,7 @@ static inline float bound(const struct search *s, float sum, uint32_t matching)
 static uint32_t parts_add(const struct search *s, const uint32_t *words, const struct packed *p)
 {
     uint32_t matching = 0, over = 0;
-    words += p->first;
+    words = packed_words(words, p);
     for (uint32_t i = 0; i < p->count; i++) {
         uint32_t tf = packed_tf(words, p, i, &over);
         uint32_t at = s->n->scratch.seen_at[packed_local(words[i])];
@@ -158,7 +158,7 @@ static struct partial packed_sum(const struct neighbours *n, const uint32_t *wor
     const float *weights = n->scratch.seen_weights, *impacts = n->impacts;
     float sum = 0;
     uint32_t matching = 0, over = 0;
-    words += p->first;
+    words = packed_words(words, p);
     for (uint32_t i = 0; i < p->count; i++) {
         float weight = weights[packed_local(words[i])];
         sum += weight * impacts[words[i] & PACKED_IMPACT];

@@ -27,6 +27,11 @@ static inline uint8_t packed_norm(uint32_t word)
 {
     return (uint8_t)(word >> 8);
 }
+/* Those of a bag among the words of its family, which has no array when all its bags are empty. */
+static inline const uint32_t *packed_words(const uint32_t *words, const struct packed *p)
+{
+    return p->count > 0 ? words + p->first : words;
+}
 /* The tf of word i of a bag; *over counts the overs met so far, so words are asked for in order. */
 static inline uint32_t packed_tf(const uint32_t *words, const struct packed *p, uint32_t i,
                                  uint32_t *over)

@@ -134,8 +134,10 @@ bool question_make(struct question *q, const struct lexicon *lx, const struct te
         !VEC_RESERVE(&q->asked, tc->terms.len))
         return false;
     for (size_t f = 0; f < q->fields.len; f++) {
-        struct question_term *terms = q->terms.at + q->fields.at[f].first;
         size_t count = q->fields.at[f].count;
+        if (count == 0)
+            continue; /* and without any terms there is no array */
+        struct question_term *terms = q->terms.at + q->fields.at[f].first;
         if (count > max_query_terms) {
             terms_sort(terms, count, max_query_terms, by_choice, ctx);
             count = max_query_terms;
