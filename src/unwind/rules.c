@@ -201,6 +201,7 @@ static bool set_register(struct machine *m, uint64_t number)
         return false;
     out->set.known |= (uint64_t)1 << number;
     out->cleared &= ~((uint64_t)1 << number);
+    out->failed &= ~((uint64_t)1 << number);
     return true;
 }
 
@@ -311,14 +312,16 @@ static enum fetched fetch(struct machine *m, uint8_t *op, uint64_t *operand)
     return m->code.failed ? FETCHED_DAMAGE : FETCHED_OPERATION;
 }
 
-/* The rule of one register failed at op: goes to the next rule. */
-static enum fetched skip_rule(struct machine *m, uint8_t op)
+/* The rule of one register failed at op: goes to the next rule. What was set before stays. */
+static enum fetched skip_rule(struct machine *m, uint8_t op, uint64_t operand)
 {
-    uint64_t operand;
+    struct rules_out *out = m->out;
     enum fetched f = FETCHED_OPERATION;
     m->depth = 0;
     while (op != UNWIND_SET_REGISTER && f == FETCHED_OPERATION)
         f = fetch(m, &op, &operand);
+    if (f == FETCHED_OPERATION && operand < m->in->cpu->registers)
+        out->failed |= (uint64_t)1 << operand & ~out->set.known;
     return f;
 }
 
@@ -336,8 +339,8 @@ bool rules_run(struct bytes program, const struct rules_in *in, struct rules_out
     if (program.len > UNWIND_PROGRAM_MAX)
         return false;
     for (enum fetched f = FETCHED_OPERATION;;) {
-        uint8_t op;
-        uint64_t operand;
+        uint8_t op = UNWIND_END;
+        uint64_t operand = 0;
         if (f == FETCHED_OPERATION)
             f = fetch(&m, &op, &operand);
         if (f != FETCHED_OPERATION)
@@ -346,6 +349,6 @@ bool rules_run(struct bytes program, const struct rules_in *in, struct rules_out
             continue;
         if (!out->has_cfa)
             return false;
-        f = skip_rule(&m, op);
+        f = skip_rule(&m, op, operand);
     }
 }
