@@ -153,7 +153,7 @@ static struct reader entry(const struct elf_image *m, struct bytes table, size_t
 static bool read_segments(struct elf_image *m, const struct header *h, struct arena *a,
                           struct err *e)
 {
-    struct bytes bytes;
+    struct bytes bytes = { 0 };
     uint32_t count = h->segments_at ? h->segment_count : 0;
     if (!table(m, "segment", h->segments_at, count, h->segment_size, m->is_64 ? 56 : 32,
                ELF_SEGMENTS_MAX, &bytes, e))
@@ -177,7 +177,7 @@ static bool read_segments(struct elf_image *m, const struct header *h, struct ar
 static bool read_sections(struct elf_image *m, const struct header *h, struct arena *a,
                           struct err *e)
 {
-    struct bytes bytes;
+    struct bytes bytes = { 0 };
     uint32_t count = h->sections_at ? h->section_count : 0;
     if (!table(m, "section", h->sections_at, count, h->section_size, m->is_64 ? 64 : 40,
                ELF_SECTIONS_MAX, &bytes, e))
@@ -243,7 +243,7 @@ static bool find_code(struct elf_image *m, struct arena *a, struct err *e)
 bool elf_image_read(struct elf_image *out, struct bytes file, struct arena *a, struct err *e)
 {
     struct elf_image m = { .file = file };
-    struct header h;
+    struct header h = { 0 };
     if (!read_header(&m, &h, e) || !read_large_counts(&m, &h, e) || !read_segments(&m, &h, a, e) ||
         !read_sections(&m, &h, a, e) || !find_code(&m, a, e))
         return false;
