@@ -505,7 +505,7 @@ static void add_symbols(struct engine *en, const struct stored_upload *u)
              (unsigned long long)u->object, log_str(u->project), caches,
              u->symbol_file_count - caches);
     if (caches > 0)
-        late_notify(en->late, u->project);
+        late_symbols(en->late, u->object);
 }
 
 /* What it misses may have come while it was processed. */
@@ -518,7 +518,7 @@ static void check_missing(struct engine *en, const struct stored_upload *u)
         have = library_has(en->library, u->project, &id);
     }
     if (have && !u->remade) /* once, and not for ever */
-        late_notify(en->late, u->project);
+        late_report(en->late, u->object);
 }
 
 void symbols_stored(struct engine *en, const struct stored_upload *u)

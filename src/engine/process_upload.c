@@ -8,6 +8,7 @@
 
 #include "access/receipt.h"
 #include "decode/decode.h"
+#include "engine/missing_modules.h"
 #include "report/crash_report.h"
 #include "report/fingerprint.h"
 
@@ -292,25 +293,6 @@ static bool make_attachments(struct upload_work *w)
     return true;
 }
 
-/* The modules that stacks lie in and that there were no symbols for. */
-static bool make_missing(struct upload_work *w, const struct crash *crash)
-{
-    struct stored_module *missing =
-        arena_array(w->job.arena, crash->module_count + 1, sizeof *missing);
-    size_t n = 0;
-    if (!missing)
-        return no_memory(w);
-    for (size_t i = 0; i < crash->module_count; i++) {
-        const struct crash_module *m = &crash->modules[i];
-        if (m->missing)
-            missing[n++] = (struct stored_module){ library_file_name(m->debug_file), m->debug_id,
-                                                   library_file_name(m->code_file), m->code_id };
-    }
-    w->row.missing = missing;
-    w->row.missing_count = n;
-    return true;
-}
-
 /* The value of an attribute, for combinations. */
 static bool attribute_value(const void *ctx, struct str attribute, struct str *out)
 {
@@ -378,7 +360,7 @@ bool process_upload(struct upload_work *w)
         !attributes_set(&crash.attributes, STR("error"), ATTRIBUTE_STRING, failure))
         return no_memory(w);
     if (!fingerprint(w, &crash, &stack) || !join_errors(w, failure, &crash) ||
-        !make_missing(w, &crash))
+        !missing_modules(&crash, w->job.arena, &w->row.missing, &w->row.missing_count, &w->job.err))
         return false;
     if (w->home == &w->engine->conversions && !process_symbols(w))
         return false;

@@ -123,23 +123,37 @@ static const char *const sql_text[SQL_STATEMENTS] = {
         " WHERE format = 5 AND project IN p), (SELECT count(*), min(converted_ms),"
         " max(converted_ms) FROM symbol_files WHERE project IN p AND hash <> x''"
         " AND NOT duplicate)",
+    [SQL_SYMBOL_IDS] =
+        "SELECT p.name, i.way, i.id FROM ("
+        "SELECT project, 0 AS way, debug_id AS id FROM symbol_files"
+        " WHERE object = ?1 AND hash <> x'' AND debug_id <> ''"
+        " UNION SELECT project, 1, code_id FROM symbol_files"
+        " WHERE object = ?1 AND hash <> x'' AND code_id <> '') i"
+        " LEFT JOIN projects p ON p.number = i.project WHERE (i.way, i.id) > (?2, ?3)"
+        " ORDER BY i.way, i.id LIMIT ?4",
     [SQL_MISSING_ADD] = "INSERT OR IGNORE INTO missing_symbols VALUES (?1,?2,?3,?4,?5,?6,?7)",
     [SQL_MISSING_OF_OBJECT_DELETE] = "DELETE FROM missing_symbols WHERE object = ?1",
     [SQL_MISSING_DELETE] = "DELETE FROM missing_symbols",
     [SQL_MISSING_SUMMARY] =
         "SELECT count(*), min(first), max(last) FROM (SELECT min(m.since_ms) AS first,"
         " max(m.since_ms) AS last" MISSING_OF_PROJECT
-        " GROUP BY m.project, m.debug_id, m.debug_file, m.code_id, m.code_file)",
+        " GROUP BY m.project, m.debug_id, m.code_id, m.debug_file, m.code_file)",
     [SQL_MISSING_LIST] =
         "SELECT p.name, m.debug_file, m.debug_id, m.code_file, m.code_id, count(*) AS n,"
         " min(m.since_ms), max(m.since_ms)" MISSING_OF_PROJECT
-        " GROUP BY m.project, m.debug_id, m.debug_file, m.code_id, m.code_file"
+        " GROUP BY m.project, m.debug_id, m.code_id, m.debug_file, m.code_file"
         " ORDER BY n DESC, m.debug_file, m.debug_id, m.code_file, m.code_id, m.project"
         " LIMIT ?2 OFFSET ?3",
     [SQL_MISSING_OBJECTS] =
         "SELECT object FROM missing_symbols WHERE debug_id = ?2 AND debug_file = ?3"
         " AND code_id = ?4 AND code_file = ?5 AND object > ?6"
         " AND project = (SELECT number FROM projects WHERE name = ?1) ORDER BY object LIMIT ?7",
+    [SQL_MISSING_WANTS] =
+        "SELECT debug_file, debug_id, code_file, code_id, object FROM missing_symbols"
+        " WHERE project = (SELECT number FROM projects WHERE name = ?1)"
+        " AND (debug_id, code_id, debug_file, code_file, object) > (?2, ?3, ?4, ?5, ?6)"
+        " AND (debug_id, code_id) <= (?7, ?8)"
+        " ORDER BY debug_id, code_id, debug_file, code_file, object LIMIT ?9",
 
     [SQL_SETTING_GET] = "SELECT value FROM settings WHERE name = ?1",
     [SQL_SETTING_ADD] = "INSERT INTO settings VALUES (?1, ?2)",

@@ -35,8 +35,9 @@
  * Beside the rowids' there are few indexes, since each costs every commit a random page: the engine
  * knows all ids, and a row is read by its number, or all of them in order. attachments has one by
  * object, which rises with the rows. Names have theirs, as do the hashes of tokens: few rows. So do
- * symbol files, and uploads as far as they are symbols; missing symbols have one by module, since
- * they are asked for by it when symbols arrive.
+ * symbol files, and uploads as far as they are symbols; missing symbols have one by ids, module and
+ * object, since they are asked for in this order when symbols arrive. Ids of symbols and modules are
+ * the same in any case.
  * Numbers of tokens and users are never given twice (AUTOINCREMENT), since tokens of submission
  * buckets and their counts hold a token's.
  *
@@ -97,7 +98,8 @@ static const char *const steps[] = {
     "CREATE TABLE symbol_files("
     " number INTEGER PRIMARY KEY, object INTEGER NOT NULL, project INTEGER NOT NULL,"
     " entry TEXT NOT NULL, kind INTEGER NOT NULL, cpu INTEGER NOT NULL, debug_file TEXT NOT NULL,"
-    " debug_id TEXT NOT NULL, code_file TEXT NOT NULL, code_id TEXT NOT NULL,"
+    " debug_id TEXT NOT NULL COLLATE NOCASE, code_file TEXT NOT NULL,"
+    " code_id TEXT NOT NULL COLLATE NOCASE,"
     " parts INTEGER NOT NULL, size INTEGER NOT NULL, hash BLOB NOT NULL,"
     " source BLOB NOT NULL, version INTEGER NOT NULL, duplicate INTEGER NOT NULL,"
     " tag TEXT NOT NULL, error TEXT NOT NULL, converted_ms INTEGER NOT NULL) STRICT;"
@@ -106,11 +108,12 @@ static const char *const steps[] = {
     "CREATE INDEX uploads_of_symbols ON uploads(project, body_hash) WHERE format = 5;"
     "CREATE TABLE missing_symbols("
     " object INTEGER NOT NULL, project INTEGER NOT NULL, debug_file TEXT NOT NULL,"
-    " debug_id TEXT NOT NULL, code_file TEXT NOT NULL, code_id TEXT NOT NULL,"
+    " debug_id TEXT NOT NULL COLLATE NOCASE, code_file TEXT NOT NULL,"
+    " code_id TEXT NOT NULL COLLATE NOCASE,"
     " since_ms INTEGER NOT NULL,"
     " PRIMARY KEY (object, debug_id, debug_file, code_id, code_file)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX missing_of_project ON missing_symbols"
-    "(project, debug_id, debug_file, code_id, code_file, since_ms);"
+    "(project, debug_id, code_id, debug_file, code_file, object, since_ms);"
     "CREATE TABLE superseded(number INTEGER PRIMARY KEY, by INTEGER NOT NULL) STRICT;",
 };
 #define SCHEMA_VERSION (int64_t)(sizeof steps / sizeof *steps)

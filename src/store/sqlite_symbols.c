@@ -414,6 +414,41 @@ bool store_symbol_summary(struct store *s, struct str project, struct symbol_sum
            ask(s, &missing, read_missing_summary, out, &found, e);
 }
 
+struct ids_page {
+    uint64_t object;
+    const struct symbol_id *after;
+    size_t limit;
+};
+
+static void bind_ids(sqlite3_stmt *st, const void *arg)
+{
+    const struct ids_page *p = arg;
+    sqlite3_bind_int64(st, 1, object_int(p->object));
+    sqlite3_bind_int(st, 2, p->after && p->after->is_code);
+    bind_str(st, 3, p->after ? p->after->id : STR(""));
+    sqlite3_bind_int(st, 4, limit_int(p->limit));
+}
+
+static bool id_fill(void *to, sqlite3_stmt *st, struct arena *a, struct err *e)
+{
+    struct symbol_id *id = to;
+    id->is_code = sqlite3_column_int(st, 1) != 0;
+    return (arena_str(a, column_str(st, 0), &id->project) &&
+            arena_str(a, column_str(st, 2), &id->id)) ||
+           err_set(e, ERR_NOMEM, 0, "reading symbol files");
+}
+
+bool store_symbol_ids(struct store *s, uint64_t object, const struct symbol_id *after, size_t limit,
+                      struct arena *a, struct symbol_id **out, size_t *count, struct err *e)
+{
+    const struct ids_page page = { object, after, limit };
+    const struct question q = { SQL_SYMBOL_IDS, bind_ids, &page };
+    void *rows = NULL;
+    bool ok = collect(s, &q, id_fill, sizeof **out, a, &rows, count, e);
+    *out = rows;
+    return ok;
+}
+
 /* What is missing. */
 
 struct missing_page {
@@ -488,6 +523,61 @@ bool store_missing_objects(struct store *s, struct str project, const struct sto
     const struct question q = { SQL_MISSING_OBJECTS, bind_wanted, &w };
     void *rows = NULL;
     bool ok = collect(s, &q, object_fill, sizeof **out, a, &rows, count, e);
+    *out = rows;
+    return ok;
+}
+
+struct wants_page {
+    const struct missing_range *range;
+    const struct missing_want *after;
+    size_t limit;
+};
+
+static void bind_wants(sqlite3_stmt *st, const void *arg)
+{
+    const struct wants_page *w = arg;
+    const struct missing_range *r = w->range;
+    const struct missing_want first = { .module = { STR(""), r->debug_id, STR(""),
+                                                    r->debug_id.len > 0 ? STR("") : r->code_id } };
+    const struct missing_want *after = w->after ? w->after : &first;
+    bind_str(st, 1, r->project);
+    bind_str(st, 2, after->module.debug_id);
+    bind_str(st, 3, after->module.code_id);
+    bind_str(st, 4, after->module.debug_file);
+    bind_str(st, 5, after->module.code_file);
+    sqlite3_bind_int64(st, 6, object_int(after->object));
+    /* A blob is behind all texts. */
+    if (r->debug_id.len > 0 || r->code_id.len > 0)
+        bind_str(st, 7, r->debug_id);
+    else
+        bind_blob(st, 7, STR(""));
+    if (r->debug_id.len == 0 && r->code_id.len > 0)
+        bind_str(st, 8, r->code_id);
+    else
+        bind_blob(st, 8, STR(""));
+    sqlite3_bind_int(st, 9, limit_int(w->limit));
+}
+
+static bool want_fill(void *to, sqlite3_stmt *st, struct arena *a, struct err *e)
+{
+    struct missing_want *w = to;
+    sqlite3_int64 object = sqlite3_column_int64(st, 4);
+    w->object = object > 0 ? (uint64_t)object : 0;
+    return (arena_str(a, column_str(st, 0), &w->module.debug_file) &&
+            arena_str(a, column_str(st, 1), &w->module.debug_id) &&
+            arena_str(a, column_str(st, 2), &w->module.code_file) &&
+            arena_str(a, column_str(st, 3), &w->module.code_id)) ||
+           err_set(e, ERR_NOMEM, 0, "reading missing symbols");
+}
+
+bool store_missing_wants(struct store *s, const struct missing_range *range,
+                         const struct missing_want *after, size_t limit, struct arena *a,
+                         struct missing_want **out, size_t *count, struct err *e)
+{
+    const struct wants_page page = { range, after, limit };
+    const struct question q = { SQL_MISSING_WANTS, bind_wants, &page };
+    void *rows = NULL;
+    bool ok = collect(s, &q, want_fill, sizeof **out, a, &rows, count, e);
     *out = rows;
     return ok;
 }

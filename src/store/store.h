@@ -309,6 +309,18 @@ struct symbol_summary {
 MUST_CHECK bool store_symbol_summary(struct store *s, struct str project,
                                      struct symbol_summary *out, struct err *e);
 
+/* The ids of what can be used of one upload: first the debug ids, then the code ids, each once
+ * whatever its case, in order, and none that is empty; a page of those behind `after` (NULL: from
+ * the first). */
+struct symbol_id {
+    struct str project;
+    bool is_code;
+    struct str id;
+};
+MUST_CHECK bool store_symbol_ids(struct store *s, uint64_t object, const struct symbol_id *after,
+                                 size_t limit, struct arena *a, struct symbol_id **out,
+                                 size_t *count, struct err *e);
+
 /* What is missing, by how many reports want it; looks at all such rows of the project. */
 struct missing_module {
     struct str project;
@@ -320,6 +332,21 @@ struct missing_module {
 MUST_CHECK bool store_missing_list(struct store *s, struct str project, size_t from, size_t limit,
                                    struct arena *a, struct missing_module **out, size_t *count,
                                    struct err *e);
+/* Which object wants which module, a page of those behind `after` (NULL: from the first), by debug
+ * id, code id, files, object. A page costs as much as it holds, wherever it is. */
+struct missing_want {
+    struct stored_module module;
+    uint64_t object;
+};
+struct missing_range {
+    struct str project;
+    /* One of them, or none: modules with this debug id; modules without, with this code id; all. */
+    struct str debug_id, code_id;
+};
+MUST_CHECK bool store_missing_wants(struct store *s, const struct missing_range *range,
+                                    const struct missing_want *after, size_t limit,
+                                    struct arena *a, struct missing_want **out, size_t *count,
+                                    struct err *e);
 /* The objects that want a module, above `after`, in order. */
 MUST_CHECK bool store_missing_objects(struct store *s, struct str project,
                                       const struct stored_module *m, uint64_t after, size_t limit,

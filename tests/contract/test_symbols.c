@@ -1,5 +1,6 @@
 /* Symbol files, and the symbols that reports miss, in any store: what comes back, what replaces
  * what, and who misses what. */
+#include "base/buf.h"
 #include "tests/contract/place.h"
 
 #include <string.h>
@@ -261,6 +262,111 @@ static void what_is_missing(void **state)
     assert_missing(&got[0], "ntdll.pdb", 2, one.received_ms, two.received_ms);
 }
 
+/* "1app.pdb 2ntdll.pdb": all that a range holds, read in pages of this size. */
+static struct str wants_of(struct place *p, struct missing_range range, size_t page)
+{
+    struct buf text;
+    struct str out;
+    struct missing_want *got, last;
+    size_t count = page;
+    buf_init(&text, 4096);
+    for (bool first = true; count == page; first = false) {
+        OK(store_missing_wants(p->store, &range, first ? NULL : &last, page, p->arena, &got, &count,
+                               &e));
+        for (size_t i = 0; i < count; i++)
+            buf_printf(&text, "%s%u%.*s", text.len > 0 ? " " : "", (unsigned)got[i].object,
+                       STR_ARG(got[i].module.debug_file));
+        if (count > 0)
+            last = got[count - 1];
+    }
+    assert_true(arena_str(p->arena, buf_view(&text), &out));
+    buf_done(&text);
+    return out;
+}
+
+static void who_wants_what(void **state)
+{
+    struct place *p = *state;
+    const struct stored_module m[] = {
+        { STR("b"), STR("AAAA1"), STR("b"), STR("11") },
+        { STR("a"), STR("aaaa1"), STR("a"), STR("11") },
+        { STR("c"), STR("BBBB1"), STR("c"), STR("22") },
+        { STR("d"), STR(""), STR("d"), STR("ab") },
+        { STR("e"), STR(""), STR("e"), STR("cd") },
+    };
+    static const struct {
+        const char *name, *project, *debug_id, *code_id, *want;
+    } cases[] = {
+        { "all", "app", "", "", "2d 3d 2e 3e 1a 2a 3a 1b 2b 3b 1c 2c 3c" },
+        { "a debug id, in any case", "app", "AaAa1", "", "1a 2a 3a 1b 2b 3b" },
+        { "another", "app", "BBBB1", "", "1c 2c 3c" },
+        { "one that nobody wants", "app", "BBBB", "", "" },
+        { "behind all", "app", "C", "", "" },
+        { "a code id", "app", "", "AB", "2d 3d" },
+        { "a code id of those with a debug id", "app", "", "22", "" },
+        { "another project", "other", "", "", "" },
+    };
+    for (uint64_t n = 1; n <= 3; n++) {
+        struct stored_upload u = make_wanting(p, n, m, n == 1 ? 3 : 5);
+        write_upload(p, &u);
+    }
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (size_t page = 1; page < 20; page += 3) {
+            const struct missing_range range = { str_from_c(cases[i].project),
+                                                 str_from_c(cases[i].debug_id),
+                                                 str_from_c(cases[i].code_id) };
+            struct str got = wants_of(p, range, page);
+            if (!str_eq(got, str_from_c(cases[i].want)))
+                fail_msg("%s, pages of %zu: %.*s", cases[i].name, page, STR_ARG(got));
+        }
+    struct missing_module *list;
+    size_t count;
+    const struct stored_module same = { STR("a"), STR("AAAA1"), STR("a"), STR("11") };
+    struct stored_upload other = make_wanting(p, 4, &same, 1);
+    write_upload(p, &other);
+    OK(store_missing_list(p->store, STR("app"), 0, 10, p->arena, &list, &count, &e));
+    assert_int_equal(count, 5); /* an id in another case is none of its own */
+}
+
+static void ids_of_an_upload(void **state)
+{
+    struct place *p = *state;
+    static const char *const ids[][2] = { { "BB", "22" }, { "aa", "11" }, { "AA", "11" },
+                                          { "", "33" },   { "CC", "" },   { "DD", "44" } };
+    static const char want[] = "AA BB CC -11 -22 -33";
+    struct stored_symbol_file files[6];
+    struct stored_upload u = make_symbols(p, 5, 0, 0);
+    for (unsigned i = 0; i < 6; i++) {
+        files[i] = make_file(p, 0);
+        files[i].debug_id = str_from_c(ids[i][0]);
+        files[i].code_id = str_from_c(ids[i][1]);
+        files[i].has_cache = i < 5; /* the last cannot be used */
+        files[i].error = i < 5 ? STR("") : STR("broken");
+    }
+    u.symbol_files = files;
+    u.symbol_file_count = 6;
+    write_upload(p, &u);
+    for (size_t page = 1; page < 8; page++) {
+        char text[64] = "";
+        struct symbol_id *got, last;
+        size_t count = page, used = 0;
+        for (bool first = true; count == page; first = false) {
+            OK(store_symbol_ids(p->store, 5, first ? NULL : &last, page, p->arena, &got, &count,
+                                &e));
+            for (size_t i = 0; i < count; i++) {
+                assert_str(got[i].project, STR("app"));
+                used +=
+                    (size_t)snprintf(text + used, sizeof text - used, "%s%s%.*s", used ? " " : "",
+                                     got[i].is_code ? "-" : "", STR_ARG(got[i].id));
+            }
+            if (count > 0)
+                last = got[count - 1];
+        }
+        if (strcasecmp(text, want))
+            fail_msg("pages of %zu: %s", page, text);
+    }
+}
+
 static void summaries(void **state)
 {
     struct place *p = *state;
@@ -290,6 +396,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(files_come_back),      CASE(files_are_replaced), CASE(files_in_lists),
         CASE(known_by_their_bytes), CASE(what_is_missing),    CASE(summaries),
+        CASE(who_wants_what),       CASE(ids_of_an_upload),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

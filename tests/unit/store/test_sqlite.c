@@ -1,6 +1,6 @@
 /* What is SQLite's own: schemas, damaged files and rows, a limit on file sizes. The rest is in
  * tests/contract. */
-#include "store/store.h"
+#include "store/sqlite.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -329,6 +329,37 @@ static void damaged_rows(void **state)
     }
 }
 
+/* Who misses a module is read in pages: each must begin where it is asked to, without a look at
+ * those before and without sorting those behind. */
+static void pages_in_order(void **state)
+{
+    static const enum sql which[] = { SQL_MISSING_OBJECTS, SQL_MISSING_WANTS };
+    struct place *p = *state;
+    struct store *s = open_good(p);
+    struct err e = { 0 };
+    struct connection *c = store_reader_take(s, &e);
+    assert_non_null(c);
+    for (size_t i = 0; i < sizeof which / sizeof *which; i++) {
+        char *text = sqlite3_mprintf("EXPLAIN QUERY PLAN %s",
+                                     sqlite3_sql(connection_statement(c, which[i], &e)));
+        sqlite3_stmt *st;
+        bool by_index = false;
+        assert_int_equal(sqlite3_prepare_v2(c->db, text, -1, &st, NULL), SQLITE_OK);
+        while (sqlite3_step(st) == SQLITE_ROW) {
+            const char *step = (const char *)sqlite3_column_text(st, 3);
+            by_index |= strstr(step, "SEARCH missing_symbols USING COVERING INDEX") &&
+                        strstr(step, "object");
+            if (strstr(step, "TEMP B-TREE") || !strncmp(step, "SCAN m", 6))
+                fail_msg("%s: %s", text, step);
+        }
+        assert_true(by_index);
+        sqlite3_finalize(st);
+        sqlite3_free(text);
+    }
+    store_reader_give(s, c);
+    store_close(s);
+}
+
 /* A closed database is one file. */
 static struct str file_read(struct place *p)
 {
@@ -628,10 +659,11 @@ int main(void)
 {
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(newer_schema),        CASE(older_schema),  CASE(older_schema_without_settings),
-        CASE(older_schema_undone), CASE(private_file),  CASE(not_ours),
-        CASE(no_database),         CASE(damaged_rows),  CASE(damaged_others),
-        CASE(damaged_payload),     CASE(damaged_pages), CASE(file_size_limit),
+        CASE(newer_schema),        CASE(older_schema),    CASE(older_schema_without_settings),
+        CASE(older_schema_undone), CASE(private_file),    CASE(not_ours),
+        CASE(no_database),         CASE(damaged_rows),    CASE(pages_in_order),
+        CASE(damaged_others),      CASE(damaged_payload), CASE(damaged_pages),
+        CASE(file_size_limit),
     };
     return cmocka_run_group_tests_name("sqlite", tests, NULL, NULL);
 }
