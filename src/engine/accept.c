@@ -126,6 +126,8 @@ static void take_ids(struct engine *en, struct engine_upload **uploads, size_t c
         u->ok = objects_take(&en->objects, u->upload.project, u->upload.uuid, &u->object,
                              &u->duplicate, &u->err);
         u->upload.object = u->object;
+        if (u->ok && !u->duplicate && !upload_format_is_error(u->upload.format))
+            objects_keep(&en->objects, u->object);
         if (u->ok && !u->duplicate)
             a->fresh[a->fresh_count++] = u;
         else

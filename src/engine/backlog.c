@@ -67,7 +67,7 @@ void backlog_add(struct backlog *b, const struct ticket *t, bool urgent)
     else
         (void)!VEC_PUSH(&b->tickets, *t);
     b->added_us = metric_clock_us();
-    if (urgent || was_empty) /* else the feeder waits for something else */
+    if (urgent || was_empty) /* else those who wait, wait for something else */
         pthread_cond_signal(&b->changed);
     pthread_mutex_unlock(&b->mu);
 }
@@ -159,6 +159,10 @@ bool backlog_take(struct backlog *b, struct ticket *out)
         *out = b->urgent.len > 0 ? take_urgent(b) : take_next(b);
         b->in_work++;
         b->alone_in_work = out->alone;
+        /* Of several that came at once only the first wakes somebody; whoever takes one wakes the
+         * next, if there are more. */
+        if (backlog_may_take(b, metric_clock_us(), &until_us))
+            pthread_cond_signal(&b->changed);
     }
     pthread_mutex_unlock(&b->mu);
     return ok;

@@ -10,7 +10,8 @@
  *
  * Objects that are processed again wait in a line of their own, behind all tickets.
  *
- * Threads: any; one lock, held for some instructions (backlog_hurry: a look through all). */
+ * Threads: any, and several may take; one lock, held for some instructions (backlog_hurry: a look
+ * through all). */
 #ifndef CRUMPLE_ENGINE_BACKLOG_H
 #define CRUMPLE_ENGINE_BACKLOG_H
 

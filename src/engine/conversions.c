@@ -20,6 +20,8 @@ bool conversions_take(struct upload_work *w)
 {
     struct engine *en = w->engine;
     const struct ticket t = w->ticket;
+    objects_converts(&en->objects, t.object);
+    poke_writer(en); /* who waits for it need not wait for ever */
     if (conversions_closing(en))
         return err_set(&w->job.err, ERR_BUSY, 0, "the server is closing");
     if (!backlog_reserve(&en->conversions, 1))
@@ -36,6 +38,7 @@ void engine_stop_converting(struct engine *en)
 {
     backlog_close(&en->conversions);
     accept_close(&en->conversions);
+    poke_writer(en);
 }
 
 bool conversions_closing(struct engine *en)

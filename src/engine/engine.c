@@ -23,6 +23,8 @@ struct engine_config engine_defaults(void)
         .work_max_bytes = (size_t)1 << 30,
         .batch_reports = 256,
         .helper_timeout_ms = 3600 * 1000,
+        .helper_retry_ms = 60 * 1000,
+        .helper_patience_ms = 10 * 1000,
     };
 }
 
@@ -225,7 +227,7 @@ static bool start_converters(struct engine *en, struct err *e)
 /* From back to front: whoever puts something into a queue finds somebody behind it. */
 static bool start_threads(struct engine *en, struct err *e)
 {
-    return late_start(&en->late, en, e) &&
+    return later_start(&en->later, en, e) && late_start(&en->late, en, e) &&
            start_thread(&en->writer, &en->writer_started, writer_run, en, e) &&
            start_converters(en, e) && start_workers(en, e) &&
            start_thread(&en->receiver, &en->receiver_started, receiver_run, en, e) &&
@@ -334,6 +336,7 @@ void engine_close(struct engine *en)
     if (!en)
         return;
     late_stop(en->late);
+    later_stop(en->later);
     end_queue(en->keep, en->keepers, en->keepers_started);
     end_queue(en->received, &en->receiver, en->receiver_started);
     backlog_close(&en->backlog);
@@ -347,6 +350,7 @@ void engine_close(struct engine *en)
     accept_close(&en->conversions);
     end_queue(en->ready, &en->writer, en->writer_started);
     late_free(en->late);
+    later_free(en->later);
     if (en->current)
         view_drop(en, en->current);
     library_close(en->library);

@@ -36,6 +36,10 @@ struct engine_config {
      */
     const char *helper;
     int64_t helper_timeout_ms; /* for one upload */
+    int64_t helper_retry_ms;   /* until one that something was short for is tried again */
+    /* Who wants to read an upload of symbols, or to change it, while it is in the helper's hands,
+     * or waits for them, waits so long, and then gets ERR_BUSY. */
+    int64_t helper_patience_ms;
 };
 
 /* Uploads (the Backtrace API).

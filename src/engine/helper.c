@@ -76,13 +76,17 @@ static int place_descriptors(posix_spawn_file_actions_t *actions, const struct d
     return rc;
 }
 
-/* No signal is blocked or ignored, whatever is in the server. */
-static int plain_signals(posix_spawnattr_t *attributes)
+/* No signal is blocked or ignored, whatever is in the server; and it has a process group of its
+ * own, so that Ctrl-C in the server's terminal is not for it. */
+static int own_signals(posix_spawnattr_t *attributes)
 {
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);
-    int rc = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    int rc = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                                      POSIX_SPAWN_SETPGROUP);
+    if (rc == 0)
+        rc = posix_spawnattr_setpgroup(attributes, 0);
     if (rc == 0)
         rc = posix_spawnattr_setsigmask(attributes, &none);
     return rc == 0 ? posix_spawnattr_setsigdefault(attributes, &all) : rc;
@@ -116,7 +120,7 @@ static int spawn(struct helper *h, const struct helper_start *how, const struct 
     if (rc == 0) {
         rc = place_descriptors(&actions, d);
         if (rc == 0)
-            rc = plain_signals(&attributes);
+            rc = own_signals(&attributes);
         if (rc == 0)
             rc = posix_spawn(&h->pid, how->program, &actions, &attributes, arguments, variables);
         posix_spawnattr_destroy(&attributes);
@@ -177,7 +181,7 @@ enum helper_got helper_next(struct helper *h, struct str *line)
 {
     char piece[4096];
     drop_line(h);
-    for (;;) {
+    while (!h->deaf) {
         const char *end = h->in.len ? memchr(h->in.ptr, '\n', h->in.len) : NULL;
         if (end) {
             h->line_end = (size_t)(end - h->in.ptr) + 1;
@@ -188,37 +192,43 @@ enum helper_got helper_next(struct helper *h, struct str *line)
         if (got != HELPER_LINE)
             return got;
         ssize_t n = recv(h->fd, piece, sizeof piece, 0);
-        if (n <= 0)
+        if (n < 0 && errno == EINTR)
+            continue;
+        h->gone = n <= 0;
+        if (h->gone)
             return HELPER_ENDED;
         buf_add(&h->in, piece, (size_t)n);
         if (!buf_ok(&h->in)) /* a line that is too long, or no memory */
             return HELPER_ENDED;
     }
+    return HELPER_ENDED;
 }
 
 void helper_tell(struct helper *h, char c)
 {
     ssize_t n;
     do
-        n = send(h->fd, &c, 1, MSG_NOSIGNAL);
+        n = send(h->fd, &c, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
+    h->deaf = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 /* --- end ----------------------------------------------------------------------------------- */
 
-/* How it ended; after GRACE_MS it is killed. */
-static int reap(struct helper *h, bool kill_it)
+/* How it ended; after GRACE_MS it is killed. *by_us: that, or kill_it, was its end. */
+static int reap(struct helper *h, bool kill_it, bool *by_us)
 {
     int status = 0;
     int64_t until_us = metric_clock_us() + GRACE_MS * 1000;
+    *by_us = kill_it;
     if (kill_it)
         kill(h->pid, SIGKILL);
     for (;;) {
-        pid_t pid = waitpid(h->pid, &status, kill_it ? 0 : WNOHANG);
+        pid_t pid = waitpid(h->pid, &status, *by_us ? 0 : WNOHANG);
         if (pid == h->pid || (pid < 0 && errno != EINTR))
             break;
         if (pid == 0 && metric_clock_us() > until_us) {
-            kill_it = true;
+            *by_us = true;
             kill(h->pid, SIGKILL);
         } else if (pid == 0) {
             (void)poll(NULL, 0, 1);
@@ -228,29 +238,51 @@ static int reap(struct helper *h, bool kill_it)
     return status;
 }
 
-static bool died(struct err *e, int signal)
+/* Signals that a process brings on itself. */
+static bool is_own_fault(int signal)
 {
-    const char *why = signal == SIGXCPU   ? "it takes more processor time than is allowed"
-                      : signal == SIGXFSZ ? "it makes a larger file than is allowed"
-                                          : "the file is damaged in a way that we do not bear";
-    return err_set(e, ERR_INPUT, 0, "the process that read it ended with signal %d (%s): %s",
-                   signal, strsignal(signal), why);
+    static const int faults[] = { SIGSEGV, SIGBUS,  SIGILL,  SIGFPE, SIGABRT,
+                                  SIGSYS,  SIGTRAP, SIGXCPU, SIGXFSZ };
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        if (signal == faults[i])
+            return true;
+    return false;
 }
 
-bool helper_end(struct helper *h, bool kill_it, bool *temporary, struct err *e)
+static enum helper_end died(struct err *e, int signal)
 {
-    bool late = kill_it && metric_clock_us() > h->deadline_us;
-    *temporary = false;
+    bool fault = is_own_fault(signal);
+    const char *why = !fault              ? "somebody ended it"
+                      : signal == SIGXCPU ? "it takes more processor time than is allowed"
+                      : signal == SIGXFSZ ? "it makes a larger file than is allowed"
+                                          : "the file is damaged in a way that we do not bear";
+    (void)err_set(e, fault ? ERR_INPUT : ERR_BUSY, 0,
+                  "the process that read it ended with signal %d (%s): %s", signal,
+                  strsignal(signal), why);
+    return fault ? HELPER_FAILED : HELPER_KILLED;
+}
+
+enum helper_end helper_end(struct helper *h, bool kill_it, struct err *e)
+{
+    bool late = !h->gone && metric_clock_us() > h->deadline_us, by_us;
     close(h->fd);
     h->fd = -1;
     buf_done(&h->in);
-    int status = reap(h, kill_it);
-    if (late)
-        return err_set(e, ERR_LIMIT, 0, "reading it takes longer than is allowed");
-    if (WIFSIGNALED(status))
+    /* What is ending by itself is waited for: how it ends is what counts. */
+    int status = reap(h, kill_it && !h->gone, &by_us);
+    if (late && by_us)
+        (void)err_set(e, ERR_LIMIT, 0, "reading it takes longer than is allowed");
+    else if (by_us && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+        (void)err_set(e, ERR_INPUT, 0, "the process that read it was ended: it %s",
+                      h->deaf   ? "does not read what it is told"
+                      : h->gone ? "said nothing more and did not end"
+                                : "makes no sense");
+    else if (WIFSIGNALED(status))
         return died(e, WTERMSIG(status));
-    *temporary = WEXITSTATUS(status) == 1;
-    return WEXITSTATUS(status) == 0 ||
-           err_set(e, ERR_IO, 0, "the process that read it ended with the exit status %d",
-                   WEXITSTATUS(status));
+    else if (WEXITSTATUS(status) != 0)
+        (void)err_set(e, ERR_IO, 0, "the process that read it ended with the exit status %d",
+                      WEXITSTATUS(status));
+    else
+        return HELPER_WELL;
+    return !by_us && WEXITSTATUS(status) == 1 ? HELPER_LATER : HELPER_FAILED;
 }

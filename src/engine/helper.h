@@ -3,7 +3,7 @@
  *
  * It is this program, started anew as `crumple symbols convert` (symbols/convert.h), so that
  * nothing of the server's memory is in it. What it says is not to be believed. It ends when the
- * server ends, however that ends.
+ * server ends, however that ends; but signals to the server's process group do not reach it.
  *
  * Threads: one at a time for each; the thread that started it must live as long. */
 #ifndef CRUMPLE_ENGINE_HELPER_H
@@ -23,6 +23,8 @@ struct helper {
     void *ctx;
     struct buf in;
     size_t line_end; /* of the line that was given out */
+    bool gone;       /* it has let go of the socket: it ends, or has ended */
+    bool deaf;       /* it has not read what it was told */
 };
 
 struct helper_start {
@@ -40,11 +42,18 @@ MUST_CHECK bool helper_start(struct helper *h, const struct helper_start *how, s
  * says why. HELPER_OVER: the server is closing. */
 enum helper_got { HELPER_LINE, HELPER_ENDED, HELPER_OVER };
 enum helper_got helper_next(struct helper *h, struct str *line);
-/* One byte; what it comes to is seen by the next line. */
+/* One byte; what it comes to is seen by the next line. Never waits: one that asks and does not read
+ * the answers has ended. */
 void helper_tell(struct helper *h, char c);
 
-/* Ends it, if it has not ended itself. *temporary: it said that it could not work now (exit status
- * 1). False with a sentence when it did not end well. */
-MUST_CHECK bool helper_end(struct helper *h, bool kill_it, bool *temporary, struct err *e);
+/* How it ended, whoever is to blame: */
+enum helper_end {
+    HELPER_WELL,
+    HELPER_FAILED, /* it crashed, passed a limit, or did what no helper does: so it will again */
+    HELPER_LATER,  /* it said that it could not work now (exit status 1) */
+    HELPER_KILLED  /* somebody else ended it: the system, when memory is short; an administrator */
+};
+/* Ends it, if it has not ended itself; *e: a sentence, unless it ended well. */
+enum helper_end helper_end(struct helper *h, bool kill_it, struct err *e);
 
 #endif

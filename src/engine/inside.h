@@ -2,10 +2,10 @@
  *
  * engine.c: open, close, submit.  accept.c, backlog.c: uploads, from the sender to the workers.
  * process.c, process_upload.c: workers.  conversions.c, process_symbols.c, helper.c: uploads of
- * symbols.  late.c: reports that wait for them.  reprocess.c: what is processed again.  writer.c:
- * batches. place.c, place_upload.c: one job's place.  objects.c, tally.c: what the engine remembers
- * of all. view.c, reading.c: what readers hold and ask.  recovery.c: from store to index.
- * measures.c: metrics. */
+ * symbols.  late.c: reports that wait for them.  later.c: what is tried again.  reprocess.c: what
+ * is processed again.  writer.c: batches. place.c, place_upload.c: one job's place.  objects.c,
+ * tally.c: what the engine remembers of all. view.c, reading.c: what readers hold and ask.
+ * recovery.c: from store to index. measures.c: metrics. */
 #ifndef CRUMPLE_ENGINE_INSIDE_H
 #define CRUMPLE_ENGINE_INSIDE_H
 
@@ -13,6 +13,7 @@
 #include "engine/backlog.h"
 #include "engine/engine.h"
 #include "engine/late.h"
+#include "engine/later.h"
 #include "engine/objects.h"
 #include "engine/shorthand.h"
 #include "engine/tally.h"
@@ -141,7 +142,8 @@ struct engine {
     size_t converters_started;
     struct symbol_images *images;
     struct library *library;
-    struct late *late; /* from the end of engine_open on */
+    struct late *late; /* from the end of engine_open on, as is: */
+    struct later *later;
     struct objects objects;
     struct {
         _Atomic uint64_t made_again, unchanged, failed;

@@ -10,13 +10,15 @@
 enum work {
     WORK_AGAIN = 1,   /* it waits to be processed again, or is just now */
     WORK_GOES_ON = 2, /* somebody processes it */
-    WORK_WANTED = 4   /* once more, after that */
+    WORK_WANTED = 4,  /* once more, after that */
+    WORK_CONVERTS = 8 /* by a converter */
 };
 struct entry {
     uint32_t project; /* a place in `names` */
     uint32_t report;
-    uint16_t state; /* enum object_state */
-    uint16_t work;  /* of enum work */
+    uint8_t state; /* enum object_state */
+    bool kept;     /* when all reports are deleted */
+    uint16_t work; /* of enum work */
 };
 struct object_name {
     struct str text; /* heap */
@@ -191,7 +193,7 @@ static bool take(struct objects *o, struct str project, struct str uuid, uint64_
         if (!uuid_add(o, &key, object))
             return false;
     }
-    *entry = (struct entry){ name, OBJECT_NO_REPORT, OBJECT_ACCEPTED, 0 };
+    *entry = (struct entry){ name, OBJECT_NO_REPORT, OBJECT_ACCEPTED, false, 0 };
     return true;
 }
 
@@ -257,7 +259,7 @@ bool objects_restore(struct objects *o, uint64_t object, struct str project, str
     }
     if (ok) {
         entry = entry_at(o, object);
-        entry->state = (uint16_t)as.state;
+        entry->state = (uint8_t)as.state;
         if (as.report != OBJECT_NO_REPORT)
             entry->report = as.report;
         if (o->next <= object)
@@ -315,7 +317,8 @@ void objects_work_waits(struct objects *o, uint64_t object)
     pthread_mutex_lock(&o->mu);
     struct entry *entry = entry_at(o, object);
     if (entry)
-        set_work(o, entry, entry->work & WORK_AGAIN); /* begun anew, it meets the wish */
+        /* Begun anew, it meets the wish. */
+        set_work(o, entry, entry->work & (WORK_AGAIN | WORK_CONVERTS));
     pthread_mutex_unlock(&o->mu);
 }
 
@@ -330,6 +333,24 @@ bool objects_work_ends(struct objects *o, uint64_t object)
     }
     pthread_mutex_unlock(&o->mu);
     return wanted;
+}
+
+void objects_converts(struct objects *o, uint64_t object)
+{
+    pthread_mutex_lock(&o->mu);
+    struct entry *entry = entry_at(o, object);
+    if (entry)
+        set_work(o, entry, entry->work | WORK_CONVERTS);
+    pthread_mutex_unlock(&o->mu);
+}
+
+bool objects_is_converting(struct objects *o, uint64_t object)
+{
+    pthread_mutex_lock(&o->mu);
+    const struct entry *entry = entry_at(o, object);
+    bool converts = entry && (entry->work & WORK_CONVERTS);
+    pthread_mutex_unlock(&o->mu);
+    return converts;
 }
 
 size_t objects_again(struct objects *o)
@@ -352,11 +373,21 @@ struct object objects_find(struct objects *o, uint64_t object, struct str projec
     return found;
 }
 
+void objects_keep(struct objects *o, uint64_t object)
+{
+    pthread_mutex_lock(&o->mu);
+    struct entry *entry = entry_at(o, object);
+    if (entry)
+        entry->kept = true;
+    pthread_mutex_unlock(&o->mu);
+}
+
 void objects_clear(struct objects *o, uint64_t below)
 {
     pthread_mutex_lock(&o->mu);
     for (uint64_t id = 1; id < below && id < o->entries.len; id++)
-        entry_at(o, id)->state = OBJECT_UNKNOWN;
+        if (!entry_at(o, id)->kept)
+            entry_at(o, id)->state = OBJECT_UNKNOWN;
     for (uint32_t at = (uint32_t)o->uuids.len; at-- > 0;)
         if (entry_at(o, o->uuids.at[at].object)->state == OBJECT_UNKNOWN)
             uuid_remove_at(o, at);

@@ -68,6 +68,9 @@ void objects_work_begins(struct objects *o, uint64_t object);
 void objects_work_waits(struct objects *o, uint64_t object);
 /* True: it was wanted again meanwhile, and the caller puts it into the backlog. */
 MUST_CHECK bool objects_work_ends(struct objects *o, uint64_t object);
+/* Its upload is the converters' from now on, which may take long, until its work ends. */
+void objects_converts(struct objects *o, uint64_t object);
+bool objects_is_converting(struct objects *o, uint64_t object);
 size_t objects_again(struct objects *o); /* how many wait to be processed again, or are just now */
 
 /* At start: an object with an id of its own. */
@@ -75,7 +78,9 @@ MUST_CHECK bool objects_restore(struct objects *o, uint64_t object, struct str p
                                 struct str uuid, struct object as, struct err *e);
 /* OBJECT_UNKNOWN also for an object of another project. An empty project: whichever it is. */
 struct object objects_find(struct objects *o, uint64_t object, struct str project);
-/* Forgets all objects with ids below this, and their uuids; ids go on. */
+/* This one objects_clear passes over. */
+void objects_keep(struct objects *o, uint64_t object);
+/* Forgets all other objects with ids below this, and their uuids; ids go on. */
 void objects_clear(struct objects *o, uint64_t below);
 uint64_t objects_last(struct objects *o); /* the latest id that was given */
 

@@ -8,7 +8,8 @@
  * from their own bytes.
  *
  * What cannot be read is kept with the upload, as a row and a sentence. What we could not do now (a
- * full disk) gets a row of version 0: the next start does it again. */
+ * full disk; a process that somebody has ended) gets a row of version 0: it is done again after a
+ * while (later.h), and at the next start. */
 #include "engine/inside.h"
 
 #include "base/date.h"
@@ -23,6 +24,8 @@
 #include <unistd.h>
 
 #define ROWS_MAX 30000 /* more than a helper may find */
+#define KILLED_MAX 5   /* then the upload is to blame, for taking too much memory or the like */
+#define NOT_NOW 0      /* the version of rows that are to be done again */
 #define LINE_ARENA ((size_t)1 << 20)
 #define SENTENCES_MAX 20 /* of all that is wrong; the rest is counted */
 #define ERRORS_MAX 65536 /* bytes of them */
@@ -42,6 +45,7 @@ struct converting {
     uint32_t images; /* it has made */
     bool ended;      /* it has said so */
     struct str end;  /* and this, when it could not read all */
+    size_t failure;  /* one more than the place of the row that tells of it; 0: none */
     struct str tag;
 };
 
@@ -96,8 +100,11 @@ static bool push_failure(struct converting *c, struct str why, uint32_t version,
 {
     struct stored_symbol_file row = new_row(c);
     row.version = version;
-    return (arena_str(c->w->job.arena, why, &row.error) && VEC_PUSH(&c->rows, row)) ||
-           no_memory(e); /* beyond ROWS_MAX, too */
+    if (!arena_str(c->w->job.arena, why, &row.error) ||
+        !VEC_PUSH(&c->rows, row)) /* beyond ROWS_MAX, too */
+        return no_memory(e);
+    c->failure = c->rows.len;
+    return true;
 }
 
 /* What is known of these bytes, for another row of theirs. */
@@ -206,6 +213,8 @@ static bool made(struct converting *c, const struct convert_line *line, struct e
 
 static bool failed(struct converting *c, const struct convert_line *line, struct err *e)
 {
+    if (line->later)
+        c->row.version = NOT_NOW;
     return (arena_str(c->w->job.arena, line->error, &c->row.error) || no_memory(e)) &&
            push_row(c, &c->row, e);
 }
@@ -307,32 +316,39 @@ static bool start(struct converting *c, int upload, struct err *e)
 /* How the reading ended, as rows. */
 static bool conclude(struct converting *c, const struct err *wrong, struct err *e)
 {
-    bool temporary;
     struct err why = { 0 };
-    bool ended_well = helper_end(&c->helper, !c->ended, &temporary, &why) && c->ended;
+    enum helper_end how = helper_end(&c->helper, !c->ended, &why);
     if (wrong->code != ERR_NONE) {
-        temporary = wrong->code != ERR_INPUT && wrong->code != ERR_LIMIT;
-        return push_failure(c, str_from_c(wrong->msg), temporary ? 0 : SYMCACHE_VERSION, e);
+        bool theirs = wrong->code == ERR_INPUT || wrong->code == ERR_LIMIT;
+        return push_failure(c, str_from_c(wrong->msg), theirs ? SYMCACHE_VERSION : NOT_NOW, e);
     }
+    if (c->ended && how != HELPER_WELL) /* it has said all, and yet something is wrong with it */
+        log_line(LOG_ERROR, "helper_ended_badly", "object=%llx reason=%s",
+                 (unsigned long long)c->w->upload.object, log_str(str_from_c(why.msg)));
     if (c->ended)
         return c->end.len == 0 || push_failure(c, c->end, SYMCACHE_VERSION, e);
-    if (ended_well || why.code == ERR_NONE)
+    if (how == HELPER_WELL)
         (void)err_set(&why, ERR_IO, 0, "the process that read it ended too early");
-    return push_failure(c, str_from_c(why.msg), temporary ? 0 : SYMCACHE_VERSION, e);
+    bool again =
+        how == HELPER_LATER ||
+        (how == HELPER_KILLED && later_killed(c->engine->later, c->w->upload.object) < KILLED_MAX);
+    return push_failure(c, str_from_c(why.msg), again ? NOT_NOW : SYMCACHE_VERSION, e);
 }
 
 static bool talk(struct converting *c, int upload, struct err *e)
 {
     struct err wrong = { 0 }, ignored = { 0 };
-    bool over = false, temporary;
+    bool over = false;
     if (!start(c, upload, e))
         return false;
     if (!listen_to_all(c, &over, &wrong) && wrong.code == ERR_NOMEM)
         *e = wrong;
+    if (!c->ended && is_over(c)) /* whatever ends the server may have ended the process, too */
+        over = true;
     if (over)
         (void)err_set(e, ERR_BUSY, 0, "the server is closing");
     if (over || e->code != ERR_NONE) {
-        (void)!helper_end(&c->helper, true, &temporary, &ignored);
+        (void)helper_end(&c->helper, true, &ignored);
         return false;
     }
     return conclude(c, &wrong, e);
@@ -406,14 +422,17 @@ static void add_sentence(struct buf *out, const struct stored_symbol_file *row)
             out->ptr[i] = ' ';
 }
 
-/* What is wrong, for the upload's sender: one sentence a line. */
+/* What is wrong, for the upload's sender: one sentence a line. What ended the reading is more than
+ * what is wrong with one file, and comes first. */
 static bool sum_up(struct converting *c, struct err *e)
 {
     struct buf out;
     size_t wrong = 0;
     buf_init(&out, ERRORS_MAX);
+    if (c->failure > 0 && wrong++ < SENTENCES_MAX)
+        add_sentence(&out, &c->rows.at[c->failure - 1]);
     for (size_t i = 0; i < c->rows.len; i++)
-        if (c->rows.at[i].error.len > 0 && wrong++ < SENTENCES_MAX)
+        if (c->rows.at[i].error.len > 0 && i + 1 != c->failure && wrong++ < SENTENCES_MAX)
             add_sentence(&out, &c->rows.at[i]);
     if (wrong > SENTENCES_MAX)
         buf_printf(&out, "\nand %zu more", wrong - SENTENCES_MAX);
@@ -494,18 +513,25 @@ struct library_file symbols_library_file(const struct stored_symbol_file *row, s
 static void add_symbols(struct engine *en, const struct stored_upload *u)
 {
     size_t caches = 0;
+    bool not_now = false;
     if (u->remade)
         library_remove(en->library, u->object);
-    for (size_t i = 0; i < u->symbol_file_count; i++)
+    for (size_t i = 0; i < u->symbol_file_count; i++) {
+        not_now |= u->symbol_files[i].version == NOT_NOW;
         if (u->symbol_files[i].has_cache) {
             caches++;
             add_to_library(en, &u->symbol_files[i], u);
         }
+    }
     log_line(LOG_INFO, "symbols_stored", "object=%llx project=%s files=%zu not_converted=%zu",
              (unsigned long long)u->object, log_str(u->project), caches,
              u->symbol_file_count - caches);
     if (caches > 0)
         late_symbols(en->late, u->object);
+    if (not_now)
+        later_convert(en->later, u->object);
+    else
+        later_forget(en->later, u->object);
 }
 
 /* What it misses may have come while it was processed. */

@@ -14,7 +14,7 @@
 struct start {
     struct engine *engine;
     VEC(struct inbox_place) done; /* in the inbox, and in the store */
-    uint64_t gone_below;          /* objects that a deletion of all reports took away */
+    uint64_t gone_below; /* objects that a deletion of all reports took away, but for symbols */
     size_t waiting;
     VEC(uint64_t) symbols;    /* uploads of such */
     struct sweep_needs needs; /* files that the inbox names */
@@ -39,6 +39,8 @@ static bool each_upload(void *ctx, const struct stored_upload *u, struct err *e)
     const struct object as = { again ? OBJECT_ACCEPTED : OBJECT_COMMITTED, u->report };
     if (!objects_restore(&en->objects, u->object, u->project, u->uuid, as, e))
         return false;
+    if (!upload_format_is_error(u->format))
+        objects_keep(&en->objects, u->object);
     if (u->report == STORE_NONE && u->has_fingerprint &&
         !tally_fingerprint(&en->tally, u->project, u->fingerprint, &first, e))
         return false;
@@ -91,14 +93,19 @@ static bool each_in_inbox(void *ctx, struct inbox_place at, const struct upload 
 {
     struct start *s = ctx;
     struct objects *objects = &s->engine->objects;
-    /* In the store, committed or to be processed again from there; or deleted with all others. */
+    bool is_error = upload_format_is_error(u->format);
+    /* In the store, committed or to be processed again from there; or deleted with all reports. */
     if (objects_find(objects, u->object, STR("")).state != OBJECT_UNKNOWN ||
-        u->object < s->gone_below)
+        (u->object < s->gone_below && is_error))
         return VEC_PUSH(&s->done, at) || err_set(e, ERR_NOMEM, 0, "reading the inbox");
     const struct object as = { OBJECT_ACCEPTED, OBJECT_NO_REPORT };
     const struct ticket t = { .object = u->object, .place = at };
-    return sweep_need_upload(&s->needs, u, e) &&
-           objects_restore(objects, u->object, u->project, u->uuid, as, e) && add_ticket(s, &t, e);
+    if (!sweep_need_upload(&s->needs, u, e) ||
+        !objects_restore(objects, u->object, u->project, u->uuid, as, e))
+        return false;
+    if (!is_error)
+        objects_keep(objects, u->object);
+    return add_ticket(s, &t, e);
 }
 
 static bool read_all(struct start *s, struct err *e)

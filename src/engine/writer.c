@@ -7,7 +7,8 @@
  *
  * Jobs that need an object which is still on its way (somebody wants to read it, or to count for
  * its values) are put aside, its ticket is made urgent, and they go on after the commit that brings
- * it. So are those that would change an object which the same batch makes again. */
+ * it; but not longer than helper_patience_ms for symbols that are being converted. So are those
+ * that would change an object which the same batch makes again. */
 #include "engine/inside.h"
 
 #include "base/log.h"
@@ -302,6 +303,26 @@ static uint64_t needed_object(struct engine *en, const struct engine_job *job)
     return object;
 }
 
+/* Whether what the job waits for is being converted, and it has waited long enough. If not yet, the
+ * writer looks again then. */
+static bool waits_too_long(struct engine *en, const struct engine_job *job, uint64_t object)
+{
+    int64_t until_us = job->work->submitted_us + en->config.helper_patience_ms * 1000;
+    if (!objects_is_converting(&en->objects, object))
+        return false;
+    if (conversions_closing(en) || metric_clock_us() >= until_us)
+        return true;
+    later_poke(en->later, until_us);
+    return false;
+}
+
+static void refuse_unconverted(struct engine *en, struct engine_job *job)
+{
+    job->ok =
+        err_set(&job->err, ERR_BUSY, 0, "the symbols in it are still being read; try again later");
+    job_finish(en, job);
+}
+
 /* Whether the job is to change an object that one of these makes again: of what it was it cannot
  * tell what it will be. */
 static bool changes_remade(const struct engine_job *job, struct engine_job **jobs, size_t count)
@@ -354,8 +375,11 @@ static void resume_waiting(struct engine *en)
         count = kept = 0;
         for (size_t i = 0; i < en->waiting.len; i++) {
             struct engine_job *job = en->waiting.at[i];
-            if (count < sizeof ready / sizeof *ready && needed_object(en, job) == OBJECT_NONE)
+            uint64_t object = needed_object(en, job);
+            if (count < sizeof ready / sizeof *ready && object == OBJECT_NONE)
                 ready[count++] = job;
+            else if (object != OBJECT_NONE && waits_too_long(en, job, object))
+                refuse_unconverted(en, job);
             else
                 en->waiting.at[kept++] = job;
         }
@@ -365,7 +389,7 @@ static void resume_waiting(struct engine *en)
     } while (count == sizeof ready / sizeof *ready);
 }
 
-/* Of uploads, what is on its way is gone, too: see batch_place_upload. */
+/* Of uploads, what is on its way is gone, too: see batch_place_upload. Symbols stay. */
 static void delete_all(struct engine *en, struct engine_job *job)
 {
     struct view *next = view_new(bucket_index_config(en->current->index), &job->err);
@@ -375,7 +399,6 @@ static void delete_all(struct engine *en, struct engine_job *job)
         view_replace(en, next);
         shorthand_reset(&en->shorthand);
         objects_clear(&en->objects, gone_below);
-        library_clear(en->library);
         if (!tally_clear(&en->tally))
             log_line(LOG_ERROR, "no_memory", "doing=\"forgetting counts\"");
         log_line(LOG_WARN, "all_reports_deleted", "by=api");

@@ -73,13 +73,14 @@ static const char *const sql_text[SQL_STATEMENTS] = {
                         " AND (?3 IS NULL OR u.format = ?3) AND (?4 IS NULL OR u.state = ?4)"
                         " ORDER BY u.object DESC LIMIT ?5",
     [SQL_UPLOAD_CHANGE] = "UPDATE uploads SET attributes = ?2 WHERE object = ?1",
-    [SQL_UPLOADS_DELETE] = "DELETE FROM uploads",
+    [SQL_UPLOADS_DELETE] = "DELETE FROM uploads WHERE format < 5", /* UPLOAD_SYMBOLS */
 
     [SQL_ATTACHMENT_ADD] = "INSERT INTO attachments VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)",
     [SQL_ATTACHMENT_READ] = "SELECT " ATTACHMENT_COLUMNS ", bytes FROM attachments WHERE id = ?1",
     [SQL_ATTACHMENT_LIST] =
         "SELECT " ATTACHMENT_COLUMNS " FROM attachments WHERE object = ?1 ORDER BY id",
-    [SQL_ATTACHMENTS_DELETE] = "DELETE FROM attachments",
+    [SQL_ATTACHMENTS_DELETE] = "DELETE FROM attachments WHERE object NOT IN"
+                               " (SELECT object FROM uploads)",
     [SQL_FILES_SCAN] = "SELECT body_hash FROM uploads WHERE body_in_file"
                        " UNION ALL SELECT hash FROM attachments WHERE in_file",
 
@@ -90,14 +91,14 @@ static const char *const sql_text[SQL_STATEMENTS] = {
     [SQL_AMENDMENT_PUT] = "INSERT OR REPLACE INTO amendments VALUES (?1, ?2)",
     [SQL_AMENDMENT_SCAN] = "SELECT a.object, u.report, a.amended FROM amendments a"
                            " LEFT JOIN uploads u ON u.object = a.object ORDER BY a.object",
-    [SQL_AMENDMENTS_DELETE] = "DELETE FROM amendments",
+    [SQL_AMENDMENTS_DELETE] = "DELETE FROM amendments WHERE object NOT IN"
+                              " (SELECT object FROM uploads)",
 
     [SQL_SYMBOL_FILE_ADD] =
         "INSERT INTO symbol_files(object, project, entry, kind, cpu, debug_file, debug_id,"
         " code_file, code_id, parts, size, hash, source, version, duplicate, tag, error,"
         " converted_ms) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
     [SQL_SYMBOL_FILES_OF_OBJECT_DELETE] = "DELETE FROM symbol_files WHERE object = ?1",
-    [SQL_SYMBOL_FILES_DELETE] = "DELETE FROM symbol_files",
     [SQL_SYMBOL_FILE_SCAN] = SYMBOL_FILE_ROWS " ORDER BY f.number",
     [SQL_SYMBOL_FILE_LIST] = SYMBOL_FILE_ROWS
     " WHERE f.number < ?1"

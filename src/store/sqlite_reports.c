@@ -80,7 +80,7 @@ static bool next_number(struct connection *c, uint32_t *out, struct err *e)
 bool reports_add(struct writing *w, const struct store_batch *b, struct err *e)
 {
     uint32_t next = 0;
-    sqlite3_int64 project;
+    sqlite3_int64 project = 0;
     if (b->report_count == 0)
         return true;
     if (!next_number(w->c, &next, e))

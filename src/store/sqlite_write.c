@@ -71,8 +71,7 @@ bool store_delete_all(struct store *s, uint64_t gone_below, struct err *e)
         connection_run(c, SQL_BEGIN, e) && connection_run(c, SQL_REPORTS_DELETE, e) &&
         connection_run(c, SQL_SUPERSEDED_DELETE, e) && connection_run(c, SQL_UPLOADS_DELETE, e) &&
         connection_run(c, SQL_ATTACHMENTS_DELETE, e) && connection_run(c, SQL_COUNTS_DELETE, e) &&
-        connection_run(c, SQL_AMENDMENTS_DELETE, e) &&
-        connection_run(c, SQL_SYMBOL_FILES_DELETE, e) && connection_run(c, SQL_MISSING_DELETE, e) &&
+        connection_run(c, SQL_AMENDMENTS_DELETE, e) && connection_run(c, SQL_MISSING_DELETE, e) &&
         mark_raise(c, MARK_GONE, gone_below, e) && connection_run(c, SQL_COMMIT, e);
     if (!ok)
         connection_rollback(c);

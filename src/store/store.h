@@ -185,9 +185,10 @@ MUST_CHECK bool store_pack(struct str payload, struct arena *a, struct str *pack
 /* All or nothing, durable on return. Numbers of reports go on from what is stored. Projects that
  * are new are added, to the universe "default": a change of access. */
 MUST_CHECK bool store_write(struct store *s, const struct store_batch *batch, struct err *e);
-/* All reports, uploads, attachments and counts; projects and tokens stay. Files stay until the next
- * blobs_sweep. Durable with it: that all objects with ids below this are gone, also those that are
- * not in the store. */
+/* All reports, uploads, attachments and counts; projects and tokens stay, as do uploads that are no
+ * errors (symbols), with all that belongs to them. Files stay until the next blobs_sweep. Durable
+ * with it: that all other objects with ids below this are gone, also those that are not in the
+ * store. */
 MUST_CHECK bool store_delete_all(struct store *s, uint64_t gone_below, struct err *e);
 /* The highest gone_below that a deletion was made with; 0: there was none. */
 MUST_CHECK bool store_gone_below(struct store *s, uint64_t *out, struct err *e);

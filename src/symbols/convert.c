@@ -16,6 +16,7 @@ struct convert_limits convert_limits(void)
         .ratio = 200,
         .free_bytes = GB / 4,
         .entries = 20000,
+        .headers = 200000,
         .memory_bytes = (size_t)(2 * GB),
     };
 }
@@ -53,6 +54,14 @@ bool conversion_count_entry(struct conversion *c, struct err *e)
     return c->entries++ < c->job->limits.entries ||
            err_set(e, ERR_LIMIT, 0, "there are more than %zu files in the archive",
                    c->job->limits.entries);
+}
+
+bool conversion_count_header(struct conversion *c, struct err *e)
+{
+    return c->headers++ < c->job->limits.headers ||
+           err_set(e, ERR_LIMIT, 0,
+                   "there are more than %zu files, folders and links in the archive",
+                   c->job->limits.headers);
 }
 
 bool conversion_count_bytes(struct conversion *c, uint64_t bytes, struct err *e)
@@ -108,7 +117,8 @@ bool convert_run(const struct convert_job *job, struct err *e)
     struct err why = { 0 };
     buf_init(&c.line, CONVERT_LINE_MAX);
     bool ok = whole(&c, &why);
-    bool theirs = !ok && why.code != ERR_IO && why.code != ERR_FULL;
+    /* ERR_NOT_FOUND: a library is not installed. */
+    bool theirs = !ok && why.code != ERR_IO && why.code != ERR_FULL && why.code != ERR_NOT_FOUND;
     if (ok || theirs) {
         const struct convert_line end = { .say = CONVERT_END,
                                           .error = str_from_c(ok ? "" : why.msg) };

@@ -22,6 +22,7 @@ struct convert_limits {
     /* More than free_bytes may be unpacked only up to so many times the size of the upload. */
     uint64_t ratio, free_bytes;
     size_t entries;      /* files in all */
+    size_t headers;      /* of archives: files, folders, links ... */
     size_t memory_bytes; /* for what one file says */
 };
 struct convert_limits convert_limits(void);

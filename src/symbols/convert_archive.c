@@ -271,6 +271,21 @@ static bool is_no_archive(const struct reading *r)
            dl_archive_filter_count(r->archive) <= 1;
 }
 
+/* Of what is no file: unpacked nevertheless, if there is anything, since libarchive would do so to
+ * come to the next. */
+static bool skip_contents(struct reading *r, struct err *e)
+{
+    la_ssize_t n;
+    do {
+        n = dl_archive_read_data(r->archive, r->block, BLOCK_BYTES);
+        if (n == ARCHIVE_FATAL)
+            return damaged(r, e);
+        if (n > 0 && !conversion_count_bytes(r->c, (uint64_t)n, e))
+            return false;
+    } while (n > 0);
+    return true;
+}
+
 static bool all_files(struct reading *r, struct buf *name, struct err *e)
 {
     for (;;) {
@@ -284,8 +299,13 @@ static bool all_files(struct reading *r, struct buf *name, struct err *e)
             return err_set(e, ERR_INPUT, 0,
                            "it is neither a symbol file that can be read (Breakpad symbols, ELF) "
                            "nor an archive of such files");
-        if (dl_archive_entry_filetype(entry) != AE_IFREG)
+        if (!conversion_count_header(r->c, e))
+            return false;
+        if (dl_archive_entry_filetype(entry) != AE_IFREG) {
+            if (!skip_contents(r, e))
+                return false;
             continue;
+        }
         if (!name_entry(r, entry, name))
             return err_set(e, ERR_NOMEM, 0, "no memory for the names in an archive");
         if (!one_file(r, buf_view(name), e))

@@ -64,7 +64,9 @@ static bool convert(struct conversion *c, struct str entry, enum convert_kind ki
         *e = why;
         return false;
     }
+    /* ERR_NOT_FOUND: elfutils is not installed. */
     const struct convert_line failed = { .say = CONVERT_FAILED,
+                                         .later = why.code == ERR_NOT_FOUND,
                                          .error = str_from_c(why.msg[0] ? why.msg : "damaged") };
     return conversion_say(c, &failed, e);
 }

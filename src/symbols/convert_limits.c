@@ -2,7 +2,7 @@
  * Landlock for files (Linux 5.13), a seccomp filter for system calls.
  *
  * Under a sanitizer the limits on memory, files and calls are left out: it takes terabytes of
- * addresses, and at the end starts a process of its own, which reads /proc. */
+ * addresses, and at the end starts a process of its own, which reads /proc, to look for leaks. */
 #include "symbols/convert_limits.h"
 
 #include <errno.h>
@@ -11,10 +11,12 @@
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -131,37 +133,108 @@ static bool limit_files(int scratch, struct err *e)
 
 #ifdef THIS_ARCH
 static const unsigned refused[] = {
-    SYS_socket,      SYS_socketpair,      SYS_execve,           SYS_execveat,
-    SYS_clone,       SYS_clone3,
+    /* the network, other programs, more processes */
+    SYS_socket,
+    SYS_socketpair,
+    SYS_execve,
+    SYS_execveat,
+    SYS_clone,
+    SYS_clone3,
 #ifdef SYS_fork
-    SYS_fork,        SYS_vfork,
+    SYS_fork,
+    SYS_vfork,
 #endif
-    SYS_kill,        SYS_ptrace,          SYS_process_vm_readv, SYS_process_vm_writev,
-    SYS_pidfd_open,  SYS_mount,           SYS_unshare,          SYS_setns,
-    SYS_bpf,         SYS_perf_event_open, SYS_keyctl,           SYS_add_key,
-    SYS_request_key, SYS_io_uring_setup,  SYS_userfaultfd,
+    /* signals: abort() falls back on an instruction that ends it */
+    SYS_kill,
+    SYS_tkill,
+    SYS_tgkill,
+    SYS_rt_sigqueueinfo,
+    SYS_rt_tgsigqueueinfo,
+    SYS_pidfd_send_signal,
+    /* other processes in other ways */
+    SYS_pidfd_open,
+    SYS_pidfd_getfd,
+    SYS_ptrace,
+    SYS_process_vm_readv,
+    SYS_process_vm_writev,
+    SYS_process_madvise,
+    SYS_process_mrelease,
+    SYS_kcmp,
+    SYS_migrate_pages,
+    SYS_move_pages,
+    SYS_setpriority,
+    SYS_ioprio_set,
+    SYS_setpgid,
+    SYS_sched_setaffinity,
+    SYS_sched_setattr,
+    SYS_sched_setparam,
+    SYS_sched_setscheduler,
+    /* the system */
+    SYS_mount,
+    SYS_unshare,
+    SYS_setns,
+    SYS_bpf,
+    SYS_perf_event_open,
+    SYS_keyctl,
+    SYS_add_key,
+    SYS_request_key,
+    SYS_io_uring_setup,
+    SYS_userfaultfd,
 };
 #define REFUSED (sizeof refused / sizeof *refused)
+
+/* Refused by the low half of an argument: when it is this, or (`unless`) when it is not. Whoever
+ * owns a descriptor may have signals sent by it, of any number. */
+static const struct {
+    unsigned call, argument, value;
+    bool unless;
+} refused_with[] = {
+    { SYS_fcntl, 1, F_SETOWN, false },  { SYS_fcntl, 1, F_SETOWN_EX, false },
+    { SYS_fcntl, 1, F_SETSIG, false },  { SYS_ioctl, 1, FIOSETOWN, false },
+    { SYS_ioctl, 1, SIOCSPGRP, false }, { SYS_prlimit64, 0, 0, true }, /* of itself alone */
+};
+#define REFUSED_WITH (sizeof refused_with / sizeof *refused_with)
+#define RULE_STEPS 5        /* for one of those */
 #define X32_BIT 0x40000000u /* of system calls by another way into the kernel of x86-64 */
+
+#define LOAD(what)                                                                                 \
+    (struct sock_filter)                                                                           \
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (unsigned)offsetof(struct seccomp_data, what))
+#define IF_EQUAL(value, yes, no)                                                                   \
+    (struct sock_filter)                                                                           \
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, (unsigned char)(yes), (unsigned char)(no))
+#define RETURN(what) (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, what)
+#define REFUSE (SECCOMP_RET_ERRNO | EPERM)
+
+/* With the call's number loaded, before and after. Both architectures are little-endian. */
+static size_t write_rule(struct sock_filter *code, size_t i)
+{
+    bool unless = refused_with[i].unless;
+    size_t n = 0;
+    code[n++] = IF_EQUAL(refused_with[i].call, 0, RULE_STEPS - 1);
+    code[n++] = LOAD(args[refused_with[i].argument]);
+    code[n++] = IF_EQUAL(refused_with[i].value, unless, !unless);
+    code[n++] = RETURN(REFUSE);
+    code[n++] = LOAD(nr);
+    return n;
+}
 
 static bool limit_calls(void)
 {
-    struct sock_filter code[REFUSED + 6];
+    struct sock_filter code[REFUSED + REFUSED_WITH * RULE_STEPS + 8];
     size_t n = 0;
-    const unsigned refuse = SECCOMP_RET_ERRNO | EPERM;
-    code[n++] =
-        (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
-    code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, THIS_ARCH, 0,
-                                             (unsigned char)(REFUSED + 3));
-    code[n++] =
-        (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-    code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT,
-                                             (unsigned char)(REFUSED + 1), 0);
+    code[n++] = LOAD(arch);
+    code[n++] = IF_EQUAL(THIS_ARCH, 1, 0);
+    code[n++] = RETURN(REFUSE);
+    code[n++] = LOAD(nr);
+    code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
+    code[n++] = RETURN(REFUSE);
+    for (size_t i = 0; i < REFUSED_WITH; i++)
+        n += write_rule(code + n, i);
     for (size_t i = 0; i < REFUSED; i++)
-        code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, refused[i],
-                                                 (unsigned char)(REFUSED - i), 0);
-    code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-    code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, refuse);
+        code[n++] = IF_EQUAL(refused[i], REFUSED - i, 0);
+    code[n++] = RETURN(SECCOMP_RET_ALLOW);
+    code[n++] = RETURN(REFUSE);
     const struct sock_fprog program = { .len = (unsigned short)n, .filter = code };
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0 || errno == EINVAL;
 }
@@ -172,10 +245,25 @@ static bool limit_calls(void)
 }
 #endif
 
+bool process_limits_are_whole(void)
+{
+    return !SANITIZED;
+}
+
+/* What ends the server, from a terminal or from whoever runs services, is the server's to obey: it
+ * ends its helpers. */
+static void ignore_requests(void)
+{
+    const int requests[] = { SIGINT, SIGTERM, SIGHUP };
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
+        (void)signal(requests[i], SIG_IGN);
+}
+
 bool process_limits_set(const struct process_limits *limits, int scratch, struct err *e)
 {
     const struct sched_param batch = { 0 };
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ignore_requests();
     (void)setpriority(PRIO_PROCESS, 0, NICE);
     (void)sched_setscheduler(0, SCHED_BATCH, &batch);
     return (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 || failed(e, "no new privileges")) &&

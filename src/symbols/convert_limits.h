@@ -20,7 +20,10 @@ struct process_limits process_limits(void);
 /* For good: the limits; no core file; a low priority; no rights beyond those that it has (as by
  * programs with the set-user-id bit); no network, no other programs, no signals to others; no
  * files but those that are open, libraries to read, and what is in `scratch`; and its end when the
- * server ends. What this system cannot do of the last three is left out. ERR_IO. */
+ * server ends, but not by SIGINT, SIGTERM or SIGHUP. What this system cannot do of those on calls
+ * and files is left out. ERR_IO. */
 MUST_CHECK bool process_limits_set(const struct process_limits *limits, int scratch, struct err *e);
+/* False in builds with a sanitizer: memory, calls and files are not limited. */
+bool process_limits_are_whole(void);
 
 #endif

@@ -64,6 +64,10 @@ void convert_line_write(struct buf *out, const struct convert_line *line)
     }
     if (line->say == CONVERT_FAILED || line->say == CONVERT_NOT_READ || line->say == CONVERT_END)
         json_member(&w, "error", begin_of(line->error, CONVERT_ERROR_MAX));
+    if (line->say == CONVERT_FAILED) {
+        json_key(&w, STR("later"));
+        json_bool(&w, line->later);
+    }
     json_object_end(&w);
     buf_char(out, '\n');
 }
@@ -96,6 +100,14 @@ static bool number_of(const struct json *j, struct str key, uint64_t max, uint64
     }
     *out = n;
     return n <= max;
+}
+
+/* false when it is left out. */
+static bool flag_of(const struct json *j, struct str key, bool *out)
+{
+    const struct json *member = json_get(j, key);
+    *out = member && member->type == JSON_TRUE;
+    return !member || *out || member->type == JSON_FALSE;
 }
 
 static bool find_say(struct str name, enum convert_say *out)
@@ -143,7 +155,8 @@ static bool read_members(const struct json *j, struct convert_line *out)
         return read_about(j, out) && text_of(j, STR("error"), error_max, &out->error) &&
                out->error.len > 0;
     case CONVERT_FAILED:
-        return text_of(j, STR("error"), error_max, &out->error) && out->error.len > 0;
+        return text_of(j, STR("error"), error_max, &out->error) && out->error.len > 0 &&
+               flag_of(j, STR("later"), &out->later);
     case CONVERT_END:
         return text_of(j, STR("error"), error_max, &out->error);
     }

@@ -7,7 +7,7 @@
  *                                                   ◄── one byte: CONVERT_DO or CONVERT_KNOWN
  *     (when it is to be converted)
  *     {"say":"made","image":0}                      ──► takes the file "0" of the scratch folder
- *     {"say":"failed","error":".."}                 ──►
+ *     {"say":"failed","error":"..","later":false} ──► later: it is not its fault
  *     {"say":"other","entry":..,"kind":..,"size":..,
  *      "error":".."}                                ──► no symbol file that can be read
  *     {"say":"end","error":""}                      ──► all is read, or cannot be read on
@@ -37,6 +37,7 @@ struct convert_line {
     uint8_t source[CONVERT_SOURCE_BYTES]; /* of ASK */
     uint32_t image;                       /* of MADE */
     struct str error;                     /* of FAILED, NOT_READ, END; empty: none (END alone) */
+    bool later;                           /* of FAILED: it could not be done now */
 };
 
 /* With its end of line; texts are cut to their limits. */

@@ -11,7 +11,7 @@ struct conversion {
     const struct convert_job *job;
     struct buf line;
     uint64_t upload_bytes, unpacked_bytes;
-    size_t entries;
+    size_t entries, headers;
     uint32_t images; /* written */
 };
 
@@ -21,8 +21,10 @@ MUST_CHECK bool conversion_say(struct conversion *c, const struct convert_line *
 /* Waits for the answer to an ASK. */
 MUST_CHECK bool conversion_listen(struct conversion *c, char *answer, struct err *e);
 
-/* Counts one more file, and bytes that were unpacked. ERR_LIMIT with a sentence. */
+/* Counts one more file, one more thing in an archive, and bytes that were unpacked. ERR_LIMIT with
+ * a sentence. */
 MUST_CHECK bool conversion_count_entry(struct conversion *c, struct err *e);
+MUST_CHECK bool conversion_count_header(struct conversion *c, struct err *e);
 MUST_CHECK bool conversion_count_bytes(struct conversion *c, uint64_t bytes, struct err *e);
 
 /* convert_file.c: one whole file of a kind that can be read, by its bytes. What is wrong with it is

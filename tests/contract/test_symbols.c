@@ -386,9 +386,13 @@ static void summaries(void **state)
     assert_true(sum.missing.count == 1 && sum.missing.first_ms == wants.received_ms &&
                 sum.missing.last_ms == wants.received_ms);
 
+    /* Symbols outlive reports. */
     OK(store_delete_all(p->store, 8, &e));
     OK(store_symbol_summary(p->store, STR("app"), &sum, &e));
-    assert_true(sum.uploads.count == 0 && sum.files.count == 0 && sum.missing.count == 0);
+    assert_true(sum.uploads.count == 2 && sum.files.count == 5 && sum.missing.count == 0);
+    struct stored_upload got;
+    OK(store_upload_read(p->store, 5, p->arena, &got, &e));
+    FAILS(store_upload_read(p->store, 7, p->arena, &got, &e), ERR_NOT_FOUND);
 }
 
 int main(void)

@@ -4,6 +4,8 @@
 #include "base/metrics.h"
 #include "unit/cmocka_all.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 static void add(struct backlog *b, uint64_t object, bool urgent)
@@ -180,6 +182,46 @@ static void test_again(void **state)
     backlog_done(&b);
 }
 
+/* Two that come at once are taken by two, though each works long. */
+struct takers {
+    struct backlog b;
+    _Atomic unsigned taken;
+    _Atomic bool work_ends;
+};
+
+static void *take_slowly(void *arg)
+{
+    struct takers *t = arg;
+    (void)take(&t->b);
+    atomic_fetch_add(&t->taken, 1);
+    while (!atomic_load(&t->work_ends))
+        usleep(100);
+    backlog_finished(&t->b);
+    return NULL;
+}
+
+static void test_two_takers(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 20; round++) {
+        struct takers t = { 0 };
+        pthread_t threads[2];
+        backlog_init(&t.b);
+        for (size_t i = 0; i < 2; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, take_slowly, &t), 0);
+        usleep(2000); /* they sleep */
+        add(&t.b, 1, false);
+        add(&t.b, 2, false);
+        for (unsigned i = 0; i < 5000 && atomic_load(&t.taken) < 2; i++)
+            usleep(1000);
+        assert_int_equal(atomic_load(&t.taken), 2);
+        atomic_store(&t.work_ends, true);
+        for (size_t i = 0; i < 2; i++)
+            pthread_join(threads[i], NULL);
+        backlog_done(&t.b);
+    }
+}
+
 static void test_closed(void **state)
 {
     (void)state;
@@ -203,7 +245,7 @@ int main(void)
         cmocka_unit_test(test_order),  cmocka_unit_test(test_long),
         cmocka_unit_test(test_rest),   cmocka_unit_test(test_comes_back),
         cmocka_unit_test(test_alone),  cmocka_unit_test(test_again),
-        cmocka_unit_test(test_closed),
+        cmocka_unit_test(test_closed), cmocka_unit_test(test_two_takers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
