@@ -38,7 +38,8 @@ void engine_stop_converting(struct engine *en)
 {
     backlog_close(&en->conversions);
     accept_close(&en->conversions);
-    poke_writer(en);
+    if (en->writer_started) /* an engine that could not be opened has none */
+        poke_writer(en);
 }
 
 bool conversions_closing(struct engine *en)
