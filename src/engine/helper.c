@@ -215,14 +215,13 @@ void helper_tell(struct helper *h, char c)
 
 /* --- end ----------------------------------------------------------------------------------- */
 
-/* How it ended; after GRACE_MS it is killed. *by_us: that, or kill_it, was its end. */
-static int reap(struct helper *h, bool kill_it, bool *by_us)
+/* How it ended; after GRACE_MS it is killed. *by_us: that, or what came before (was_killed), was
+ * its end. */
+static int reap(struct helper *h, bool was_killed, bool *by_us)
 {
     int status = 0;
     int64_t until_us = metric_clock_us() + GRACE_MS * 1000;
-    *by_us = kill_it;
-    if (kill_it)
-        kill(h->pid, SIGKILL);
+    *by_us = was_killed;
     for (;;) {
         pid_t pid = waitpid(h->pid, &status, *by_us ? 0 : WNOHANG);
         if (pid == h->pid || (pid < 0 && errno != EINTR))
@@ -265,11 +264,14 @@ static enum helper_end died(struct err *e, int signal)
 enum helper_end helper_end(struct helper *h, bool kill_it, struct err *e)
 {
     bool late = !h->gone && metric_clock_us() > h->deadline_us, by_us;
+    /* What is ending by itself is waited for: how it ends is what counts. */
+    kill_it = kill_it && !h->gone;
+    if (kill_it) /* before the socket goes, which might end it, too */
+        kill(h->pid, SIGKILL);
     close(h->fd);
     h->fd = -1;
     buf_done(&h->in);
-    /* What is ending by itself is waited for: how it ends is what counts. */
-    int status = reap(h, kill_it && !h->gone, &by_us);
+    int status = reap(h, kill_it, &by_us);
     if (late && by_us)
         (void)err_set(e, ERR_LIMIT, 0, "reading it takes longer than is allowed");
     else if (by_us && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)

@@ -162,9 +162,21 @@ static void files(void **state)
     assert_true(SIZE_MAX - got.left == UPLOADS / 8 + ATTACHMENTS / 5);
     got = (struct named){ .left = 20 }; /* stops among the attachments */
     FAILS(store_scan_files(p->store, name_one, &got, &e), ERR_LIMIT);
+    /* Uploads that are no errors stay, and what belongs to them. */
+    want = got = (struct named){ .left = SIZE_MAX };
+    for (uint64_t n = 1; n <= UPLOADS; n++) {
+        struct stored_upload u = make_upload(p, n, 10);
+        if (u.body.in_file && !upload_format_is_error(u.format))
+            assert_true(name_one(&want, u.body.hash, &ignored));
+    }
+    for (size_t i = 0; i < ATTACHMENTS; i++)
+        if (t[i].content.in_file && t[i].object <= UPLOADS &&
+            !upload_format_is_error(make_upload(p, t[i].object, 10).format))
+            assert_true(name_one(&want, t[i].content.hash, &ignored));
+    assert_true(want.left < SIZE_MAX && SIZE_MAX - want.left < UPLOADS / 8 + ATTACHMENTS / 5);
     OK(store_delete_all(p->store, UPLOADS + 1, &e));
-    got = (struct named){ .left = 0 };
     OK(store_scan_files(p->store, name_one, &got, &e));
+    assert_memory_equal(got.times, want.times, sizeof want.times);
 }
 
 static void large_body(void **state)
