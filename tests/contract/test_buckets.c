@@ -160,7 +160,7 @@ static void changes(void **state)
 
     struct changes all = read_changes(p);
     assert_int_equal(all.count, 2);
-    assert_true(all.at[0].object == 1);
+    assert_true(all.at[0].object == 1 && all.at[0].report == STORE_NONE);
     assert_str(all.at[0].amended, c[1].amended);
     assert_true(all.at[1].object == 4 && all.at[1].report == 0);
 
