@@ -123,7 +123,7 @@ static void write_frame(struct json_writer *w, const struct dump *d, const struc
     write_text(w, "function", f->function);
     write_hex(w, STR("function_offset"), f->function.len > 0, f->function_offset);
     write_text(w, "file", f->file);
-    write_number(w, "line", f->line > 0, f->line);
+    write_number(w, "line", f->file.len > 0, f->line); /* 0: the file is known, the line not */
     write_text(w, "trust", str_from_c(walk_trust_name(f->trust)));
     json_key(w, STR("inlined"));
     json_bool(w, f->inlined);

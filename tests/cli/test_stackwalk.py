@@ -77,7 +77,7 @@ def walk_case(case, symbols, cache):
 
 
 def place_of(file, line):
-    return f"{file}:{line or 0}" if file else ""
+    return f"{file}:{line}" if file else ""
 
 
 def shown(frame):
