@@ -124,6 +124,13 @@ def test_more_than_a_page_of_uploads(shop):
     assert shop.reload(last=f"{base:x}")["objects"] == 1
 
 
+def one_bucket(shop, rxids):
+    """All are in it. Several are in work at a time, so any of the first may have founded it."""
+    buckets = {shop.bucket(rxid) for rxid in rxids}
+    assert len(buckets) == 1
+    return buckets.pop()
+
+
 def test_all_of_a_project(shop):
     rxids = [shop.submit(OLD) for _ in range(20)]
     elsewhere = shop.server.token("error:post", "sync:post", project="elsewhere")
@@ -136,7 +143,7 @@ def test_all_of_a_project(shop):
     assert shop.wait() == {"made_again": 10, "unchanged": 18, "failed": 0}
     assert [shop.functions(rxid) for rxid in rxids] == 10 * [NEW] + 10 * [OLD]
     assert {shop.bucket(rxid) for rxid in rxids[10:]} == {rxids[0]}
-    assert {shop.bucket(rxid) for rxid in rxids[:10]} == {rxids[5]}
+    assert one_bucket(shop, rxids[:10]) in rxids[5:10]
     frames = shop.server.get(f"/elsewhere/reports/{stays}").json()["stacktrace"]
     assert frames[0]["function"] == OLD[0]
 
@@ -240,7 +247,7 @@ def test_late_symbols(shop, tmp_path):
     assert all(shop.functions(rxid)[2] == "paint" for rxid in rxids)
     assert len(set(after[1])) == 1 and after[1][0] not in fingerprints
     assert after[2] == attachments and [a["name"] for a in attachments[1]] == ["log"]
-    assert {shop.bucket(rxid) for rxid in rxids} == {rxids[0]}
+    assert one_bucket(shop, rxids) in rxids
     assert shop.found("paint") == set(rxids)
     shop.server.restart()
     assert seen(shop, rxids) == after
