@@ -201,7 +201,6 @@ static bool set_register(struct machine *m, uint64_t number)
         return false;
     out->set.known |= (uint64_t)1 << number;
     out->cleared &= ~((uint64_t)1 << number);
-    out->failed &= ~((uint64_t)1 << number);
     return true;
 }
 
@@ -312,16 +311,14 @@ static enum fetched fetch(struct machine *m, uint8_t *op, uint64_t *operand)
     return m->code.failed ? FETCHED_DAMAGE : FETCHED_OPERATION;
 }
 
-/* The rule of one register failed at op: goes to the next rule. What was set before stays. */
-static enum fetched skip_rule(struct machine *m, uint8_t op, uint64_t operand)
+/* The rule of one register failed at op: goes to the next rule. */
+static enum fetched skip_rule(struct machine *m, uint8_t op)
 {
-    struct rules_out *out = m->out;
+    uint64_t operand;
     enum fetched f = FETCHED_OPERATION;
     m->depth = 0;
     while (op != UNWIND_SET_REGISTER && f == FETCHED_OPERATION)
         f = fetch(m, &op, &operand);
-    if (f == FETCHED_OPERATION && operand < m->in->cpu->registers)
-        out->failed |= (uint64_t)1 << operand & ~out->set.known;
     return f;
 }
 
@@ -339,8 +336,8 @@ bool rules_run(struct bytes program, const struct rules_in *in, struct rules_out
     if (program.len > UNWIND_PROGRAM_MAX)
         return false;
     for (enum fetched f = FETCHED_OPERATION;;) {
-        uint8_t op = UNWIND_END;
-        uint64_t operand = 0;
+        uint8_t op;
+        uint64_t operand;
         if (f == FETCHED_OPERATION)
             f = fetch(&m, &op, &operand);
         if (f != FETCHED_OPERATION)
@@ -349,6 +346,6 @@ bool rules_run(struct bytes program, const struct rules_in *in, struct rules_out
             continue;
         if (!out->has_cfa)
             return false;
-        f = skip_rule(&m, op, operand);
+        f = skip_rule(&m, op);
     }
 }

@@ -24,7 +24,6 @@ struct rules_in {
 struct rules_out {
     struct registers set; /* of the caller; those that are not known are 0 */
     uint64_t cleared;     /* bit r: register r of the caller cannot be known */
-    uint64_t failed;      /* bit r: there was a rule for it, which could not be run */
     bool interrupted;     /* the caller was, by a signal */
     bool has_cfa;
     uint64_t cfa;

@@ -3,16 +3,14 @@
 #include "unwind/walk_internal.h"
 
 /* What rules leave alone: registers that every function gives back keep their values, and the stack
- * pointer before the call is the CFA. A register whose rule failed is not known; its place holds
- * the last value, for the frame pointer. */
+ * pointer before the call is the CFA. */
 static void fill_in(const struct thread_walk *t, const struct machine_frame *f,
                     const struct rules_out *rules, struct registers *caller)
 {
-    uint64_t left = f->registers.known & t->cpu->callee_saved & ~rules->set.known & ~rules->cleared;
-    uint64_t kept = left & ~rules->failed;
+    uint64_t kept = f->registers.known & t->cpu->callee_saved & ~rules->set.known & ~rules->cleared;
     *caller = rules->set;
     for (unsigned i = 0; i < t->cpu->registers; i++) {
-        if (left >> i & 1)
+        if (kept >> i & 1)
             caller->at[i] = f->registers.at[i];
     }
     caller->known |= kept;
