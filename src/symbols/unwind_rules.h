@@ -13,8 +13,8 @@
  * An operation fails when memory cannot be read, a register is not known, the stack runs over or
  * out, or a division is by zero. Before the CFA is set (so always in STACK WIN), the program then
  * fails as a whole, and the walker tries something else; after that, only the rule fails in which
- * it happens, which goes to the next SET_REGISTER: that register of the caller is not known (unless
- * it had been set before), and the stack is empty again. An unknown operation fails as a whole: so
+ * it happens, which goes to the next SET_REGISTER: it is as if there were none for that register,
+ * and the stack is empty again. An unknown operation fails as a whole: so
  * a damaged program does no harm. Threads: pure.
  */
 #ifndef CRUMPLE_SYMBOLS_UNWIND_RULES_H
