@@ -1,8 +1,10 @@
 /* convert.h - the work of the helper process: reads an upload of symbols, one file or an archive of
  * them, and writes the image of a symbol cache for each that can be read.
  *
- *     upload ──► convert_archive.c: entries, limits ──► convert_file.c: which kind? known? ──►
- * image └─ an archive in it: the same once more
+ *     upload ──► convert_archive.c ──► convert_file.c ──► image
+ *                entries, limits       which kind? known already?
+ *
+ * An archive in the archive is read the same way, once.
  *
  * Place in the story: the server starts `crumple symbols convert` with an upload of strangers on a
  * descriptor, since libarchive and elfutils can be made to crash, to hang or worse. So the process
