@@ -36,10 +36,9 @@
  * knows all ids, and a row is read by its number, or all of them in order. attachments has one by
  * object, which rises with the rows. Names have theirs, as do the hashes of tokens: few rows. So do
  * symbol files, and uploads as far as they are symbols; missing symbols have one by ids, module and
- * object, since they are asked for in this order when symbols arrive. Ids of symbols and modules are
- * the same in any case.
- * Numbers of tokens and users are never given twice (AUTOINCREMENT), since tokens of submission
- * buckets and their counts hold a token's.
+ * object, since they are asked for in this order when symbols arrive. Ids of symbols and modules
+ * are the same in any case. Numbers of tokens and users are never given twice (AUTOINCREMENT),
+ * since tokens of submission buckets and their counts hold a token's.
  *
  * A file of an older version is brought up to date when it is opened, one step a version, all in
  * one transaction. A new file goes the same way from nothing. */

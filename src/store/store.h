@@ -345,9 +345,8 @@ struct missing_range {
     struct str debug_id, code_id;
 };
 MUST_CHECK bool store_missing_wants(struct store *s, const struct missing_range *range,
-                                    const struct missing_want *after, size_t limit,
-                                    struct arena *a, struct missing_want **out, size_t *count,
-                                    struct err *e);
+                                    const struct missing_want *after, size_t limit, struct arena *a,
+                                    struct missing_want **out, size_t *count, struct err *e);
 /* The objects that want a module, above `after`, in order. */
 MUST_CHECK bool store_missing_objects(struct store *s, struct str project,
                                       const struct stored_module *m, uint64_t after, size_t limit,
