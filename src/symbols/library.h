@@ -60,7 +60,6 @@ MUST_CHECK bool library_add(struct library *l, const struct library_file *f, str
 /* All of one upload; caches that are lent out stay until they are back. A file that another upload
  * has, too, stays. */
 void library_remove(struct library *l, uint64_t object);
-void library_clear(struct library *l);
 /* Files that differ in more than their upload. */
 size_t library_count(struct library *l);
 
