@@ -14,7 +14,6 @@ import pathlib
 import re
 import signal
 import sqlite3
-import subprocess
 import tarfile
 import time
 
@@ -347,11 +346,14 @@ def test_caches_of_another_version_are_made_again(place):
 
 def helper_of(server):
     """The process that reads an upload, when there is one."""
-    found = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(server.process.pid)],
-                           capture_output=True, text=True).stdout
-    for line in found.splitlines():
-        if "symbols convert" in line:
-            return int(line.split()[0])
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except (OSError, IndexError):
+            continue  # it is gone
+        if parent == server.process.pid and words[1:3] == [b"symbols", b"convert"]:
+            return int(folder.name)
     return None
 
 
