@@ -11,7 +11,9 @@
 #define CRUMPLE_ENGINE_ENGINE_H
 
 #include "base/metrics.h"
+#include "columns/columns.h"
 #include "group/bucket_index.h"
+#include "report/attributes.h"
 #include "report/report.h"
 #include "report/upload.h"
 #include "store/blobs.h"
@@ -124,6 +126,59 @@ struct engine_reprocessed {
     uint64_t failed; /* what there was stays */
 };
 struct engine_reprocessed engine_reprocessed(struct engine *en);
+
+/* Changing objects that are stored, because somebody asks for it or a rule says so: the store, the
+ * index and the columns together, by the writer.
+ *
+ * Any number of objects: they are done in portions, each durable by itself and seen at once; other
+ * work goes on between. On failure `changed` tells how far it came. Objects that are not there, or
+ * of another project, are passed over. One that is accepted and not yet committed is waited for. */
+enum edit_kind {
+    EDIT_SET,     /* attributes of objects */
+    EDIT_REMOVE,  /* objects: see enum removal */
+    EDIT_DETACH,  /* one attachment of objects[0]; ERR_NOT_FOUND */
+    EDIT_MERGE,   /* fingerprints: see docs/merging.md */
+    EDIT_UNMERGE, /* the same */
+    EDIT_ISSUES   /* attributes of issues, which are known by their fingerprints */
+};
+enum removal {
+    REMOVE_ALL,      /* nothing of it can be read or found any more */
+    REMOVE_PHYSICAL, /* the bytes as they came, and its attachments; queries still know it */
+    REMOVE_ROW       /* of one whose bytes are gone: queries do not know it any more either */
+};
+struct edit_value {
+    struct str name;
+    bool clear; /* and what follows does not count */
+    enum attribute_type type;
+    struct str text;
+};
+struct engine_edit {
+    /* Set by the sender; lent until done() is called. */
+    struct arena *arena;
+    struct str project;
+    enum edit_kind kind;
+    const uint64_t *objects; /* SET, REMOVE, DETACH */
+    size_t object_count;
+    const struct edit_value *values; /* SET, ISSUES */
+    size_t value_count;
+    enum removal removal;
+    uint64_t attachment;                                    /* DETACH: its id */
+    const uint8_t (*fingerprints)[STORE_FINGERPRINT_BYTES]; /* MERGE, UNMERGE, ISSUES */
+    size_t fingerprint_count;
+    /* Called once, by a thread of the engine, and must not block. */
+    void (*done)(struct engine_edit *t);
+    void *owner;
+
+    bool ok;
+    struct err err;
+    size_t changed;                          /* objects, or issues */
+    uint8_t merged[STORE_FINGERPRINT_BYTES]; /* MERGE: the fingerprint that they have now */
+};
+MUST_CHECK bool engine_edit(struct engine *en, struct engine_edit *t, struct err *e);
+
+/* What queries are answered from (columns/columns.h): all objects, committed ones; any thread may
+ * read. */
+struct columns *engine_columns(struct engine *en);
 
 /* Reading what was uploaded. All of them any thread; ERR_NOT_FOUND also for another project's. */
 MUST_CHECK bool engine_upload_read(struct engine *en, uint64_t object, struct str project,
