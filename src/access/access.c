@@ -64,7 +64,9 @@ static bool view_add_token(struct access_view *v, const struct stored_token *row
     const struct stored_project wanted = { .name = row->project };
     const struct stored_project *project =
         bsearch(&wanted, v->rows.projects, v->rows.project_count, sizeof wanted, compare_projects);
-    *t = (struct token){ .number = row->number, .scopes = row->scopes, .project = row->project };
+    *t = (struct token){
+        .number = row->number, .scopes = row->scopes, .project = row->project, .user = row->owner
+    };
     if (!project)
         return true;
     t->universe = project->universe;

@@ -41,6 +41,7 @@ struct token {
     uint32_t number;
     uint32_t scopes;
     struct str project, universe;
+    struct str user; /* whose it is: the owner's name; may be empty */
     struct token_limits limits;
     struct upload_bucket bucket; /* bucket.name is empty when there is none; .use is false */
     int64_t bucket_ttl_ms;       /* {"buckets":{"cts":{...,"ttl":60}}}, seconds; 60 s by default */
