@@ -60,10 +60,10 @@ struct outcome {
     const struct outcome_group *groups;
     size_t group_count;
     /* How it went. */
-    uint64_t matched;            /* rows that the filter let through */
-    uint64_t groups, groups_had; /* before and after `having` */
-    uint64_t rows_had;           /* rows in the latter */
-    uint64_t newest;             /* the table's */
+    uint64_t matched;                  /* rows that the filter let through */
+    uint64_t groups_found, groups_had; /* before and after `having` */
+    uint64_t rows_had;                 /* rows in the latter */
+    uint64_t newest;                   /* the table's */
     int64_t filter_us, group_us, fold_us, sort_us;
 };
 
