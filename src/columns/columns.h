@@ -18,19 +18,19 @@
  * Threads: one writer (columns_put to columns_publish). Readers: any number, any time; nobody
  * waits. A reader sees for each table what was published when it read it, whole: a row that was
  * put, changed or removed later is not seen. What it sees stays until columns_release. Memory: the
- * tables' own; given-out texts stay until columns_release. */
+ * tables' own; what is given out stays until columns_release. */
 #ifndef CRUMPLE_COLUMNS_COLUMNS_H
 #define CRUMPLE_COLUMNS_COLUMNS_H
 
-#include "base/cleanup.h"
-#include "base/err.h"
-#include "base/str.h"
+#include "base/arena.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 #define COLUMNS_BLOCK_ROWS 65536u
 #define COLUMNS_MAX_DEFAULT 2000 /* columns of one table */
+#define COLUMNS_NAME_MAX 1024    /* bytes; a cell with a longer name is left out */
+#define COLUMNS_TEXT_MAX 65536   /* bytes; longer texts are cut */
 
 enum cell_type { CELL_UNSET, CELL_UINT, CELL_INT, CELL_DOUBLE, CELL_BOOL, CELL_STRING };
 struct cell {
@@ -129,9 +129,20 @@ uint32_t table_row(const struct table *t, uint64_t key);
 struct str column_name(const struct column *c);
 enum column_type column_type(const struct column *c);
 /* Of STRING: how many texts there are, and the one of a code below that. The order is that of their
- * coming; a text may be no row's any more. */
+ * coming; a text may be no row's any more.
+ *
+ * Most texts lie in the column's dictionary, and stay until columns_release. But uuids and other hex
+ * digits are kept in half the bytes, and are spelt out in *room: such a text stays until the room
+ * is used again. column_text_keep gives a text that stays as long as both the view and the arena;
+ * false: no memory. */
+#define COLUMN_TEXT_ROOM 128
+struct text_room {
+    char at[COLUMN_TEXT_ROOM];
+};
 uint32_t column_texts(const struct column *c);
-struct str column_text(const struct column *c, uint32_t code);
+struct str column_text(const struct column *c, uint32_t code, struct text_room *room);
+MUST_CHECK bool column_text_keep(const struct column *c, uint32_t code, struct arena *a,
+                                 struct str *out);
 /* The code of a text; UINT32_MAX: no row has it. */
 uint32_t column_code(const struct column *c, struct str text);
 /* Whether no row of the block has a value: then nothing need be read of it. */
@@ -143,7 +154,8 @@ void column_codes(const struct table *t, const struct column *c, uint32_t block,
  * each as it is in memory; 0 where unset), and one bit a row that has one, as table_live. */
 void column_numbers(const struct table *t, const struct column *c, uint32_t block, uint64_t *out,
                     uint64_t *set);
-/* One cell, of any type. */
-struct cell column_cell(const struct table *t, const struct column *c, uint32_t row);
+/* One cell, of any type; a text as column_text gives it. */
+struct cell column_cell(const struct table *t, const struct column *c, uint32_t row,
+                        struct text_room *room);
 
 #endif
