@@ -341,14 +341,25 @@ static bool is_superseded(const void *collection, uint32_t report)
     return collection_is_superseded(collection, report, COLLECTION_NONE);
 }
 
+/* No search finds it any more. */
+static bool take_out(struct bucket_index *ix, uint32_t report, struct err *e)
+{
+    return (!ix->neighbours || neighbours_supersede(ix->neighbours, report, e)) &&
+           (!ix->culprit ||
+            culprit_supersede(ix->culprit, report, is_superseded, ix->collection, e));
+}
+
 bool bucket_index_supersede(struct bucket_index *ix, uint32_t report, struct err *e)
 {
-    if (ix->neighbours && !neighbours_supersede(ix->neighbours, report, e))
-        return false;
-    if (ix->culprit && !culprit_supersede(ix->culprit, report, is_superseded, ix->collection, e))
+    if (!take_out(ix, report, e))
         return false;
     collection_supersede(ix->collection, report);
     return true;
+}
+
+bool bucket_index_remove(struct bucket_index *ix, uint32_t report, struct err *e)
+{
+    return take_out(ix, report, e) && collection_remove(ix->collection, report, e);
 }
 
 uint32_t bucket_index_added(const struct bucket_index *ix)

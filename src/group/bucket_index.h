@@ -8,7 +8,8 @@
  *
  * A report that was made again takes the place of the one before it: supersede, place, add. Nobody
  * finds the superseded one any more, and readers go by collection_is_superseded; what was learnt
- * from it (frequencies of words, helpers, names of places) stays learnt.
+ * from it (frequencies of words, helpers, names of places) stays learnt. The same holds for one
+ * that is removed: remove ... remove ──► (the store does so) ──► publish, or undo.
  *
  * Three parts, kept apart: candidates (neighbours.h), their scores (similarity.h), the buckets.
  *
@@ -79,6 +80,10 @@ MUST_CHECK bool bucket_index_restore(struct bucket_index *ix, const struct repor
  * bucket_index_place does not find this one. Not when it is superseded already. ERR_NOMEM:
  * bucket_index_undo comes next. */
 MUST_CHECK bool bucket_index_supersede(struct bucket_index *ix, uint32_t report, struct err *e);
+/* A published report that is not superseded is removed: bucket_index_place does not find it any
+ * more, and from the next publish on no reader sees it. Several: by rising numbers. Until publish
+ * or undo nothing may be added. ERR_NOMEM: bucket_index_undo comes next. */
+MUST_CHECK bool bucket_index_remove(struct bucket_index *ix, uint32_t report, struct err *e);
 uint32_t bucket_index_added(const struct bucket_index *ix); /* published or not */
 void bucket_index_publish(struct bucket_index *ix);         /* readers see all that was added */
 void bucket_index_undo(struct bucket_index *ix);            /* takes back what is not published */

@@ -15,11 +15,16 @@
 #include <stdlib.h>
 
 #define OF_ALL (COLLECTION_NONE - 1) /* a field that no project brought: it was there at first */
+/* Of a report that the next publish removes: beyond any count that readers go by, and yet not
+ * COLLECTION_NONE, so that the writer has it removed already. */
+#define IS_BEING_REMOVED (COLLECTION_NONE - 1)
 
 struct entry {
     uint32_t name, project, stack, top_match;
     float score;
-    _Atomic uint32_t by;             /* the report that took its place, or COLLECTION_NONE */
+    /* The report that took its place; its own number when it was removed; IS_BEING_REMOVED;
+     * COLLECTION_NONE. */
+    _Atomic uint32_t by;
     _Atomic(const uint32_t *) other; /* see list_values */
     int64_t date_ms;
 };
@@ -51,7 +56,8 @@ struct collection {
     struct pool pool;       /* lists of values */
     _Atomic uint32_t count, stack_count; /* published */
     /* The writer's alone. */
-    uint32_t superseding; /* the report whose place the next one takes, or COLLECTION_NONE */
+    uint32_t superseding;   /* the report whose place the next one takes, or COLLECTION_NONE */
+    VEC(uint32_t) removing; /* those that the next publish removes */
     struct mark published;
     struct mark before_last;   /* before the latest add */
     VEC(uint32_t) brought;     /* fields in the order in which reports brought them */
@@ -115,6 +121,7 @@ void collection_free(struct collection *c)
     VEC_FREE(&c->brought);
     VEC_FREE(&c->brought_by);
     VEC_FREE(&c->brings);
+    VEC_FREE(&c->removing);
     free(c->seen);
     free(c);
 }
@@ -400,8 +407,9 @@ static uint32_t latest_below(const struct collection *c, uint32_t report, uint32
 {
     if (report >= count)
         return COLLECTION_NONE;
-    for (uint32_t by; (by = superseded_by(c, report)) < count;)
-        report = by;
+    for (uint32_t by; (by = superseded_by(c, report)) < count; report = by)
+        if (by == report || by == IS_BEING_REMOVED)
+            return COLLECTION_NONE;
     return report;
 }
 
@@ -413,6 +421,45 @@ bool collection_is_superseded(const struct collection *c, uint32_t report, uint3
 void collection_supersede(struct collection *c, uint32_t report)
 {
     c->superseding = report;
+}
+
+bool collection_is_removed(const struct collection *c, uint32_t report)
+{
+    return superseded_by(c, report) == report;
+}
+
+bool collection_remove(struct collection *c, uint32_t report, struct err *e)
+{
+    assert(c->entries.len == c->published.reports && report < c->entries.len);
+    assert(superseded_by(c, report) == COLLECTION_NONE);
+    if (!VEC_PUSH(&c->removing, report))
+        return no_memory(e);
+    set_superseded_by(c, report, IS_BEING_REMOVED);
+    return true;
+}
+
+void collection_each_before(const struct collection *c, uint32_t report,
+                            void (*each)(void *ctx, uint32_t report), void *ctx)
+{
+    uint32_t first = names_report(&c->names, collection_report(c, report).name);
+    for (; first != report; first = superseded_by(c, first))
+        each(ctx, first);
+    each(ctx, report);
+}
+
+/* Those that it superseded are removed, too: there may be readers who still see one of them. */
+static void end_removing(struct collection *c)
+{
+    for (size_t i = 0; i < c->removing.len; i++) {
+        uint32_t name = collection_report(c, c->removing.at[i]).name;
+        uint32_t report = names_report(&c->names, name), by;
+        while ((by = superseded_by(c, report)) != IS_BEING_REMOVED) {
+            set_superseded_by(c, report, report);
+            report = by;
+        }
+        set_superseded_by(c, report, report);
+    }
+    c->removing.len = 0;
 }
 
 /* The latest report goes: its name leads to the one before it again. */
@@ -524,6 +571,7 @@ static bool add_row(struct collection *c, struct err *e)
 bool collection_add(struct collection *c, const struct report *r, struct collection_lookup *l,
                     uint32_t top_match, float score, const uint32_t *bucket_names, struct err *e)
 {
+    assert(c->removing.len == 0);
     if (collection_find_added(c, r->database_id) != c->superseding)
         return err_set(e, ERR_CONFLICT, 0, "there is a report %.*s already",
                        STR_ARG(r->database_id));
@@ -677,6 +725,7 @@ struct lexicon *collection_lexicon_writer(struct collection *c)
 
 void collection_publish(struct collection *c)
 {
+    end_removing(c);
     names_publish(&c->names);
     names_publish(&c->projects);
     atomic_store_explicit(&c->stack_count, (uint32_t)c->stacks.len, memory_order_release);
@@ -687,6 +736,8 @@ void collection_publish(struct collection *c)
 void collection_undo(struct collection *c)
 {
     c->superseding = COLLECTION_NONE;
+    while (c->removing.len > 0)
+        set_superseded_by(c, c->removing.at[--c->removing.len], COLLECTION_NONE);
     rewind_to(c, &c->published);
 }
 

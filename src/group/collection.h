@@ -9,9 +9,10 @@
  *
  *     lookup ──► (the writer places the report) ──► add ... add ──► publish, or undo
  *
- * A report may be superseded by a later one of the same id. It keeps its number and its words stay
- * counted, but no list, count or search of those who see the later one shows it: they ask
- * collection_is_superseded with the count of reports that they go by.
+ * A report may be superseded by a later one of the same id, or removed. It keeps its number and its
+ * words stay counted, but no list, count or search of those who see the later one shows it, nor
+ * anybody's when it is removed: they ask collection_is_superseded with the count of reports that
+ * they go by.
  *
  * Threads: one writer calls what is under "Writer"; readers see reports below collection_count,
  * without locks. Memory: everything belongs to the collection, its lexicon too. */
@@ -41,9 +42,10 @@ struct collected {
     uint32_t top_match; /* the nearest earlier report, or COLLECTION_NONE */
     float score;        /* of top_match */
     int64_t date_ms;
-    struct values other;     /* values outside the stack trace, cold ones left out */
-    bool amended;            /* `other` is not what it came with: see collection_amend */
-    uint32_t superseded_by;  /* a later report, perhaps not published yet, or COLLECTION_NONE */
+    struct values other; /* values outside the stack trace, cold ones left out */
+    bool amended;        /* `other` is not what it came with: see collection_amend */
+    /* A later report, perhaps not published yet; itself when it was removed; or COLLECTION_NONE. */
+    uint32_t superseded_by;
     const uint32_t *buckets; /* a name for each threshold, lowest threshold first */
 };
 
@@ -51,8 +53,11 @@ struct collected {
 uint32_t collection_count(const struct collection *c); /* reports that are there to be read */
 const struct lexicon *collection_lexicon(const struct collection *c);
 struct collected collection_report(const struct collection *c, uint32_t report);
-/* Whether another took the place of a report, for readers who see the first `count` reports. */
+/* Whether a report was removed or another took its place, for readers who see the first `count`
+ * reports. */
 bool collection_is_superseded(const struct collection *c, uint32_t report, uint32_t count);
+/* Whether it was removed: nobody sees it any more, and its database_id may come again. */
+bool collection_is_removed(const struct collection *c, uint32_t report);
 /* `other` as it was when all of it was below `values`: for those who have made themselves ready for
  * that many values of the lexicon, and then for this report, whose values were among them. */
 struct values collection_other_before(const struct collection *c, uint32_t report, uint32_t values);
@@ -132,6 +137,16 @@ MUST_CHECK bool collection_add(struct collection *c, const struct report *r,
 /* The report that is added next has the database_id of this one and takes its place; until it is
  * published, readers see this one. Taken back with it. */
 void collection_supersede(struct collection *c, uint32_t report);
+
+/* A published report is removed with the next publish, for all readers at once, or not when there
+ * is an undo instead. Until then nothing may be added; it may not be superseded. ERR_NOMEM: nothing
+ * has changed. */
+MUST_CHECK bool collection_remove(struct collection *c, uint32_t report, struct err *e);
+/* All reports that were ever of one database_id since it was last new, the first of them first:
+ * each takes the place of the one before. Calls each() for `report`, which must not be removed, and
+ * for all that are superseded by it. */
+void collection_each_before(const struct collection *c, uint32_t report,
+                            void (*each)(void *ctx, uint32_t report), void *ctx);
 
 /* Gives a published report other values outside its stack: each text replaces the values that the
  * report has in that field, an empty one only takes them away; what it has already stays where it

@@ -238,6 +238,15 @@ void model_supersede(struct model *m, uint32_t report)
     m->reports.at[report].superseded_by = m->reports.len;
 }
 
+void model_remove(struct model *m, uint32_t report)
+{
+    for (size_t i = report + 1; i-- > 0;) /* and all whose place it has taken */
+        if (i == report || m->reports.at[i].superseded_by == report) {
+            m->reports.at[i].superseded_by = i;
+            report = (uint32_t)i;
+        }
+}
+
 void model_add(struct model *m, struct model_report r, const struct model_place *place)
 {
     for (size_t t = 0; t < m->config->threshold_count; t++)

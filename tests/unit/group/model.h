@@ -28,7 +28,8 @@ struct model_report {
     VEC(struct model_tf) terms;
     uint32_t tokens[MODEL_FIELDS]; /* by field */
     struct str id, force;
-    size_t superseded_by; /* the number of the report that took its place, or SIZE_MAX */
+    /* The number of the report that took its place; its own when it was removed; SIZE_MAX. */
+    size_t superseded_by;
     struct str buckets[COLLECTION_THRESHOLDS_MAX];
 };
 
@@ -74,6 +75,8 @@ void model_drop(struct model_report *r);
 struct model_place model_nearest(struct model *m, const struct model_report *r);
 /* It is not near to any report any more; the next that is added takes its place. */
 void model_supersede(struct model *m, uint32_t report);
+/* It is not near to any report any more, and this is not taken back. */
+void model_remove(struct model *m, uint32_t report);
 /* Adds the report, which belongs to the model then. */
 void model_add(struct model *m, struct model_report r, const struct model_place *place);
 /* Takes back all but the first `count` reports. */

@@ -50,6 +50,7 @@ struct round {
     VEC(uint32_t) instead; /* by number: the report that it took the place of, or COLLECTION_NONE */
     VEC(uint64_t) seeds;   /* of reports that were made, for some come again */
     VEC(uint32_t) bugs;
+    VEC(uint32_t) removed, removed_since; /* reports, and how many there were then */
     size_t published;
     uint32_t ids;
     uint32_t matches, founders, explained, remade; /* what came to pass */
@@ -149,6 +150,18 @@ static void check_dry(struct round *r, const struct made *made, const struct pla
     assert_int_equal(collection_count(c), r->published);
 }
 
+static bool is_id_there(const struct round *r, struct str id)
+{
+    return collection_find_added(bucket_index_collection(r->ix), id) != COLLECTION_NONE;
+}
+
+/* That of a report that was removed, when no other has it by now. */
+static struct str free_id(struct round *r, struct str otherwise)
+{
+    struct str id = r->made.at[r->removed.at[dice(&r->d, (uint32_t)r->removed.len)]].id;
+    return is_id_there(r, id) ? otherwise : id;
+}
+
 /* instead: whose id it has; COLLECTION_NONE for a new one. */
 static struct made next_report(struct round *r, uint32_t instead)
 {
@@ -168,9 +181,12 @@ static struct made next_report(struct round *r, uint32_t instead)
     }
     assert_true(VEC_PUSH(&r->bugs, bug) && VEC_PUSH(&r->seeds, seed));
     struct str name = { id, (size_t)id_len };
-    made_report(&made, r->shape, bug, seed,
-                instead == COLLECTION_NONE ? name : r->made.at[instead].id,
-                (struct str){ forced, (size_t)forced_len }, r->arena);
+    if (instead != COLLECTION_NONE)
+        name = r->made.at[instead].id;
+    else if (r->removed.len > 0 && dice_percent(&r->d, 10))
+        name = free_id(r, name);
+    made_report(&made, r->shape, bug, seed, name, (struct str){ forced, (size_t)forced_len },
+                r->arena);
     return made;
 }
 
@@ -254,6 +270,55 @@ static void undo(struct round *r)
     assert_int_equal(bucket_index_added(r->ix), r->published);
 }
 
+static int by_number(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Some published ones, or, if it is taken back, none. */
+static void remove_some(struct round *r)
+{
+    uint32_t chosen[8];
+    size_t count = 0;
+    struct err e;
+    publish(r);
+    for (uint32_t tries = 1 + dice(&r->d, 8); tries > 0 && r->published > 0; tries--) {
+        uint32_t report = dice(&r->d, (uint32_t)r->published);
+        bool again = r->m.reports.at[report].superseded_by != SIZE_MAX;
+        for (size_t i = 0; i < count; i++)
+            again |= chosen[i] == report;
+        if (!again)
+            chosen[count++] = report;
+    }
+    qsort(chosen, count, sizeof *chosen, by_number);
+    for (size_t i = 0; i < count; i++)
+        assert_true(bucket_index_remove(r->ix, chosen[i], &e));
+    if (dice_percent(&r->d, 25)) {
+        undo(r);
+        return;
+    }
+    bucket_index_publish(r->ix);
+    for (size_t i = 0; i < count; i++) {
+        model_remove(&r->m, chosen[i]);
+        assert_true(VEC_PUSH(&r->removed, chosen[i]) &&
+                    VEC_PUSH(&r->removed_since, (uint32_t)r->published));
+        assert_true(collection_is_removed(bucket_index_collection(r->ix), chosen[i]));
+        assert_false(is_id_there(r, r->made.at[chosen[i]].id));
+    }
+}
+
+/* Those that were removed when there were `count` reports, in that order. */
+static void remove_again(const struct round *r, struct bucket_index *fresh, uint32_t count)
+{
+    struct err e;
+    bucket_index_publish(fresh);
+    for (size_t i = 0; i < r->removed.len; i++)
+        if (r->removed_since.at[i] == count)
+            assert_true(bucket_index_remove(fresh, r->removed.at[i], &e));
+    bucket_index_publish(fresh);
+}
+
 /* Adds a report again with its values as numbers, as far as they are known. */
 static bool restore(struct round *r, struct bucket_index *fresh, const struct report *report,
                     const struct placement *p, const struct str *buckets)
@@ -287,12 +352,13 @@ static void restart(struct round *r)
         for (size_t t = 0; t < r->config->threshold_count; t++)
             buckets[t] = collection_name(c, stored.buckets[t]);
         const struct report *report = &r->made.at[i].report;
+        remove_again(r, fresh, i);
         assert_true(r->instead.at[i] == COLLECTION_NONE ||
                     bucket_index_supersede(fresh, r->instead.at[i], &e));
         assert_true(by_numbers ? restore(r, fresh, report, &p, buckets)
                                : bucket_index_add(fresh, report, &p, buckets, &e));
     }
-    bucket_index_publish(fresh);
+    remove_again(r, fresh, (uint32_t)r->published);
     bucket_index_free(r->ix);
     r->ix = fresh;
     for (uint32_t i = 0; i < r->published; i++)
@@ -310,6 +376,8 @@ static void add_again(struct round *r)
     if (r->made.len == 0)
         return;
     struct str id = r->made.at[dice(&r->d, (uint32_t)r->made.len)].id;
+    if (!is_id_there(r, id))
+        return;
     made_report(&made, r->shape, 3, dice_bits(&r->d), id, STR(""), r->arena);
     assert_true(bucket_index_place(r->ix, &made.report, &p, &e));
     assert_false(bucket_index_add(r->ix, &made.report, &p, NULL, &e));
@@ -317,7 +385,8 @@ static void add_again(struct round *r)
     assert_int_equal(bucket_index_added(r->ix), r->made.len);
 }
 
-static void one_round(const struct config *config, const struct made_shape *shape, struct dice *d)
+/* How many reports were removed in it. */
+static size_t one_round(const struct config *config, const struct made_shape *shape, struct dice *d)
 {
     static struct round r;
     struct err e;
@@ -336,11 +405,14 @@ static void one_round(const struct config *config, const struct made_shape *shap
             restart(&r);
         else if (dice_percent(&r.d, 3))
             add_again(&r);
+        else if (dice_percent(&r.d, 3))
+            remove_some(&r);
     }
-    printf("%s, %s: %u with a match, %u without, %u explained, %u made again\n", config->name,
-           shape->name, r.matches, r.founders, r.explained, r.remade);
+    printf("%s, %s: %u with a match, %u without, %u explained, %u made again, %zu removed\n",
+           config->name, shape->name, r.matches, r.founders, r.explained, r.remade, r.removed.len);
     assert_true(r.matches >= shape->reports / 10 && r.founders > 0 && r.explained > 0 &&
                 r.remade > 0);
+    size_t removed = r.removed.len;
     *d = r.d;
     bucket_index_free(r.ix);
     model_done(&r.m);
@@ -348,7 +420,10 @@ static void one_round(const struct config *config, const struct made_shape *shap
     VEC_FREE(&r.instead);
     VEC_FREE(&r.seeds);
     VEC_FREE(&r.bugs);
+    VEC_FREE(&r.removed);
+    VEC_FREE(&r.removed_since);
     arena_free(r.arena);
+    return removed;
 }
 
 static void test_against_model(void **state)
@@ -356,10 +431,12 @@ static void test_against_model(void **state)
     (void)state;
     struct dice d;
     for (unsigned i = 0; dice_seed(&d, i, ROUNDS); i++) {
+        size_t removed = 0;
         for (size_t k = 0; k < COUNT_OF(shapes); k++)
-            one_round(&configs[0], &shapes[k], &d);
+            removed += one_round(&configs[0], &shapes[k], &d);
         for (size_t k = 1; k < COUNT_OF(configs); k++)
-            one_round(&configs[k], &shapes[k % 2], &d);
+            removed += one_round(&configs[k], &shapes[k % 2], &d);
+        assert_true(removed > 0);
     }
 }
 
