@@ -64,6 +64,7 @@ void json_str(struct json_writer *w, struct str s);
 void json_null(struct json_writer *w);
 void json_bool(struct json_writer *w, bool b);
 void json_int(struct json_writer *w, int64_t n);
+void json_uint(struct json_writer *w, uint64_t n);
 /* The shortest text that reads back as the same double (of the smallest doubles, those under
  * 2.3e-308, not always the shortest); not finite becomes null. */
 void json_double(struct json_writer *w, double d);

@@ -179,6 +179,13 @@ void json_int(struct json_writer *w, int64_t n)
     json_raw(w, (struct str){ text, (size_t)len });
 }
 
+void json_uint(struct json_writer *w, uint64_t n)
+{
+    char text[24];
+    int len = snprintf(text, sizeof text, "%" PRIu64, n);
+    json_raw(w, (struct str){ text, (size_t)len });
+}
+
 /* Every double reads back from 17 digits, most from 15. */
 void json_double(struct json_writer *w, double d)
 {

@@ -36,13 +36,19 @@ enum ask_op {
 };
 struct str ask_op_name(enum ask_op op); /* "equal", ... */
 
+/* A number from its text: 12, -3, 1.5e3, and "12.", as the query library writes whole numbers. What
+ * is whole and fits is UINT or INT (INT is negative), the rest DOUBLE. False, with *out untouched:
+ * it is none, or none that is finite. */
+bool ask_number(struct str text, struct cell *out);
+
 /* One condition. A value is a scalar, as it came; a number or boolean may come as its text, and the
- * column's type decides what it is compared as. */
+ * column's type decides what it is compared as (ask_number). Of CONTAINS, MATCHES and their
+ * opposites it is always a text. "equal null" has become IS_NOT_SET, "not-equal null" IS_SET. */
 struct ask_term {
     struct str column; /* a column; or virtual; or "fingerprint;issues;state" */
     enum ask_op op;
     struct cell value; /* CELL_UNSET when the operator takes none */
-    bool ignore_case;
+    bool ignore_case;  /* only of CONTAINS, MATCHES and their opposites */
 };
 /* All of them must hold. */
 struct ask_all {
@@ -75,7 +81,7 @@ struct ask_fold {
     uint32_t kept;   /* FOLD_DISTRIBUTION: values shown */
     uint32_t bins;   /* FOLD_BIN */
     bool has_bounds; /* FOLD_BIN: from start to end; else from the group's least to its greatest */
-    double start, end;
+    double start, end; /* start < end, finite */
 };
 
 enum virtual_type { VIRTUAL_QUANTIZE, VIRTUAL_TRUNCATE };
@@ -145,9 +151,10 @@ struct ask {
     const struct json *actions; /* {"fingerprint":[{"type":"merge","arguments":[...]}]} */
 };
 
-/* ERR_INPUT with e->word set to what the query library recognises where there is such (see
- * docs/query-api.md); the message names the place: "filter[0].hostname[1]: ...". ERR_LIMIT,
- * ERR_NOMEM. */
+/* ERR_INPUT: the message names the place ("filter[0].hostname[1]: ..."), but where the query
+ * library recognises a message it is that one and nothing else; e->word is "bad_query" or tells one
+ * of the latter (docs/query-api.md), e->offset is where it stands in the text of the request.
+ * ERR_LIMIT with "query_too_large"; ERR_NOMEM. */
 MUST_CHECK bool ask_read(struct ask *out, const struct json *body, struct arena *a, struct err *e);
 
 #endif
