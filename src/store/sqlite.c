@@ -59,6 +59,13 @@ static const char *const sql_text[SQL_STATEMENTS] = {
     [SQL_SUPERSEDED_ADD] = "INSERT INTO superseded VALUES (?1, ?2)",
     [SQL_SUPERSEDED_SCAN] = "SELECT number, by FROM superseded ORDER BY by, number",
     [SQL_SUPERSEDED_DELETE] = "DELETE FROM superseded",
+    [SQL_REPORT_EMPTY] = "UPDATE reports SET payload = x'', content_hash = zeroblob(32), object = 0"
+                         " WHERE number = ?1",
+    [SQL_REMOVED_ADD] = "INSERT OR IGNORE INTO removed VALUES (?1, ?2)",
+    [SQL_REMOVED_SCAN] = "SELECT number, since FROM removed ORDER BY since, number",
+    [SQL_REMOVED_DELETE] = "DELETE FROM removed",
+    [SQL_GONE_ADD] = "INSERT OR IGNORE INTO gone VALUES (?1)",
+    [SQL_GONE_FIND] = "SELECT 1 FROM gone WHERE object = ?1",
 
     [SQL_UPLOAD_PUT] = "INSERT OR REPLACE INTO uploads"
                        " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
@@ -73,12 +80,20 @@ static const char *const sql_text[SQL_STATEMENTS] = {
                         " AND (?3 IS NULL OR u.format = ?3) AND (?4 IS NULL OR u.state = ?4)"
                         " ORDER BY u.object DESC LIMIT ?5",
     [SQL_UPLOAD_CHANGE] = "UPDATE uploads SET attributes = ?2 WHERE object = ?1",
+    [SQL_UPLOAD_EMPTY] =
+        "UPDATE uploads SET state = 4, report = NULL, type = '', fields = '[]'," /* UPLOAD_REMOVED
+                                                                                  */
+        " body = x'', body_in_file = 0, body_hash = zeroblob(32)"
+        " WHERE object = ?1",
+    [SQL_UPLOAD_DELETE] = "DELETE FROM uploads WHERE object = ?1",
     [SQL_UPLOADS_DELETE] = "DELETE FROM uploads WHERE format < 5", /* UPLOAD_SYMBOLS */
 
     [SQL_ATTACHMENT_ADD] = "INSERT INTO attachments VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)",
     [SQL_ATTACHMENT_READ] = "SELECT " ATTACHMENT_COLUMNS ", bytes FROM attachments WHERE id = ?1",
     [SQL_ATTACHMENT_LIST] =
         "SELECT " ATTACHMENT_COLUMNS " FROM attachments WHERE object = ?1 ORDER BY id",
+    [SQL_ATTACHMENT_DELETE] = "DELETE FROM attachments WHERE id = ?1",
+    [SQL_ATTACHMENTS_OF_OBJECT_DELETE] = "DELETE FROM attachments WHERE object = ?1",
     [SQL_ATTACHMENTS_DELETE] = "DELETE FROM attachments WHERE object NOT IN"
                                " (SELECT object FROM uploads)",
     [SQL_FILES_SCAN] = "SELECT body_hash FROM uploads WHERE body_in_file"
@@ -91,6 +106,7 @@ static const char *const sql_text[SQL_STATEMENTS] = {
     [SQL_AMENDMENT_PUT] = "INSERT OR REPLACE INTO amendments VALUES (?1, ?2)",
     [SQL_AMENDMENT_SCAN] = "SELECT a.object, u.report, a.amended FROM amendments a"
                            " LEFT JOIN uploads u ON u.object = a.object ORDER BY a.object",
+    [SQL_AMENDMENT_DELETE] = "DELETE FROM amendments WHERE object = ?1",
     [SQL_AMENDMENTS_DELETE] = "DELETE FROM amendments WHERE object NOT IN"
                               " (SELECT object FROM uploads)",
 
@@ -472,6 +488,7 @@ void store_close(struct store *s)
     assert(s->opened == 0); /* no reader may be left */
     connection_done(&s->version);
     connection_done(&s->writer); /* the last one: copies the log into the database */
+        "PRAGMA secure_delete=1;" /* what was removed is not left in free pages */
     pthread_cond_destroy(&s->reader_back);
     pthread_mutex_destroy(&s->read_mu);
     pthread_mutex_destroy(&s->version_mu);

@@ -2,8 +2,9 @@
  *
  * sqlite.c: connections, statements, errors.  sqlite_schema.c: the tables, and older ones.
  * sqlite_write.c: a batch as one transaction.  sqlite_reports.c, sqlite_uploads.c (with
- * attachments), sqlite_symbols.c (with what is missing), sqlite_buckets.c (counts and changes): its
- * rows, in and out.  sqlite_access.c: universes, projects, tokens, users. */
+ * attachments), sqlite_symbols.c (with what is missing), sqlite_buckets.c (counts and changes),
+ * sqlite_removal.c (what is removed): its rows, in and out.  sqlite_access.c: universes, projects,
+ * tokens, users. */
 #ifndef CRUMPLE_STORE_SQLITE_H
 #define CRUMPLE_STORE_SQLITE_H
 
@@ -38,16 +39,26 @@ enum sql {
     SQL_SUPERSEDED_ADD,
     SQL_SUPERSEDED_SCAN,
     SQL_SUPERSEDED_DELETE,
+    SQL_REPORT_EMPTY,
+    SQL_REMOVED_ADD,
+    SQL_REMOVED_SCAN,
+    SQL_REMOVED_DELETE,
+    SQL_GONE_ADD,
+    SQL_GONE_FIND,
     SQL_UPLOAD_PUT,
     SQL_UPLOAD_REMAKE,
     SQL_UPLOAD_READ,
     SQL_UPLOAD_SCAN,
     SQL_UPLOAD_LIST,
     SQL_UPLOAD_CHANGE,
+    SQL_UPLOAD_EMPTY,
+    SQL_UPLOAD_DELETE,
     SQL_UPLOADS_DELETE,
     SQL_ATTACHMENT_ADD,
     SQL_ATTACHMENT_READ,
     SQL_ATTACHMENT_LIST,
+    SQL_ATTACHMENT_DELETE,
+    SQL_ATTACHMENTS_OF_OBJECT_DELETE,
     SQL_ATTACHMENTS_DELETE,
     SQL_FILES_SCAN,
     SQL_COUNT_PUT,
@@ -55,6 +66,7 @@ enum sql {
     SQL_COUNTS_DELETE,
     SQL_AMENDMENT_PUT,
     SQL_AMENDMENT_SCAN,
+    SQL_AMENDMENT_DELETE,
     SQL_AMENDMENTS_DELETE,
     SQL_SYMBOL_FILE_ADD,
     SQL_SYMBOL_FILES_OF_OBJECT_DELETE,
@@ -195,6 +207,7 @@ connection_collect(struct connection *c, sqlite3_stmt *st,
                    size_t size, struct arena *a, void **out, size_t *count, struct err *e);
 
 /* Parameters borrow until the statement has run. */
+MUST_CHECK bool removals_apply(struct writing *w, const struct store_batch *b, struct err *e);
 static inline void bind_str(sqlite3_stmt *st, int at, struct str s)
 {
     sqlite3_bind_text64(st, at, s.ptr ? s.ptr : "", s.len, SQLITE_STATIC, SQLITE_UTF8);

@@ -178,8 +178,8 @@ static bool row_keep(struct stored_report *r, struct str *names, struct arena *a
     if (!ok)
         return err_set(e, ERR_NOMEM, 0, "reading a report");
     struct str packed = r->packed;
-    r->packed = STR("");
-    return store_unpack(packed, a, &r->payload, e);
+    r->packed = r->payload = STR("");
+    return packed.len == 0 || store_unpack(packed, a, &r->payload, e);
 }
 
 static bool read_one(struct store *s, struct connection *c, uint32_t number, struct arena *a,

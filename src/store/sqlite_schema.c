@@ -20,6 +20,9 @@
  *                  error, converted_ms
  *     missing_symbols  object, project, debug_file, debug_id, code_file, code_id, since_ms
  *     superseded   number -> reports.number, by          a report that was made again as another
+ *     removed      number -> reports.number, since       a report that was removed when there were
+ *                  `since`
+ *     gone         object                                one that was removed with its row
  *     counts       key, token, bucket, combination, count     one row a combination of attributes
  *     amendments   object -> uploads.object, amended     what submission buckets have set since
  *     universes    number, name                          1 is "default"
@@ -118,6 +121,24 @@ static const char *const steps[] = {
 #define SCHEMA_VERSION (int64_t)(sizeof steps / sizeof *steps)
 #define SCHEMA_WITH_SECRET 2
 
+
+    "CREATE TABLE removed(number INTEGER PRIMARY KEY, since INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE gone(object INTEGER PRIMARY KEY) STRICT;"
+    /* People and what they configure. */
+    "ALTER TABLE projects ADD COLUMN owner INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE projects ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE users ADD COLUMN email TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE users ADD COLUMN universe INTEGER NOT NULL DEFAULT 1;"
+    "CREATE TABLE bindings("
+    " user INTEGER NOT NULL, project INTEGER NOT NULL,"
+    " PRIMARY KEY (user, project)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE sessions("
+    " hash BLOB PRIMARY KEY, user INTEGER NOT NULL, created_ms INTEGER NOT NULL,"
+    " used_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
+    " resources TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE configuration("
+    " number INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT NOT NULL, key TEXT NOT NULL,"
+    " object TEXT NOT NULL, UNIQUE (type, key)) STRICT;",
 static bool number_read(struct connection *c, const char *sql, int64_t *out, struct err *e)
 {
     sqlite3_stmt *st = NULL;

@@ -181,7 +181,7 @@ static bool upload_row(sqlite3_stmt *st, struct stored_upload *out, struct err *
         return row_damaged(e, "upload", object, "object");
     if (format < UPLOAD_JSON || format >= UPLOAD_FORMATS)
         return row_damaged(e, "upload", object, "format");
-    if (state < UPLOAD_DECODED || state > UPLOAD_KEPT)
+    if (state < UPLOAD_DECODED || state > UPLOAD_REMOVED)
         return row_damaged(e, "upload", object, "state");
     *out = (struct stored_upload){
         .object = (uint64_t)object,
@@ -237,7 +237,7 @@ static bool upload_read(struct connection *c, uint64_t object, bool with_body, s
     struct str packed = column_str(st, UPLOAD_BODY);
     if (!upload_keep(out, a, e))
         return false;
-    if (out->body.in_file || !with_body)
+    if (out->body.in_file || !with_body || out->state == UPLOAD_REMOVED)
         return true;
     return store_unpack(packed, a, &out->body.bytes, e) &&
            (out->body.bytes.len == out->body.size ||

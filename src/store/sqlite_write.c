@@ -1,7 +1,7 @@
 /* sqlite_write.c - a batch of the engine as one transaction: all of it, or nothing.
  *
  * In this order: reports, what they supersede, uploads, attachments, counts, changes (which may be
- * of an upload of the same batch), the marks. The writer calls it, one thread. */
+ * of an upload of the same batch), what is removed, the marks. The writer calls it, one thread. */
 #include "store/sqlite.h"
 
 #include "report/report.h"
@@ -54,7 +54,7 @@ bool store_write(struct store *s, const struct store_batch *batch, struct err *e
     bool ok = connection_run(w.c, SQL_BEGIN, e) && reports_add(&w, batch, e) &&
               superseded_add(&w, batch, e) && uploads_put(&w, batch, e) &&
               attachments_add(&w, batch, e) && counts_put(&w, batch, e) &&
-              changes_apply(&w, batch, e) && marks_raise(&w, e) &&
+              changes_apply(&w, batch, e) && removals_apply(&w, batch, e) && marks_raise(&w, e) &&
               connection_run(w.c, SQL_COMMIT, e);
     if (!ok)
         connection_rollback(w.c);
@@ -69,10 +69,11 @@ bool store_delete_all(struct store *s, uint64_t gone_below, struct err *e)
     pthread_mutex_lock(&s->write_mu);
     bool ok =
         connection_run(c, SQL_BEGIN, e) && connection_run(c, SQL_REPORTS_DELETE, e) &&
-        connection_run(c, SQL_SUPERSEDED_DELETE, e) && connection_run(c, SQL_UPLOADS_DELETE, e) &&
-        connection_run(c, SQL_ATTACHMENTS_DELETE, e) && connection_run(c, SQL_COUNTS_DELETE, e) &&
-        connection_run(c, SQL_AMENDMENTS_DELETE, e) && connection_run(c, SQL_MISSING_DELETE, e) &&
-        mark_raise(c, MARK_GONE, gone_below, e) && connection_run(c, SQL_COMMIT, e);
+        connection_run(c, SQL_SUPERSEDED_DELETE, e) && connection_run(c, SQL_REMOVED_DELETE, e) &&
+        connection_run(c, SQL_UPLOADS_DELETE, e) && connection_run(c, SQL_ATTACHMENTS_DELETE, e) &&
+        connection_run(c, SQL_COUNTS_DELETE, e) && connection_run(c, SQL_AMENDMENTS_DELETE, e) &&
+        connection_run(c, SQL_MISSING_DELETE, e) && mark_raise(c, MARK_GONE, gone_below, e) &&
+        connection_run(c, SQL_COMMIT, e);
     if (!ok)
         connection_rollback(c);
     pthread_mutex_unlock(&s->write_mu);

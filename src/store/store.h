@@ -42,8 +42,8 @@ struct stored_report {
     uint8_t fingerprint[STORE_FINGERPRINT_BYTES]; /* zeros: stored before there were any */
     bool has_date;                                /* whether the sender gave the date */
     struct str shorthand;                         /* the engine's, kept as it is; may be empty */
-    struct str payload;                           /* as it came; compressed only inside the store */
-    struct str packed;                            /* on writing: what store_pack made of payload */
+    struct str payload; /* as it came; compressed only inside the store; empty: removed */
+    struct str packed;  /* on writing: what store_pack made of payload */
 };
 
 /* What became of an upload. Stored as numbers: never renumber. */
@@ -51,7 +51,8 @@ enum upload_state {
     UPLOAD_DECODED = 0, /* there is a report of it */
     UPLOAD_WAITING = 1, /* this version cannot read the format: processed when one can */
     UPLOAD_FAILED = 2,  /* it could not be read; `error` says why */
-    UPLOAD_KEPT = 3     /* symbols, source maps: kept, nothing else to do */
+    UPLOAD_KEPT = 3,    /* symbols, source maps: kept, nothing else to do */
+    UPLOAD_REMOVED = 4  /* its bytes were removed: attributes are left, for queries */
 };
 
 /* What one entry of an upload of symbols was, and what was made of it. Kind, cpu, parts and version
@@ -140,6 +141,28 @@ struct stored_change {
     struct str packed_payload; /* by this */
 };
 
+/* An object that is removed, or a part of it. What is not there is passed over. */
+enum stored_part {
+    /* Body, type, fields, attachments, modules that are missing, and what reports were made of; the
+     * upload's row stays, as UPLOAD_REMOVED, with its attributes. */
+    STORED_BYTES,
+    STORED_ALL /* and its row */
+};
+struct stored_removal {
+    uint64_t object;
+    enum stored_part part;
+    /* The numbers of all reports that were ever made of it, and are not removed yet, rising; the
+     * last is the one that is not superseded. Their rows keep what later reports lean on: number,
+     * database_id, project, dates, buckets, fingerprint, shorthand. */
+    const uint32_t *reports;
+    size_t report_count;
+    uint32_t since; /* how many reports there are */
+};
+/* A report that was removed when there were `since` of them. */
+struct stored_removed {
+    uint32_t number, since; /* number < since */
+};
+
 /* All that one commit brings; durable together. Written in this order. */
 struct store_batch {
     const struct stored_report *reports;
@@ -157,6 +180,10 @@ struct store_batch {
     /* ERR_NOT_FOUND when there is no such upload, or no such report. */
     const struct stored_change *changes;
     size_t change_count;
+    const struct stored_removal *removals;
+    size_t removal_count;
+    const uint64_t *detached; /* ids of attachments, which are removed */
+    size_t detached_count;
 };
 
 /* What the whole collection was grouped with; a store is opened only with the same. */
@@ -212,6 +239,15 @@ MUST_CHECK bool store_scan_superseded(struct store *s,
                                       bool (*each)(void *ctx, const struct stored_superseding *r,
                                                    struct err *e),
                                       void *ctx, struct err *e);
+
+/* Which reports were removed, by rising `since` and number; stops as store_scan does. */
+MUST_CHECK bool store_scan_removed(struct store *s,
+                                   bool (*each)(void *ctx, const struct stored_removed *r,
+                                                struct err *e),
+                                   void *ctx, struct err *e);
+/* Whether an object was removed with its row. This is kept for good, so that an upload that comes
+ * from the inbox again is known to be done. */
+MUST_CHECK bool store_is_removed(struct store *s, uint64_t object, bool *out, struct err *e);
 
 /* Uploads. At start: all of them in the order of their ids; `attributes`, `fields`, `amended` and
  * the body's bytes are left empty. The scans stop when each() returns false, and lend what they
