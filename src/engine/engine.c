@@ -2,6 +2,7 @@
  * goes through are in accept.c, process*.c, place*.c and writer.c. */
 #include "engine/inside.h"
 
+#include "base/late_math.h"
 #include "base/log.h"
 #include "engine/measures.h"
 
@@ -314,6 +315,7 @@ bool engine_open(struct engine **out, const struct engine_config *config, struct
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
         en->config.workers = cores > 0 ? (size_t)cores : 1;
     }
+    late_math_load(); /* now, while there is surely a file descriptor for it */
     if (!shorthand_init(&en->shorthand, &en->config.grouping, e) || !open_parts(en, e))
         return false;
     *out = en;

@@ -43,6 +43,15 @@ def test_version():
     assert done.stderr == ""
 
 
+def test_a_start_loads_the_c_library_alone():
+    """What else is needed is loaded late: docs/decisions/0008."""
+    if re.search(rb"__[at]san_init", BINARY.read_bytes()):
+        pytest.skip("sanitizers bring libraries")
+    done = crumple("--version", env={**os.environ, "LD_TRACE_LOADED_OBJECTS": "1"})
+    names = {line.split()[0].rsplit("/", 1)[-1].split(".so")[0] for line in done.stdout.splitlines()}
+    assert {name for name in names if not name.startswith(("ld-linux", "linux-vdso"))} == {"libc"}
+
+
 def test_overview_names_every_command():
     done = crumple("--help")
     assert (done.returncode, done.stderr) == (0, "")
