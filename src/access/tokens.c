@@ -31,22 +31,35 @@ bool token_check(const struct new_token *t, struct err *e)
 }
 
 /* An owner who is no user is a slip of the pen. */
-static bool check_owner(struct store *s, struct str owner, struct err *e)
+static bool check_owner(const struct stored_access *rows, struct str owner, struct err *e)
 {
+    for (size_t i = 0; i < rows->user_count; i++)
+        if (str_eq(rows->users[i].name, owner))
+            return true;
     if (owner.len == 0)
         return true;
+    return err_set(e, ERR_NOT_FOUND, 0,
+                   "there is no user \"%.*s\"; `crumple user create` makes one",
+                   owner.len < 60 ? (int)owner.len : 60, owner.ptr);
+}
+
+static bool check_project(const struct stored_access *rows, struct str project, struct err *e)
+{
+    for (size_t i = 0; i < rows->project_count; i++)
+        if (rows->projects[i].deleted && str_eq(rows->projects[i].name, project))
+            return err_set(e, ERR_CONFLICT, 0, "the project \"%.*s\" was deleted",
+                           project.len < 60 ? (int)project.len : 60, project.ptr);
+    return true;
+}
+
+static bool check_rows(struct store *s, const struct new_token *t, struct err *e)
+{
     CLEANUP(arena_free_p) struct arena *a = arena_new(SIZE_MAX / 2);
     struct stored_access rows;
     if (!a)
         return err_set(e, ERR_NOMEM, 0, "no memory for the list of users");
-    if (!store_access_read(s, a, &rows, e))
-        return false;
-    for (size_t i = 0; i < rows.user_count; i++)
-        if (str_eq(rows.users[i].name, owner))
-            return true;
-    return err_set(e, ERR_NOT_FOUND, 0,
-                   "there is no user \"%.*s\"; `crumple user create` makes one",
-                   owner.len < 60 ? (int)owner.len : 60, owner.ptr);
+    return store_access_read(s, a, &rows, e) && check_owner(&rows, t->owner, e) &&
+           check_project(&rows, t->project, e);
 }
 
 static bool make_project(struct store *s, struct str name, struct err *e)
@@ -58,32 +71,33 @@ static bool make_project(struct store *s, struct str name, struct err *e)
     return false;
 }
 
-static bool store_new_token(struct store *s, const struct new_token *t, struct str text,
-                            uint32_t *number, struct err *e)
+bool token_draw(char text[TOKEN_TEXT_BYTES + 1], uint8_t hash[32], struct err *e)
+{
+    uint8_t raw[TOKEN_BYTES];
+    if (sodium_init() < 0)
+        return err_set(e, ERR_IO, 0, "libsodium finds no source of random numbers");
+    randombytes_buf(raw, sizeof raw);
+    sodium_bin2hex(text, TOKEN_TEXT_BYTES + 1, raw, sizeof raw);
+    sodium_memzero(raw, sizeof raw);
+    static_assert(crypto_hash_sha256_BYTES == 32, "hash is a SHA-256");
+    crypto_hash_sha256(hash, (const unsigned char *)text, TOKEN_TEXT_BYTES);
+    return true;
+}
+
+bool token_create(struct store *s, const struct new_token *t, char text[TOKEN_TEXT_BYTES + 1],
+                  uint32_t *number, struct err *e)
 {
     struct stored_token row = {
-        .text = t->scopes & SCOPES_READING ? STR("") : text,
         .project = t->project,
         .owner = t->owner,
         .scopes = t->scopes,
         .metadata = t->metadata,
         .created_ms = date_now_ms(),
     };
-    static_assert(sizeof row.hash == crypto_hash_sha256_BYTES, "hash is a SHA-256");
-    crypto_hash_sha256(row.hash, (const unsigned char *)text.ptr, text.len);
-    return store_token_add(s, &row, number, e);
-}
-
-bool token_create(struct store *s, const struct new_token *t, char text[TOKEN_TEXT_BYTES + 1],
-                  uint32_t *number, struct err *e)
-{
-    uint8_t raw[TOKEN_BYTES];
-    if (sodium_init() < 0)
-        return err_set(e, ERR_IO, 0, "libsodium finds no source of random numbers");
-    if (!token_check(t, e) || !check_owner(s, t->owner, e) || !make_project(s, t->project, e))
+    if (!token_check(t, e) || !check_rows(s, t, e) || !make_project(s, t->project, e) ||
+        !token_draw(text, row.hash, e))
         return false;
-    randombytes_buf(raw, sizeof raw);
-    sodium_bin2hex(text, TOKEN_TEXT_BYTES + 1, raw, sizeof raw);
-    sodium_memzero(raw, sizeof raw);
-    return store_new_token(s, t, (struct str){ text, TOKEN_TEXT_BYTES }, number, e);
+    if (!(t->scopes & SCOPES_READING))
+        row.text = (struct str){ text, TOKEN_TEXT_BYTES };
+    return store_token_add(s, &row, number, e);
 }

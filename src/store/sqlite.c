@@ -80,11 +80,10 @@ static const char *const sql_text[SQL_STATEMENTS] = {
                         " AND (?3 IS NULL OR u.format = ?3) AND (?4 IS NULL OR u.state = ?4)"
                         " ORDER BY u.object DESC LIMIT ?5",
     [SQL_UPLOAD_CHANGE] = "UPDATE uploads SET attributes = ?2 WHERE object = ?1",
-    [SQL_UPLOAD_EMPTY] =
-        "UPDATE uploads SET state = 4, report = NULL, type = '', fields = '[]'," /* UPLOAD_REMOVED
-                                                                                  */
-        " body = x'', body_in_file = 0, body_hash = zeroblob(32)"
-        " WHERE object = ?1",
+    [SQL_UPLOAD_EMPTY] = /* UPLOAD_REMOVED */
+    "UPDATE uploads SET state = 4, report = NULL, type = '', fields = '[]',"
+    " body = x'', body_in_file = 0, body_hash = zeroblob(32)"
+    " WHERE object = ?1",
     [SQL_UPLOAD_DELETE] = "DELETE FROM uploads WHERE object = ?1",
     [SQL_UPLOADS_DELETE] = "DELETE FROM uploads WHERE format < 5", /* UPLOAD_SYMBOLS */
 
@@ -180,22 +179,56 @@ static const char *const sql_text[SQL_STATEMENTS] = {
 
     [SQL_UNIVERSE_ADD] = "INSERT INTO universes(name) VALUES (?1) ON CONFLICT DO NOTHING",
     [SQL_UNIVERSE_FIND] = "SELECT number FROM universes WHERE name = ?1",
+    [SQL_UNIVERSE_REMOVE] = "DELETE FROM universes WHERE number = ?1 AND number <> 1"
+                            " AND number NOT IN (SELECT universe FROM projects)"
+                            " AND number NOT IN (SELECT universe FROM users)",
     [SQL_UNIVERSES] = "SELECT name, number FROM universes ORDER BY name",
     [SQL_PROJECT_ADD] = "INSERT INTO projects(name, universe) VALUES (?1, ?2)"
                         " ON CONFLICT DO NOTHING",
     [SQL_PROJECT_FIND] = "SELECT number FROM projects WHERE name = ?1",
-    [SQL_PROJECTS] = "SELECT p.number, p.name, u.name FROM projects p"
+    [SQL_PROJECT_CHANGE] = "UPDATE projects SET owner = ?2, deleted = ?3 WHERE number = ?1",
+    [SQL_PROJECTS] = "SELECT p.number, p.name, u.name, p.owner, p.deleted FROM projects p"
                      " LEFT JOIN universes u ON u.number = p.universe ORDER BY p.name",
     [SQL_TOKEN_ADD] = "INSERT INTO tokens(hash, text, project, owner, scopes, metadata, created_ms)"
                       " VALUES (?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(hash) DO NOTHING",
+    [SQL_TOKEN_CHANGE] = "UPDATE tokens SET text = ?2, owner = ?3, scopes = ?4, metadata = ?5"
+                         " WHERE number = ?1",
     [SQL_TOKEN_REMOVE] = "DELETE FROM tokens WHERE number = ?1",
     [SQL_TOKENS] = "SELECT t.number, t.hash, t.text, p.name, t.owner, t.scopes, t.metadata,"
                    " t.created_ms FROM tokens t LEFT JOIN projects p ON p.number = t.project"
                    " ORDER BY t.number",
-    [SQL_USER_ADD] = "INSERT INTO users(name, role, password, created_ms) VALUES (?1,?2,?3,?4)"
-                     " ON CONFLICT(name) DO NOTHING",
-    [SQL_USER_REMOVE] = "DELETE FROM users WHERE name = ?1",
-    [SQL_USERS] = "SELECT number, name, role, password, created_ms FROM users ORDER BY name",
+    [SQL_USER_ADD] = "INSERT INTO users(name, role, password, created_ms, email, universe)"
+                     " VALUES (?1,?2,?3,?4,?5,?6) ON CONFLICT(name) DO NOTHING",
+    [SQL_USER_FIND] = "SELECT number FROM users WHERE name = ?1",
+    [SQL_USER_SAME_PASSWORD] = "SELECT password = ?2 FROM users WHERE number = ?1",
+    [SQL_USER_CHANGE] = "UPDATE users SET role = ?2, password = ?3, email = ?4, universe = ?5"
+                        " WHERE number = ?1",
+    [SQL_USER_REMOVE] = "DELETE FROM users WHERE number = ?1",
+    [SQL_USERS] = "SELECT u.number, u.name, u.role, u.password, u.created_ms, u.email, v.name"
+                  " FROM users u LEFT JOIN universes v ON v.number = u.universe ORDER BY u.name",
+    [SQL_BINDING_ADD] = "INSERT INTO bindings SELECT u.number, p.number FROM users u, projects p"
+                        " WHERE u.number = ?1 AND p.number = ?2 ON CONFLICT DO NOTHING",
+    [SQL_BINDING_REMOVE] = "DELETE FROM bindings WHERE user = ?1 AND project = ?2",
+    [SQL_BINDINGS_OF_USER_REMOVE] = "DELETE FROM bindings WHERE user = ?1",
+    [SQL_BINDINGS] = "SELECT user, project FROM bindings ORDER BY user, project",
+    [SQL_SESSION_ADD] = "INSERT INTO sessions SELECT ?1, number, ?3, ?4, ?5, ?6 FROM users"
+                        " WHERE number = ?2 ON CONFLICT DO NOTHING",
+    [SQL_SESSION_CHANGE] = "UPDATE sessions SET used_ms = ?2, resources = ?3 WHERE hash = ?1",
+    [SQL_SESSION_REMOVE] = "DELETE FROM sessions WHERE hash = ?1",
+    [SQL_SESSIONS_OF_USER_REMOVE] = "DELETE FROM sessions WHERE user = ?1",
+    [SQL_SESSIONS_OLD_REMOVE] = "DELETE FROM sessions WHERE expires_ms <= ?1 OR used_ms < ?2",
+    [SQL_SESSIONS_SURPLUS_REMOVE] =
+        "DELETE FROM sessions WHERE hash IN (SELECT hash FROM sessions WHERE user = ?1"
+        " ORDER BY used_ms DESC, created_ms DESC LIMIT -1 OFFSET ?2)",
+    [SQL_SESSIONS] = "SELECT hash, user, created_ms, used_ms, expires_ms, resources FROM sessions"
+                     " ORDER BY hash",
+    [SQL_CONFIGURATION_ADD] = "INSERT INTO configuration(type, key, object) VALUES (?1, ?2, ?3)"
+                              " ON CONFLICT(type, key) DO NOTHING",
+    [SQL_CONFIGURATION_CHANGE] =
+        "UPDATE OR IGNORE configuration SET key = ?2, object = ?3 WHERE number = ?1",
+    [SQL_CONFIGURATION_REMOVE] = "DELETE FROM configuration WHERE number = ?1",
+    [SQL_CONFIGURATION_COUNT] = "SELECT count(*) FROM configuration",
+    [SQL_CONFIGURATION] = "SELECT number, type, key, object FROM configuration ORDER BY type, key",
 };
 
 /* What the system said. SQLite hands it on for some calls only; else the log's file, which a commit
@@ -454,6 +487,7 @@ bool store_open(struct store **out, const char *dir, const struct store_settings
 {
     static const char pragmas[] =
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cell_size_check=1;"
+        "PRAGMA secure_delete=1;" /* what was removed is not left in free pages */
         "PRAGMA wal_autocheckpoint=" CHECKPOINT_PAGES "; PRAGMA journal_size_limit=" WAL_KEPT_BYTES;
     assert(!settings || settings->threshold_count <= STORE_THRESHOLDS_MAX);
     if (!directory_make(dir, e))
@@ -488,7 +522,6 @@ void store_close(struct store *s)
     assert(s->opened == 0); /* no reader may be left */
     connection_done(&s->version);
     connection_done(&s->writer); /* the last one: copies the log into the database */
-        "PRAGMA secure_delete=1;" /* what was removed is not left in free pages */
     pthread_cond_destroy(&s->reader_back);
     pthread_mutex_destroy(&s->read_mu);
     pthread_mutex_destroy(&s->version_mu);

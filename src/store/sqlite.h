@@ -92,16 +92,38 @@ enum sql {
     SQL_ACCESS_CHANGED,
     SQL_UNIVERSE_ADD,
     SQL_UNIVERSE_FIND,
+    SQL_UNIVERSE_REMOVE,
     SQL_UNIVERSES,
     SQL_PROJECT_ADD,
     SQL_PROJECT_FIND,
+    SQL_PROJECT_CHANGE,
     SQL_PROJECTS,
     SQL_TOKEN_ADD,
+    SQL_TOKEN_CHANGE,
     SQL_TOKEN_REMOVE,
     SQL_TOKENS,
     SQL_USER_ADD,
+    SQL_USER_FIND,
+    SQL_USER_SAME_PASSWORD,
+    SQL_USER_CHANGE,
     SQL_USER_REMOVE,
     SQL_USERS,
+    SQL_BINDING_ADD,
+    SQL_BINDING_REMOVE,
+    SQL_BINDINGS_OF_USER_REMOVE,
+    SQL_BINDINGS,
+    SQL_SESSION_ADD,
+    SQL_SESSION_CHANGE,
+    SQL_SESSION_REMOVE,
+    SQL_SESSIONS_OF_USER_REMOVE,
+    SQL_SESSIONS_OLD_REMOVE,
+    SQL_SESSIONS_SURPLUS_REMOVE,
+    SQL_SESSIONS,
+    SQL_CONFIGURATION_ADD,
+    SQL_CONFIGURATION_CHANGE,
+    SQL_CONFIGURATION_REMOVE,
+    SQL_CONFIGURATION_COUNT,
+    SQL_CONFIGURATION,
     SQL_STATEMENTS
 };
 
@@ -185,8 +207,37 @@ MUST_CHECK bool uploads_put(struct writing *w, const struct store_batch *b, stru
 MUST_CHECK bool attachments_add(struct writing *w, const struct store_batch *b, struct err *e);
 MUST_CHECK bool counts_put(struct writing *w, const struct store_batch *b, struct err *e);
 MUST_CHECK bool changes_apply(struct writing *w, const struct store_batch *b, struct err *e);
+MUST_CHECK bool removals_apply(struct writing *w, const struct store_batch *b, struct err *e);
 /* sqlite_symbols.c: what an upload brings of symbols, or wants of them; its row's project. */
 MUST_CHECK bool symbols_put(struct writing *w, const struct stored_upload *u, sqlite3_int64 project,
+                            struct err *e);
+
+/* Rows of access. A change takes the writer and begins; rights_change_end in any case: it commits
+ * when all went well, with the version that tells others; else nothing has happened. */
+MUST_CHECK bool rights_change_begin(struct store *s, struct err *e);
+MUST_CHECK bool rights_change_end(struct store *s, bool ok, struct err *e);
+/* A longer one would be taken for damage when it is read. */
+MUST_CHECK bool rights_check_name(struct str name, const char *kind, struct err *e);
+/* Return false. */
+bool rights_name_taken(struct str name, const char *kind, struct err *e);
+bool rights_name_unknown(struct str name, const char *kind, struct err *e);
+/* The number of the row with this name, by one of the SQL_..._FIND; 0 when there is none. */
+MUST_CHECK bool rights_find(struct connection *c, enum sql which, struct str name,
+                            sqlite3_int64 *number, struct err *e);
+/* The number that the last row got. */
+MUST_CHECK bool rights_given(struct connection *c, const char *kind, uint32_t *number,
+                             struct err *e);
+/* A name as it was checked before it was stored; a view into the row. */
+bool rights_name_column(sqlite3_stmt *st, int at, struct str *out);
+/* Makes views into a row the arena's. */
+MUST_CHECK bool rights_keep(struct str *const *views, size_t count, struct arena *a, struct err *e);
+/* All rows of one table, as connection_collect. */
+MUST_CHECK bool rights_rows(struct connection *c, enum sql which,
+                            bool (*fill)(void *to, sqlite3_stmt *st, struct arena *a,
+                                         struct err *e),
+                            size_t size, struct arena *a, void **out, size_t *count, struct err *e);
+/* sqlite_people.c: its parts of *out. */
+MUST_CHECK bool people_read(struct connection *c, struct arena *a, struct stored_access *out,
                             struct err *e);
 
 /* sqlite_access.c: a project in a universe; *added is false when there is one of that name. */
@@ -207,7 +258,6 @@ connection_collect(struct connection *c, sqlite3_stmt *st,
                    size_t size, struct arena *a, void **out, size_t *count, struct err *e);
 
 /* Parameters borrow until the statement has run. */
-MUST_CHECK bool removals_apply(struct writing *w, const struct store_batch *b, struct err *e);
 static inline void bind_str(sqlite3_stmt *st, int at, struct str s)
 {
     sqlite3_bind_text64(st, at, s.ptr ? s.ptr : "", s.len, SQLITE_STATIC, SQLITE_UTF8);

@@ -1,5 +1,6 @@
-/* sqlite_access.c - who may do what, in the SQLite store: universes, projects, tokens, users. The
- * tables are described in sqlite_schema.c.
+/* sqlite_access.c - who may do what, in the SQLite store: universes, projects, tokens, and what all
+ * rows of access share. Users and what is theirs: sqlite_people.c. The tables are described in
+ * sqlite_schema.c.
  *
  * These rows are few and change by hand, often in another process: `crumple token ...` beside a
  * server. Each change counts up a number in the same transaction, and the server, which asks for
@@ -24,20 +25,15 @@ enum token_column {
     TOKEN_CREATED
 };
 
-/* The same for users. */
-enum user_column { USER_NUMBER, USER_NAME, USER_ROLE, USER_PASSWORD, USER_CREATED };
-
 /* Changes. */
 
-/* Takes the writer and begins; change_end in any case. */
-static bool change_begin(struct store *s, struct err *e)
+bool rights_change_begin(struct store *s, struct err *e)
 {
     pthread_mutex_lock(&s->write_mu);
     return connection_run(&s->writer, SQL_BEGIN, e);
 }
 
-/* Commits when all went well, with the version that tells others; else nothing has happened. */
-static bool change_end(struct store *s, bool ok, struct err *e)
+bool rights_change_end(struct store *s, bool ok, struct err *e)
 {
     struct connection *c = &s->writer;
     ok = ok && connection_run(c, SQL_ACCESS_CHANGED, e) && connection_run(c, SQL_COMMIT, e);
@@ -47,8 +43,7 @@ static bool change_end(struct store *s, bool ok, struct err *e)
     return ok;
 }
 
-/* A longer one would be taken for damage when it is read. */
-static bool name_check(struct str name, const char *kind, struct err *e)
+bool rights_check_name(struct str name, const char *kind, struct err *e)
 {
     if (name.len == 0)
         return err_set(e, ERR_INPUT, 0, "the name of a %s is empty", kind);
@@ -58,20 +53,19 @@ static bool name_check(struct str name, const char *kind, struct err *e)
     return true;
 }
 
-static bool name_taken(struct str name, const char *kind, struct err *e)
+bool rights_name_taken(struct str name, const char *kind, struct err *e)
 {
     int shown = name.len < 100 ? (int)name.len : 100;
     return err_set(e, ERR_CONFLICT, 0, "there is a %s \"%.*s\" already", kind, shown, name.ptr);
 }
 
-static bool name_unknown(struct str name, const char *kind, struct err *e)
+bool rights_name_unknown(struct str name, const char *kind, struct err *e)
 {
     int shown = name.len < 100 ? (int)name.len : 100;
     return err_set(e, ERR_NOT_FOUND, 0, "there is no %s \"%.*s\"", kind, shown, name.ptr);
 }
 
-/* The number of the row with this name; 0 when there is none. */
-static bool find(struct connection *c, enum sql which, struct str name, sqlite3_int64 *number,
+bool rights_find(struct connection *c, enum sql which, struct str name, sqlite3_int64 *number,
                  struct err *e)
 {
     sqlite3_stmt *st = connection_statement(c, which, e);
@@ -87,13 +81,13 @@ static bool find(struct connection *c, enum sql which, struct str name, sqlite3_
 
 bool project_find(struct connection *c, struct str name, sqlite3_int64 *number, struct err *e)
 {
-    return find(c, SQL_PROJECT_FIND, name, number, e);
+    return rights_find(c, SQL_PROJECT_FIND, name, number, e);
 }
 
 bool project_add(struct connection *c, struct str name, sqlite3_int64 universe, bool *added,
                  struct err *e)
 {
-    if (!name_check(name, "project", e))
+    if (!rights_check_name(name, "project", e))
         return false;
     sqlite3_stmt *st = connection_statement(c, SQL_PROJECT_ADD, e);
     if (!st)
@@ -106,10 +100,19 @@ bool project_add(struct connection *c, struct str name, sqlite3_int64 universe, 
     return true;
 }
 
+bool rights_given(struct connection *c, const char *kind, uint32_t *number, struct err *e)
+{
+    sqlite3_int64 given = sqlite3_last_insert_rowid(c->db);
+    if (given >= STORE_NONE)
+        return err_set(e, ERR_LIMIT, 0, "there have been too many %s", kind);
+    *number = (uint32_t)given;
+    return true;
+}
+
 /* When it is not there. */
 static bool universe_add(struct connection *c, struct str name, struct err *e)
 {
-    if (!name_check(name, "universe", e))
+    if (!rights_check_name(name, "universe", e))
         return false;
     sqlite3_stmt *st = connection_statement(c, SQL_UNIVERSE_ADD, e);
     if (!st)
@@ -118,19 +121,83 @@ static bool universe_add(struct connection *c, struct str name, struct err *e)
     return connection_run(c, SQL_UNIVERSE_ADD, e);
 }
 
-static bool project_create(struct connection *c, struct str name, struct str universe,
-                           struct err *e)
+bool store_universe_add(struct store *s, struct str name, uint32_t *number, struct err *e)
 {
-    sqlite3_int64 number;
+    struct connection *c = &s->writer;
+    bool ok = rights_change_begin(s, e) && universe_add(c, name, e) &&
+              (sqlite3_changes(c->db) > 0 || rights_name_taken(name, "universe", e)) &&
+              rights_given(c, "universes", number, e);
+    return rights_change_end(s, ok, e);
+}
+
+static bool universe_remove(struct connection *c, uint32_t number, struct err *e)
+{
+    sqlite3_stmt *st = connection_statement(c, SQL_UNIVERSE_REMOVE, e);
+    if (!st)
+        return false;
+    sqlite3_bind_int64(st, 1, number);
+    return connection_run(c, SQL_UNIVERSE_REMOVE, e) &&
+           (sqlite3_changes(c->db) > 0 ||
+            err_set(e, ERR_CONFLICT, 0,
+                    "the universe is not there, or is the first, or has projects or users"));
+}
+
+bool store_universe_remove(struct store *s, uint32_t number, struct err *e)
+{
+    bool ok = rights_change_begin(s, e) && universe_remove(&s->writer, number, e);
+    return rights_change_end(s, ok, e);
+}
+
+static bool project_change(struct connection *c, const struct stored_project *p, struct err *e)
+{
+    sqlite3_stmt *st = connection_statement(c, SQL_PROJECT_CHANGE, e);
+    if (!st)
+        return false;
+    sqlite3_bind_int64(st, 1, p->number);
+    sqlite3_bind_int64(st, 2, p->owner);
+    sqlite3_bind_int64(st, 3, p->deleted);
+    return connection_run(c, SQL_PROJECT_CHANGE, e) &&
+           (sqlite3_changes(c->db) > 0 ||
+            err_set(e, ERR_NOT_FOUND, 0, "there is no project %" PRIu32, p->number));
+}
+
+bool store_project_change(struct store *s, const struct stored_project *p, struct err *e)
+{
+    bool ok = rights_change_begin(s, e) && project_change(&s->writer, p, e);
+    return rights_change_end(s, ok, e);
+}
+
+static bool project_make(struct connection *c, const struct stored_project *p, uint32_t *number,
+                         struct err *e)
+{
+    sqlite3_int64 universe;
     bool added;
-    return universe_add(c, universe, e) && find(c, SQL_UNIVERSE_FIND, universe, &number, e) &&
-           project_add(c, name, number, &added, e) && (added || name_taken(name, "project", e));
+    if (!rights_find(c, SQL_UNIVERSE_FIND, p->universe, &universe, e))
+        return false;
+    if (universe == 0)
+        return rights_name_unknown(p->universe, "universe", e);
+    if (!project_add(c, p->name, universe, &added, e) ||
+        !(added || rights_name_taken(p->name, "project", e)) ||
+        !rights_given(c, "projects", number, e))
+        return false;
+    const struct stored_project made = { .number = *number, .owner = p->owner };
+    return project_change(c, &made, e);
+}
+
+bool store_project_add(struct store *s, const struct stored_project *p, uint32_t *number,
+                       struct err *e)
+{
+    bool ok = rights_change_begin(s, e) && project_make(&s->writer, p, number, e);
+    return rights_change_end(s, ok, e);
 }
 
 bool store_project_create(struct store *s, struct str name, struct str universe, struct err *e)
 {
-    bool ok = change_begin(s, e) && project_create(&s->writer, name, universe, e);
-    return change_end(s, ok, e);
+    const struct stored_project p = { .name = name, .universe = universe };
+    uint32_t number;
+    bool ok = rights_change_begin(s, e) && universe_add(&s->writer, universe, e) &&
+              project_make(&s->writer, &p, &number, e);
+    return rights_change_end(s, ok, e);
 }
 
 static bool token_add(struct connection *c, const struct stored_token *t, uint32_t *number,
@@ -140,7 +207,7 @@ static bool token_add(struct connection *c, const struct stored_token *t, uint32
     if (!project_find(c, t->project, &project, e))
         return false;
     if (project == 0)
-        return name_unknown(t->project, "project", e);
+        return rights_name_unknown(t->project, "project", e);
     sqlite3_stmt *st = connection_statement(c, SQL_TOKEN_ADD, e);
     if (!st)
         return false;
@@ -155,17 +222,34 @@ static bool token_add(struct connection *c, const struct stored_token *t, uint32
         return false;
     if (sqlite3_changes(c->db) == 0)
         return err_set(e, ERR_CONFLICT, 0, "there is such a token already");
-    sqlite3_int64 given = sqlite3_last_insert_rowid(c->db);
-    if (given >= STORE_NONE)
-        return err_set(e, ERR_LIMIT, 0, "there have been too many tokens");
-    *number = (uint32_t)given;
-    return true;
+    return rights_given(c, "tokens", number, e);
 }
 
 bool store_token_add(struct store *s, const struct stored_token *t, uint32_t *number, struct err *e)
 {
-    bool ok = change_begin(s, e) && token_add(&s->writer, t, number, e);
-    return change_end(s, ok, e);
+    bool ok = rights_change_begin(s, e) && token_add(&s->writer, t, number, e);
+    return rights_change_end(s, ok, e);
+}
+
+static bool token_change(struct connection *c, const struct stored_token *t, struct err *e)
+{
+    sqlite3_stmt *st = connection_statement(c, SQL_TOKEN_CHANGE, e);
+    if (!st)
+        return false;
+    sqlite3_bind_int64(st, 1, t->number);
+    bind_str(st, 2, t->text);
+    bind_str(st, 3, t->owner);
+    sqlite3_bind_int64(st, 4, t->scopes);
+    bind_str(st, 5, t->metadata);
+    return connection_run(c, SQL_TOKEN_CHANGE, e) &&
+           (sqlite3_changes(c->db) > 0 ||
+            err_set(e, ERR_NOT_FOUND, 0, "there is no token %" PRIu32, t->number));
+}
+
+bool store_token_change(struct store *s, const struct stored_token *t, struct err *e)
+{
+    bool ok = rights_change_begin(s, e) && token_change(&s->writer, t, e);
+    return rights_change_end(s, ok, e);
 }
 
 static bool token_remove(struct connection *c, uint32_t number, struct err *e)
@@ -181,58 +265,19 @@ static bool token_remove(struct connection *c, uint32_t number, struct err *e)
 
 bool store_token_remove(struct store *s, uint32_t number, struct err *e)
 {
-    bool ok = change_begin(s, e) && token_remove(&s->writer, number, e);
-    return change_end(s, ok, e);
-}
-
-static bool user_add(struct connection *c, const struct stored_user *u, struct err *e)
-{
-    if (!name_check(u->name, "user", e))
-        return false;
-    sqlite3_stmt *st = connection_statement(c, SQL_USER_ADD, e);
-    if (!st)
-        return false;
-    bind_str(st, USER_NAME, u->name);
-    bind_str(st, USER_ROLE, u->role);
-    bind_str(st, USER_PASSWORD, u->password);
-    sqlite3_bind_int64(st, USER_CREATED, u->created_ms);
-    return connection_run(c, SQL_USER_ADD, e) &&
-           (sqlite3_changes(c->db) > 0 || name_taken(u->name, "user", e));
-}
-
-bool store_user_add(struct store *s, const struct stored_user *u, struct err *e)
-{
-    bool ok = change_begin(s, e) && user_add(&s->writer, u, e);
-    return change_end(s, ok, e);
-}
-
-static bool user_remove(struct connection *c, struct str name, struct err *e)
-{
-    sqlite3_stmt *st = connection_statement(c, SQL_USER_REMOVE, e);
-    if (!st)
-        return false;
-    bind_str(st, 1, name);
-    return connection_run(c, SQL_USER_REMOVE, e) &&
-           (sqlite3_changes(c->db) > 0 || name_unknown(name, "user", e));
-}
-
-bool store_user_remove(struct store *s, struct str name, struct err *e)
-{
-    bool ok = change_begin(s, e) && user_remove(&s->writer, name, e);
-    return change_end(s, ok, e);
+    bool ok = rights_change_begin(s, e) && token_remove(&s->writer, number, e);
+    return rights_change_end(s, ok, e);
 }
 
 /* Reading. */
 
-/* A name as it was checked before it was stored; a view into the row. */
-static bool name_column(sqlite3_stmt *st, int at, struct str *out)
+bool rights_name_column(sqlite3_stmt *st, int at, struct str *out)
 {
     *out = column_str(st, at);
     return out->len > 0 && out->len <= REPORT_NAME_MAX;
 }
 
-/* Makes views into a row the arena's. */
-static bool keep(struct str *const *views, size_t count, struct arena *a, struct err *e)
+bool rights_keep(struct str *const *views, size_t count, struct arena *a, struct err *e)
 {
     for (size_t i = 0; i < count; i++)
         if (!arena_str(a, *views[i], views[i]))
@@ -242,24 +287,30 @@ static bool keep(struct str *const *views, size_t count, struct arena *a, struct
 
 static bool universe_fill(void *to, sqlite3_stmt *st, struct arena *a, struct err *e)
 {
-    struct str *name = to;
-    return name_column(st, 0, name)
-               ? keep(&name, 1, a, e)
-               : row_damaged(e, "universe", sqlite3_column_int64(st, 1), "name");
+    struct stored_universe *u = to;
+    sqlite3_int64 number = sqlite3_column_int64(st, 1);
+    *u = (struct stored_universe){ 0 };
+    if (!column_u32(st, 1, &u->number))
+        return row_damaged(e, "universe", number, "number");
+    if (!rights_name_column(st, 0, &u->name))
+        return row_damaged(e, "universe", number, "name");
+    return rights_keep((struct str *const[]){ &u->name }, 1, a, e);
 }
 
 static bool project_fill(void *to, sqlite3_stmt *st, struct arena *a, struct err *e)
 {
     struct stored_project *p = to;
     sqlite3_int64 number = sqlite3_column_int64(st, 0);
-    *p = (struct stored_project){ 0 };
+    *p = (struct stored_project){ .deleted = sqlite3_column_int64(st, 4) != 0 };
     if (!column_u32(st, 0, &p->number))
         return row_damaged(e, "project", number, "number");
-    if (!name_column(st, 1, &p->name))
+    if (!rights_name_column(st, 1, &p->name))
         return row_damaged(e, "project", number, "name");
-    if (!name_column(st, 2, &p->universe))
+    if (!rights_name_column(st, 2, &p->universe))
         return row_damaged(e, "project", number, "universe");
-    return keep((struct str *const[]){ &p->name, &p->universe }, 2, a, e);
+    if (!column_u32(st, 3, &p->owner))
+        return row_damaged(e, "project", number, "owner");
+    return rights_keep((struct str *const[]){ &p->name, &p->universe }, 2, a, e);
 }
 
 static bool token_fill(void *to, sqlite3_stmt *st, struct arena *a, struct err *e)
@@ -276,33 +327,17 @@ static bool token_fill(void *to, sqlite3_stmt *st, struct arena *a, struct err *
         return row_damaged(e, "token", number, "number");
     if (!column_hash(st, TOKEN_HASH, t->hash))
         return row_damaged(e, "token", number, "hash");
-    if (!name_column(st, TOKEN_PROJECT, &t->project))
+    if (!rights_name_column(st, TOKEN_PROJECT, &t->project))
         return row_damaged(e, "token", number, "project");
     if (!column_u32(st, TOKEN_SCOPES, &t->scopes))
         return row_damaged(e, "token", number, "scopes");
-    return keep((struct str *const[]){ &t->text, &t->owner, &t->metadata, &t->project }, 4, a, e);
+    return rights_keep((struct str *const[]){ &t->text, &t->owner, &t->metadata, &t->project }, 4,
+                       a, e);
 }
 
-static bool user_fill(void *to, sqlite3_stmt *st, struct arena *a, struct err *e)
-{
-    struct stored_user *u = to;
-    sqlite3_int64 number = sqlite3_column_int64(st, USER_NUMBER);
-    *u = (struct stored_user){
-        .role = column_str(st, USER_ROLE),
-        .password = column_str(st, USER_PASSWORD),
-        .created_ms = sqlite3_column_int64(st, USER_CREATED),
-    };
-    if (!column_u32(st, USER_NUMBER, &u->number))
-        return row_damaged(e, "user", number, "number");
-    if (!name_column(st, USER_NAME, &u->name))
-        return row_damaged(e, "user", number, "name");
-    return keep((struct str *const[]){ &u->name, &u->role, &u->password }, 3, a, e);
-}
-
-/* All rows of one table. */
-static bool read_all(struct connection *c, enum sql which,
-                     bool (*fill)(void *to, sqlite3_stmt *st, struct arena *a, struct err *e),
-                     size_t size, struct arena *a, void **out, size_t *count, struct err *e)
+bool rights_rows(struct connection *c, enum sql which,
+                 bool (*fill)(void *to, sqlite3_stmt *st, struct arena *a, struct err *e),
+                 size_t size, struct arena *a, void **out, size_t *count, struct err *e)
 {
     sqlite3_stmt *st = connection_statement(c, which, e);
     bool ok = st && connection_collect(c, st, fill, size, a, out, count, e);
@@ -313,20 +348,19 @@ static bool read_all(struct connection *c, enum sql which,
 static bool access_read(struct connection *c, struct arena *a, struct stored_access *out,
                         struct err *e)
 {
-    void *universes, *projects, *tokens, *users;
+    void *universes, *projects, *tokens;
     if (!connection_mark(c, MARK_ACCESS, &out->version, e) ||
-        !read_all(c, SQL_UNIVERSES, universe_fill, sizeof *out->universes, a, &universes,
-                  &out->universe_count, e) ||
-        !read_all(c, SQL_PROJECTS, project_fill, sizeof *out->projects, a, &projects,
-                  &out->project_count, e) ||
-        !read_all(c, SQL_TOKENS, token_fill, sizeof *out->tokens, a, &tokens, &out->token_count,
-                  e) ||
-        !read_all(c, SQL_USERS, user_fill, sizeof *out->users, a, &users, &out->user_count, e))
+        !rights_rows(c, SQL_UNIVERSES, universe_fill, sizeof *out->universes, a, &universes,
+                     &out->universe_count, e) ||
+        !rights_rows(c, SQL_PROJECTS, project_fill, sizeof *out->projects, a, &projects,
+                     &out->project_count, e) ||
+        !rights_rows(c, SQL_TOKENS, token_fill, sizeof *out->tokens, a, &tokens, &out->token_count,
+                     e) ||
+        !people_read(c, a, out, e))
         return false;
     out->universes = universes;
     out->projects = projects;
     out->tokens = tokens;
-    out->users = users;
     return true;
 }
 
@@ -368,7 +402,7 @@ bool store_projects(struct store *s, struct arena *a, struct str **out, size_t *
     struct connection *c = store_reader_take(s, e);
     if (!c)
         return false;
-    bool ok = read_all(c, SQL_PROJECTS, project_name_fill, sizeof **out, a, &names, count, e);
+    bool ok = rights_rows(c, SQL_PROJECTS, project_name_fill, sizeof **out, a, &names, count, e);
     store_reader_give(s, c);
     *out = names;
     return ok;

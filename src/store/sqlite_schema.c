@@ -26,9 +26,13 @@
  *     counts       key, token, bucket, combination, count     one row a combination of attributes
  *     amendments   object -> uploads.object, amended     what submission buckets have set since
  *     universes    number, name                          1 is "default"
- *     projects     number, name, universe -> universes.number
+ *     projects     number, name, universe -> universes.number, owner -> users.number (0: nobody's),
+ *                  deleted
  *     tokens       number, hash, text, project, owner, scopes, metadata, created_ms
- *     users        number, name, role, password, created_ms
+ *     users        number, name, role, password, created_ms, email, universe -> universes.number
+ *     bindings     user -> users.number, project -> projects.number: who sees what
+ *     sessions     hash, user -> users.number, created_ms, used_ms, expires_ms, resources
+ *     configuration  number, type, key, object: what the console API keeps for its clients
  *     settings     name, value: "thresholds" -> "1,2,3", "secret" -> 64 hex digits
  *     marks        name, value: numbers that only grow; see MARK_ in sqlite.h
  *
@@ -40,8 +44,8 @@
  * object, which rises with the rows. Names have theirs, as do the hashes of tokens: few rows. So do
  * symbol files, and uploads as far as they are symbols; missing symbols have one by ids, module and
  * object, since they are asked for in this order when symbols arrive. Ids of symbols and modules
- * are the same in any case. Numbers of tokens and users are never given twice (AUTOINCREMENT),
- * since tokens of submission buckets and their counts hold a token's.
+ * are the same in any case. Numbers of tokens, users and configuration are never given twice
+ * (AUTOINCREMENT), since tokens of submission buckets and their counts hold a token's.
  *
  * A file of an older version is brought up to date when it is opened, one step a version, all in
  * one transaction. A new file goes the same way from nothing. */
@@ -117,10 +121,6 @@ static const char *const steps[] = {
     "CREATE INDEX missing_of_project ON missing_symbols"
     "(project, debug_id, code_id, debug_file, code_file, object, since_ms);"
     "CREATE TABLE superseded(number INTEGER PRIMARY KEY, by INTEGER NOT NULL) STRICT;",
-};
-#define SCHEMA_VERSION (int64_t)(sizeof steps / sizeof *steps)
-#define SCHEMA_WITH_SECRET 2
-
 
     "CREATE TABLE removed(number INTEGER PRIMARY KEY, since INTEGER NOT NULL) STRICT;"
     "CREATE TABLE gone(object INTEGER PRIMARY KEY) STRICT;"
@@ -139,6 +139,10 @@ static const char *const steps[] = {
     "CREATE TABLE configuration("
     " number INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT NOT NULL, key TEXT NOT NULL,"
     " object TEXT NOT NULL, UNIQUE (type, key)) STRICT;",
+};
+#define SCHEMA_VERSION (int64_t)(sizeof steps / sizeof *steps)
+#define SCHEMA_WITH_SECRET 2
+
 static bool number_read(struct connection *c, const char *sql, int64_t *out, struct err *e)
 {
     sqlite3_stmt *st = NULL;

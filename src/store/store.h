@@ -399,9 +399,15 @@ MUST_CHECK bool store_projects(struct store *s, struct arena *a, struct str **ou
                                struct err *e);
 
 /* Who may do what: see src/access. These rows change by hand, and often in another process. */
+struct stored_universe {
+    uint32_t number;
+    struct str name;
+};
 struct stored_project {
     uint32_t number;
     struct str name, universe;
+    uint32_t owner; /* a user's number; 0: nobody's */
+    bool deleted;   /* hidden, and nothing is taken in for it */
 };
 struct stored_token {
     uint32_t number;
@@ -415,13 +421,32 @@ struct stored_token {
 };
 struct stored_user {
     uint32_t number;
-    struct str name, role; /* role: admin or member */
+    struct str name, role; /* role: admin, member or guest */
     struct str password;   /* argon2id, as libsodium writes it */
     int64_t created_ms;
+    struct str email;    /* may be empty */
+    struct str universe; /* the one that is meant when none is named */
+};
+/* A user may see a project. */
+struct stored_binding {
+    uint32_t user, project;
+};
+/* Somebody has logged in. */
+struct stored_session {
+    uint8_t hash[32]; /* SHA-256 of the session's text */
+    uint32_t user;
+    int64_t created_ms, used_ms, expires_ms;
+    struct str resources; /* a JSON object of the user's making, or empty */
+};
+/* What clients keep in the configuration store (docs/console-api.md), one object each. */
+struct stored_configuration {
+    uint32_t number;      /* never given twice, whatever the type */
+    struct str type, key; /* there is one of each */
+    struct str object;    /* JSON */
 };
 struct stored_access {
     uint64_t version;
-    struct str *universes;
+    struct stored_universe *universes;
     size_t universe_count;
     struct stored_project *projects;
     size_t project_count;
@@ -429,20 +454,64 @@ struct stored_access {
     size_t token_count;
     struct stored_user *users;
     size_t user_count;
+    struct stored_binding *bindings; /* by user, then project */
+    size_t binding_count;
+    struct stored_session *sessions;
+    size_t session_count;
+    struct stored_configuration *configuration; /* by type, then key */
+    size_t configuration_count;
 };
 /* Grows with each change of these rows, by whichever process: two microseconds. */
 MUST_CHECK bool store_access_version(struct store *s, uint64_t *out, struct err *e);
 /* All of it, of one moment, in the arena: names sorted by bytes, tokens by number. */
 MUST_CHECK bool store_access_read(struct store *s, struct arena *a, struct stored_access *out,
                                   struct err *e);
-/* The number is given by the store, and never again. ERR_NOT_FOUND: no such project. ERR_CONFLICT:
- * there is one with that hash. */
+
+/* Numbers are given by the store, and those of tokens, users and configuration never again.
+ * ERR_CONFLICT: there is one of that name, or with that hash or key. ERR_NOT_FOUND: it is not
+ * there, or what it names. */
+MUST_CHECK bool store_universe_add(struct store *s, struct str name, uint32_t *number,
+                                   struct err *e);
+/* ERR_CONFLICT: projects or users are in it (deleted projects count), or it is the first. */
+MUST_CHECK bool store_universe_remove(struct store *s, uint32_t number, struct err *e);
+/* As store_project_create, with the owner, in a universe that is there. */
+MUST_CHECK bool store_project_add(struct store *s, const struct stored_project *p, uint32_t *number,
+                                  struct err *e);
+/* Owner and deleted of the project with p->number. */
+MUST_CHECK bool store_project_change(struct store *s, const struct stored_project *p,
+                                     struct err *e);
 MUST_CHECK bool store_token_add(struct store *s, const struct stored_token *t, uint32_t *number,
                                 struct err *e);
-/* ERR_NOT_FOUND, as for users. */
+/* Text, owner, scopes and metadata of the token with t->number. */
+MUST_CHECK bool store_token_change(struct store *s, const struct stored_token *t, struct err *e);
 MUST_CHECK bool store_token_remove(struct store *s, uint32_t number, struct err *e);
-/* ERR_CONFLICT: there is one of that name, as for universes. */
-MUST_CHECK bool store_user_add(struct store *s, const struct stored_user *u, struct err *e);
+/* The universe must be there; empty means the first. */
+MUST_CHECK bool store_user_add(struct store *s, const struct stored_user *u, uint32_t *number,
+                               struct err *e);
+/* All of the user with u->number but its name and when it was made. Another password ends the
+ * user's sessions. */
+MUST_CHECK bool store_user_change(struct store *s, const struct stored_user *u, struct err *e);
+/* With its bindings and sessions. */
 MUST_CHECK bool store_user_remove(struct store *s, struct str name, struct err *e);
+/* ERR_CONFLICT: it is there, or not. */
+MUST_CHECK bool store_binding_add(struct store *s, struct stored_binding b, struct err *e);
+MUST_CHECK bool store_binding_remove(struct store *s, struct stored_binding b, struct err *e);
+
+#define STORE_USER_SESSIONS_MAX 100 /* of one user; the one used longest ago goes */
+/* Those that have expired by now->created_ms, or were last used before `unused_since_ms`, go. */
+MUST_CHECK bool store_session_add(struct store *s, const struct stored_session *now,
+                                  int64_t unused_since_ms, struct err *e);
+/* used_ms and resources of the session with this hash. */
+MUST_CHECK bool store_session_change(struct store *s, const struct stored_session *session,
+                                     struct err *e);
+MUST_CHECK bool store_session_remove(struct store *s, const uint8_t hash[32], struct err *e);
+
+#define STORE_CONFIGURATION_MAX 20000 /* rows */
+MUST_CHECK bool store_configuration_add(struct store *s, const struct stored_configuration *c,
+                                        uint32_t *number, struct err *e);
+/* Key and object of the row with c->number. */
+MUST_CHECK bool store_configuration_change(struct store *s, const struct stored_configuration *c,
+                                           struct err *e);
+MUST_CHECK bool store_configuration_remove(struct store *s, uint32_t number, struct err *e);
 
 #endif

@@ -107,7 +107,7 @@ static void universes(void **state)
     struct place *p = *state;
     struct stored_access all = read_access(p);
     assert_int_equal(all.universe_count, 1);
-    assert_str(all.universes[0], STR("default"));
+    assert_str(all.universes[0].name, STR("default"));
     make_project(p, "two", "yolo");
     make_project(p, "three", "yolo");
     make_project(p, "one", "acme");
@@ -115,8 +115,8 @@ static void universes(void **state)
     FAILS(store_project_create(p->store, STR("one"), STR("other"), &e), ERR_CONFLICT);
     all = read_access(p);
     assert_int_equal(all.universe_count, 3);
-    assert_str(all.universes[0], STR("acme"));
-    assert_str(all.universes[2], STR("yolo"));
+    assert_str(all.universes[0].name, STR("acme"));
+    assert_str(all.universes[2].name, STR("yolo"));
 }
 
 static void names_that_cannot_be(void **state)
@@ -125,12 +125,13 @@ static void names_that_cannot_be(void **state)
     const struct str too_long = { long_name, sizeof long_name };
     const struct stored_user nobody = { .role = STR("admin") };
     struct place *p = *state;
+    uint32_t user;
     uint64_t before = version(p);
     FAILS(store_project_create(p->store, STR(""), STR("default"), &e), ERR_INPUT);
     FAILS(store_project_create(p->store, too_long, STR("default"), &e), ERR_LIMIT);
     FAILS(store_project_create(p->store, STR("p"), STR(""), &e), ERR_INPUT);
     FAILS(store_project_create(p->store, STR("p"), too_long, &e), ERR_LIMIT);
-    FAILS(store_user_add(p->store, &nobody, &e), ERR_INPUT);
+    FAILS(store_user_add(p->store, &nobody, &user, &e), ERR_INPUT);
     assert_int_equal(version(p), before);
     struct stored_access all = read_access(p);
     assert_int_equal(all.universe_count, 1);
@@ -181,9 +182,10 @@ static void users(void **state)
                                 .password = STR("$argon2id$v=19$m=65536,t=2,p=1$abc"),
                                 .created_ms = 123 };
     struct stored_user bob = { .name = STR("bob"), .role = STR("member"), .created_ms = 124 };
-    OK(store_user_add(p->store, &jane, &e));
-    OK(store_user_add(p->store, &bob, &e));
-    FAILS(store_user_add(p->store, &jane, &e), ERR_CONFLICT);
+    uint32_t user;
+    OK(store_user_add(p->store, &jane, &user, &e));
+    OK(store_user_add(p->store, &bob, &user, &e));
+    FAILS(store_user_add(p->store, &jane, &user, &e), ERR_CONFLICT);
     struct stored_access all = read_access(p);
     assert_int_equal(all.user_count, 2);
     assert_str(all.users[0].name, STR("bob"));
@@ -203,7 +205,7 @@ static void versions(void **state)
     struct store *admin = NULL;
     struct stored_user jane = { .name = STR("jane"), .role = STR("admin") };
     struct stored_token t = make_token(1, "one");
-    uint32_t number;
+    uint32_t number, user;
     uint64_t v = version(p);
     assert_int_equal(read_access(p).version, v);
 #define GROWS(call)                                                                                \
@@ -228,8 +230,8 @@ static void versions(void **state)
     STAYS(store_token_add(p->store, &t, &number, &e));
     GROWS(store_token_remove(p->store, number, &e));
     STAYS(store_token_remove(p->store, number, &e));
-    GROWS(store_user_add(p->store, &jane, &e));
-    STAYS(store_user_add(p->store, &jane, &e));
+    GROWS(store_user_add(p->store, &jane, &user, &e));
+    STAYS(store_user_add(p->store, &jane, &user, &e));
     GROWS(store_user_remove(admin, jane.name, &e));
     STAYS(store_user_remove(admin, jane.name, &e));
     GROWS(write_reports(p->store, make_reports(p, 0, 3, 1), 3, &e)); /* projects 0, 1, 2 */

@@ -127,7 +127,7 @@ static void test_many_tokens(void **state)
         const struct token *t = access_find_token(v, str_from_c(text[i]));
         assert_non_null(t);
         assert_int_equal(t->number, number[i]);
-        assert_int_equal(t->scopes, 1 + i % 31);
+        assert_int_equal(t->scopes & SCOPES_STORED, 1 + i % 31);
         assert_int_equal(t->project.ptr[8], '0' + i * 7 % 10);
     }
     access_release(a, v);
@@ -238,6 +238,7 @@ static void test_users(void **state)
     } cases[] = {
         { "ada", "correct horse", "admin", ERR_NONE },
         { "bob", "12345678", "member", ERR_NONE },
+        { "cec", "12345678", "guest", ERR_NONE },
         { "ada", "correct horse", "admin", ERR_CONFLICT },
         { "eve", "1234567", "member", ERR_INPUT },
         { "eve", "12345678", "root", ERR_INPUT },
@@ -248,8 +249,11 @@ static void test_users(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct err e = { 0 };
-        bool ok = user_create(p->command, str_from_c(cases[i].name), str_from_c(cases[i].password),
-                              str_from_c(cases[i].role), &e);
+        const struct new_user u = { .name = str_from_c(cases[i].name),
+                                    .password = str_from_c(cases[i].password),
+                                    .role = str_from_c(cases[i].role) };
+        uint32_t number;
+        bool ok = user_create(p->command, &u, &number, &e);
         if (ok != (cases[i].code == ERR_NONE) || (!ok && e.code != cases[i].code))
             fail_msg("case %zu: %s", i, e.msg);
     }
@@ -257,7 +261,8 @@ static void test_users(void **state)
     struct stored_access rows;
     struct err e = { 0 };
     assert_true(store_access_read(p->server, a, &rows, &e));
-    assert_int_equal(rows.user_count, 2);
+    assert_int_equal(rows.user_count, 3);
+    assert_true(str_eq(rows.users[2].role, STR("guest")));
     for (size_t i = 0; i < 2; i++) {
         const struct stored_user *u = &rows.users[i];
         bool ada = str_eq(u->name, STR("ada"));
