@@ -8,13 +8,14 @@
  */
 #include "base/idmap.h"
 
+#include "base/pages.h"
+
 #include <assert.h>
 #include <pthread.h>
 #include <sodium.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#define IDMAP_FIRST ((size_t)64)
+#define IDMAP_FIRST ((size_t)256)
 #define REMOVED (UINT64_C(1) << 32) /* no id has 0 in the lower half */
 #define TAG UINT64_C(0xffffffff00000000)
 
@@ -52,9 +53,14 @@ uint64_t idmap_hash(struct str s, uint64_t salt)
     return hash;
 }
 
+static size_t table_bytes(size_t slots)
+{
+    return sizeof(struct idmap_table) + slots * sizeof(_Atomic uint64_t);
+}
+
 static struct idmap_table *table_new(size_t slots)
 {
-    struct idmap_table *t = calloc(1, sizeof *t + slots * sizeof t->at[0]);
+    struct idmap_table *t = pages_map(table_bytes(slots));
     if (t)
         t->slots = slots;
     return t;
@@ -72,7 +78,7 @@ void idmap_done(struct idmap *m)
     struct idmap_table *t = atomic_load_explicit(&m->table, memory_order_relaxed);
     while (t) {
         struct idmap_table *older = t->older;
-        free(t);
+        pages_unmap(t, table_bytes(t->slots));
         t = older;
     }
     atomic_store_explicit(&m->table, NULL, memory_order_relaxed);

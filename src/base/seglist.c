@@ -1,8 +1,9 @@
-/* seglist.c - segments come from mmap: zero, and no page of them is memory before it is written. */
+/* seglist.c - segments are zero, and no page of them is memory before it is written. */
 #include "base/seglist.h"
 
+#include "base/pages.h"
+
 #include <string.h>
-#include <sys/mman.h>
 
 static size_t segment_elements(unsigned k)
 {
@@ -27,8 +28,7 @@ void seglist_done(struct seglist *s)
 {
     for (unsigned k = 0; k < SEGLIST_SEGMENTS; k++) {
         char *base = atomic_load_explicit(&s->segments[k], memory_order_relaxed);
-        if (base)
-            munmap(base, segment_elements(k) * s->element_bytes);
+        pages_unmap(base, segment_elements(k) * s->element_bytes);
         atomic_store_explicit(&s->segments[k], NULL, memory_order_relaxed);
     }
     s->len = 0;
@@ -47,9 +47,8 @@ bool seglist_grow(struct seglist *s, size_t n)
         size_t bytes;
         if (__builtin_mul_overflow(segment_elements(k), s->element_bytes, &bytes))
             return false;
-        void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (base == MAP_FAILED)
+        void *base = pages_map(bytes);
+        if (!base)
             return false; /* segments made before it stay for the next try */
         atomic_store_explicit(&s->segments[k], base, memory_order_release);
     }

@@ -1,11 +1,14 @@
 /* pool.c - chunks, newest first. What does not fit in the rest of a chunk starts a new one, and the
- * rest stays unused: little, since chunks are large and things are small. */
+ * rest stays unused: little, since chunks are large and things are small. A pool that has grown
+ * takes chunks of a large page. */
 #include "group/pool.h"
 
+#include "base/pages.h"
+
 #include <assert.h>
-#include <stdlib.h>
 
 #define POOL_CHUNK_BYTES ((size_t)256 << 10)
+#define LARGE_FROM (2 * PAGES_LARGE) /* bytes of a pool */
 
 struct pool_chunk {
     struct pool_chunk *older;
@@ -24,7 +27,7 @@ static void pool_drop(struct pool *p)
     struct pool_chunk *c = p->newest;
     p->newest = c->older;
     atomic_fetch_sub_explicit(&p->bytes, sizeof *c + c->size, memory_order_relaxed);
-    free(c);
+    pages_unmap(c, sizeof *c + c->size);
 }
 
 void pool_done(struct pool *p)
@@ -36,17 +39,16 @@ void pool_done(struct pool *p)
 static bool pool_grow(struct pool *p, size_t n)
 {
     struct pool_chunk *c = NULL;
-    size_t size = POOL_CHUNK_BYTES - sizeof *c;
+    size_t size = (pool_bytes(p) < LARGE_FROM ? POOL_CHUNK_BYTES : PAGES_LARGE) - sizeof *c;
     if (n > size)
         size = n;
     if (size > SIZE_MAX - sizeof *c)
         return false;
-    c = malloc(sizeof *c + size);
+    c = pages_map(sizeof *c + size);
     if (!c)
         return false;
     c->older = p->newest;
     c->size = size;
-    c->used = 0;
     p->newest = c;
     atomic_fetch_add_explicit(&p->bytes, sizeof *c + size, memory_order_relaxed);
     return true;
