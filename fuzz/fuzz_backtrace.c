@@ -34,9 +34,17 @@ static void check_amended(struct str report, const struct attributes *from, stru
 {
     struct report_text *texts;
     size_t count = from->count < 8 ? from->count : 8, text_count;
+    struct amended m;
     struct str json;
     struct err e = { 0 };
-    bool ok = crash_report_amend(report, from->at, count, a, &json, &texts, &text_count, &e);
+    bool ok = true;
+    amended_init(&m, a);
+    for (size_t i = 0; i < count && ok; i++)
+        ok = i % 3 == 2 ? amended_clear(&m, from->at[i].name)
+                        : amended_set(&m, from->at[i].name, from->at[i].type, from->at[i].text);
+    if (!ok)
+        return;
+    ok = crash_report_amend(report, &m, a, &json, &texts, &text_count, &e);
     assert(ok || e.code == ERR_NOMEM);
     if (ok)
         check_report(json, a);

@@ -42,5 +42,7 @@ void decode_nothing(struct crash *out, struct arena *a);
  * the bucket's `set` (when upload->bucket.use). Sets the attributes that the server knows
  * (object.size, ...): see docs/backtrace-mapping.md. Applies _mod_faulting_tid. ERR_NOMEM. */
 MUST_CHECK bool decode_merge(struct crash *c, const struct upload *upload, struct err *e);
+/* Whether decode_merge makes this attribute, whatever anybody says. */
+bool decode_is_from_server(struct str name);
 
 #endif

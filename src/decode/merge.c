@@ -112,6 +112,11 @@ static bool set_from_server(struct crash *c, const struct upload *u)
            set_number(c, STR("timestamp"), ms > 0 ? (uint64_t)ms / 1000 : 0);
 }
 
+bool decode_is_from_server(struct str name)
+{
+    return str_eq(name, STR("object.size")) || str_eq(name, STR("timestamp"));
+}
+
 /* --- the request --------------------------------------------------------------------------- */
 
 static bool merge_fields(struct crash *c, const struct upload *u, enum upload_origin origin)

@@ -3,7 +3,8 @@
  * engine.c: open, close, submit.  accept.c, backlog.c: uploads, from the sender to the workers.
  * process.c, process_upload.c: workers.  conversions.c, process_symbols.c, helper.c: uploads of
  * symbols.  late.c: reports that wait for them.  later.c: what is tried again.  reprocess.c: what
- * is processed again.  writer.c: batches. place.c, place_upload.c: one job's place.  objects.c,
+ * is processed again.  writer.c: batches. place.c, place_upload.c: one job's place.
+ * edit*.c: changes of what is stored.  objects.c,
  * tally.c: what the engine remembers of all. view.c, reading.c: what readers hold and ask.
  * recovery.c: from store to index. measures.c: metrics. */
 #ifndef CRUMPLE_ENGINE_INSIDE_H
@@ -17,6 +18,7 @@
 #include "engine/objects.h"
 #include "engine/shorthand.h"
 #include "engine/tally.h"
+#include "report/amended.h"
 #include "report/attributes.h"
 #include "store/store.h"
 #include "symbols/library.h"
@@ -45,6 +47,7 @@ enum job_kind {
     JOB_UPLOAD,     /* struct upload_work */
     JOB_ATTACHMENT, /* struct engine_attachment */
     JOB_WAIT,       /* struct engine_wait */
+    JOB_EDIT,       /* struct edit */
     JOB_DELETE_ALL  /* see engine_delete_all */
 };
 
@@ -57,6 +60,8 @@ struct engine_work {
     struct upload_work *upload;
     struct engine_attachment *attachment;
     struct engine_wait *wait;
+    struct edit *edit;
+    struct engine_job *next; /* the writer's: another edit that has more portions */
 };
 
 /* What became of an object that was processed again. */
@@ -80,6 +85,7 @@ struct upload_work {
     struct item item; /* when there is a report of it: job.result_count is 1 */
     struct engine_result result;
     struct attributes attributes; /* merged */
+    struct amended amended;       /* what was set and cleared since it came */
     struct stored_upload row;     /* without `report` */
     struct stored_attachment *attachments;
     struct combination combination; /* when upload.bucket.name is not empty */
@@ -161,6 +167,7 @@ struct engine {
     struct tally tally;
     uint64_t last_attachment;
     VEC(struct engine_job *) waiting; /* for objects that are not committed yet */
+    struct engine_job *unfinished;    /* edits whose next portion is to come, a list */
 
     /* Guards current and every view's users; held for a few instructions only. The writer alone
      * changes current, and so may read it without. */
@@ -223,6 +230,12 @@ struct upload_work *upload_work_new(struct engine *en, struct backlog *home,
                                     const struct ticket *t); /* NULL: no memory */
 /* Tells the senders who wait for tickets that nobody takes any more. */
 void accept_close(struct backlog *b);
+
+/* reading.c: a request that is to travel with the jobs, and its place in a queue: ERR_BUSY. NULL
+ * with *e: ERR_NOMEM. */
+struct engine_job *request_new(struct arena *a, enum job_kind kind, void *owner,
+                               void (*done)(struct engine_job *), struct err *e);
+MUST_CHECK bool request_submit(struct queue *q, struct engine_job *job, struct err *e);
 
 /* writer.c: takes from en->ready until it is closed and empty. arg: struct engine. */
 void *writer_run(void *arg);

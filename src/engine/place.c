@@ -11,6 +11,7 @@ bool batch_reset(struct batch *b, struct err *e)
 {
     idmap_done(&b->by_id);
     b->added.len = b->uploads.len = b->attachments.len = b->counts.len = b->amendments.len = 0;
+    b->removals.len = b->emptied.len = b->detached.len = 0;
     b->base = bucket_index_added(b->index);
     return idmap_init(&b->by_id) || err_set(e, ERR_NOMEM, 0, "batch");
 }
@@ -43,6 +44,9 @@ void batch_done(struct batch *b)
     VEC_FREE(&b->attachments);
     VEC_FREE(&b->counts);
     VEC_FREE(&b->amendments);
+    VEC_FREE(&b->removals);
+    VEC_FREE(&b->emptied);
+    VEC_FREE(&b->detached);
 }
 
 /* Finding. */
@@ -166,7 +170,8 @@ static bool result_keep(struct engine_result *r, size_t thresholds, struct arena
 
 static void result_match(const struct batch *b, struct engine_result *r, uint32_t match)
 {
-    r->has_match = match != COLLECTION_NONE;
+    r->has_match = match != COLLECTION_NONE &&
+                   (match >= b->base || !collection_is_removed(b->collection, match));
     if (!r->has_match)
         return;
     if (match >= b->base) {

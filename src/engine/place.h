@@ -14,12 +14,18 @@
 #include "base/vec.h"
 #include "engine/inside.h"
 
-/* What a submission bucket sets in an object that is stored already. */
+/* What is set and cleared in an object that is stored already: see amend.h. */
 struct amendment {
     struct stored_change row;
     struct str payload;              /* of row.report, when it has one */
     const struct report_text *texts; /* for the collection */
     size_t text_count;
+};
+
+/* An object that is removed, or its bytes. */
+struct removed_object {
+    struct stored_removal row;
+    struct str uuid; /* of its upload; may be empty */
 };
 
 struct batch {
@@ -33,7 +39,10 @@ struct batch {
     VEC(struct stored_attachment) attachments;
     VEC(struct stored_count) counts;
     VEC(struct amendment) amendments;
-    struct idmap by_id;    /* from database_id to the place in `added` */
+    VEC(struct removed_object) removals;
+    VEC(struct stored_upload) emptied; /* rows for those of them that had none, and keep one */
+    VEC(uint64_t) detached;            /* ids of attachments */
+    struct idmap by_id;                /* from database_id to the place in `added` */
     struct arena *scratch; /* for one report read back from the store; then for shorthands */
 };
 

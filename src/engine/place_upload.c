@@ -7,11 +7,9 @@
 #include "engine/place.h"
 
 #include "base/log.h"
+#include "engine/amend.h"
 #include "engine/measures.h"
-#include "report/crash_report.h"
 #include "report/fingerprint.h"
-
-#define JSON_MAX ((size_t)256 << 20)
 
 /* Submission buckets. */
 
@@ -71,14 +69,15 @@ static bool place_counts(struct batch *b, struct upload_work *w)
     return !bucket->use || count_use(b, bucket, &w->combination, &w->job.err);
 }
 
-/* Whether the object is still as it was when its work began. A bucket may have changed it. */
+/* Whether the object is still as it was when its work began. It may have been changed, or emptied.
+ */
 static bool is_as_loaded(struct batch *b, const struct upload_work *w, bool *same, struct err *e)
 {
     struct stored_upload now;
     arena_reset(b->scratch);
     if (!store_upload_head(b->engine->store, w->upload.object, b->scratch, &now, e))
         return false;
-    *same = now.report == w->old && str_eq(now.amended, w->row.amended);
+    *same = now.state == w->was && now.report == w->old && str_eq(now.amended, w->row.amended);
     return true;
 }
 
@@ -144,19 +143,11 @@ static bool subject_value(const void *ctx, struct str attribute, struct str *out
     return found;
 }
 
-static struct amendment *find_amendment(struct batch *b, uint64_t object)
-{
-    for (size_t i = 0; i < b->amendments.len; i++)
-        if (b->amendments.at[i].row.object == object)
-            return &b->amendments.at[i];
-    return NULL;
-}
-
 static bool read_subject(struct batch *b, const struct stored_upload *u, struct arena *a,
                          struct subject *s, struct err *e)
 {
     char hex[2 * STORE_FINGERPRINT_BYTES + 1];
-    const struct amendment *earlier = find_amendment(b, u->object);
+    const struct amendment *earlier = amend_find(b, u->object);
     attributes_init(&s->attributes, a);
     s->has_fingerprint = u->has_fingerprint;
     fingerprint_hex(u->fingerprint, hex);
@@ -165,59 +156,18 @@ static bool read_subject(struct batch *b, const struct stored_upload *u, struct 
     return attributes_read(&s->attributes, earlier ? earlier->row.attributes : u->attributes, e);
 }
 
-static bool write_json(const struct attributes *attributes, struct arena *a, struct str *out,
-                       struct err *e)
+/* Sets what the bucket says. */
+static bool set_all(struct batch *b, const struct upload_bucket *bucket,
+                    const struct stored_upload *u, struct arena *a, struct err *e)
 {
-    struct buf buf;
-    struct json_writer j;
-    buf_init(&buf, JSON_MAX);
-    json_writer_init(&j, &buf);
-    attributes_write(&j, attributes);
-    return take_text(&buf, a, out) || err_set(e, ERR_NOMEM, 0, "attributes");
-}
-
-static bool set_all(struct attributes *attributes, const struct upload_bucket *bucket,
-                    struct err *e)
-{
+    struct edit_value *values = arena_array(a, bucket->set_count + 1, sizeof *values);
+    if (!values)
+        return err_set(e, ERR_NOMEM, 0, "attributes");
     for (size_t i = 0; i < bucket->set_count; i++)
-        if (!attributes_set_text(attributes, bucket->set[i].attribute, bucket->set[i].value))
-            return err_set(e, ERR_NOMEM, 0, "attributes");
-    return true;
-}
-
-/* The report's payload with the attributes of `amended` in it. */
-static bool amend_report(struct batch *b, struct amendment *m, const struct attributes *amended,
-                         struct arena *a, struct err *e)
-{
-    struct stored_report stored;
-    if (m->row.report == STORE_NONE)
-        return true;
-    if (!store_read(b->engine->store, m->row.report, a, &stored, e))
-        return false;
-    struct report_text *texts;
-    return crash_report_amend(stored.payload, amended->at, amended->count, a, &m->payload, &texts,
-                              &m->text_count, e) &&
-           (m->texts = texts, store_pack(m->payload, a, &m->row.packed_payload, e));
-}
-
-static bool amend(struct batch *b, const struct upload_bucket *bucket,
-                  const struct stored_upload *u, struct subject *s, struct arena *a, struct err *e)
-{
-    struct amendment m = { .row = { .object = u->object, .report = u->report } };
-    struct amendment *earlier = find_amendment(b, u->object);
-    struct attributes amended;
-    struct str before = earlier ? earlier->row.amended : u->amended;
-    attributes_init(&amended, a);
-    if ((before.len > 0 && !attributes_read(&amended, before, e)) ||
-        !set_all(&amended, bucket, e) || !set_all(&s->attributes, bucket, e) ||
-        !write_json(&s->attributes, a, &m.row.attributes, e) ||
-        !write_json(&amended, a, &m.row.amended, e) || !amend_report(b, &m, &amended, a, e))
-        return false;
-    if (earlier) {
-        *earlier = m;
-        return true;
-    }
-    return VEC_PUSH(&b->amendments, m) || err_set(e, ERR_NOMEM, 0, "attributes");
+        values[i] = (struct edit_value){ .name = bucket->set[i].attribute,
+                                         .type = attribute_type_of(bucket->set[i].value),
+                                         .text = bucket->set[i].value };
+    return amend_upload(b, u, values, bucket->set_count, a, e);
 }
 
 /* What a bucket sees of an object that came over the PartyCrasher API: its fingerprint. */
@@ -248,8 +198,7 @@ static bool use_bucket(struct batch *b, struct engine_attachment *t, uint32_t re
         !combination_make(&c, &t->bucket, subject_value, &s, t->arena, &t->err) ||
         !count_use(b, &t->bucket, &c, &t->err))
         return false;
-    return !is_upload || t->bucket.set_count == 0 ||
-           amend(b, &t->bucket, &u, &s, t->arena, &t->err);
+    return !is_upload || t->bucket.set_count == 0 || set_all(b, &t->bucket, &u, t->arena, &t->err);
 }
 
 bool batch_place_attachment(struct batch *b, struct engine_job *job)
@@ -276,15 +225,6 @@ bool batch_place_attachment(struct batch *b, struct engine_job *job)
 
 /* Afterwards. */
 
-static void show_amendment(struct batch *b, const struct amendment *m)
-{
-    struct err e = { 0 };
-    if (m->row.report != STORE_NONE &&
-        !bucket_index_amend(b->index, m->row.report, m->texts, m->text_count, &e))
-        log_line(LOG_WARN, "set_not_searchable", "object=%llx reason=%s",
-                 (unsigned long long)m->row.object, log_str(str_from_c(e.msg)));
-}
-
 void batch_uploads_stored(struct batch *b)
 {
     struct objects *objects = &b->engine->objects;
@@ -296,5 +236,5 @@ void batch_uploads_stored(struct batch *b)
     for (size_t i = 0; i < b->uploads.len; i++)
         symbols_stored(b->engine, &b->uploads.at[i]->row);
     for (size_t i = 0; i < b->amendments.len; i++)
-        show_amendment(b, &b->amendments.at[i]);
+        amend_show(b, &b->amendments.at[i]);
 }

@@ -79,23 +79,19 @@ static bool read_fields(struct str text, struct upload *u, struct arena *a, stru
 
 /* Loading. */
 
-/* What buckets have set since it came holds on: as form fields that came last. */
-static bool add_amended(struct upload *u, struct str amended, struct arena *a, struct err *e)
+/* What was set since it came holds on: as form fields that came last, for modifiers are among them;
+ * see hold_amended. */
+static bool add_amended(struct upload *u, const struct attributes *set, struct arena *a,
+                        struct err *e)
 {
-    struct attributes set;
-    attributes_init(&set, a);
-    if (amended.len == 0)
-        return true;
-    if (!attributes_read(&set, amended, e))
-        return false;
-    struct upload_field *fields = arena_array(a, u->field_count + set.count + 1, sizeof *fields);
+    struct upload_field *fields = arena_array(a, u->field_count + set->count + 1, sizeof *fields);
     if (!fields)
         return err_set(e, ERR_NOMEM, 0, "fields of an upload");
     for (size_t i = 0; i < u->field_count; i++)
         fields[i] = u->fields[i];
-    for (size_t i = 0; i < set.count; i++)
+    for (size_t i = 0; i < set->count; i++)
         fields[u->field_count++] =
-            (struct upload_field){ set.at[i].name, set.at[i].text, UPLOAD_FROM_FORM };
+            (struct upload_field){ set->at[i].name, set->at[i].text, UPLOAD_FROM_FORM };
     u->fields = fields;
     return true;
 }
@@ -106,6 +102,8 @@ static bool load_stored(struct upload_work *w)
     struct upload *u = &w->upload;
     if (!store_upload_read(w->engine->store, w->ticket.object, w->job.arena, &s, &w->job.err))
         return false;
+    if (s.state == UPLOAD_REMOVED)
+        return err_set(&w->job.err, ERR_NOT_FOUND, 0, "its bytes were removed");
     w->row.amended = s.amended;
     w->row.remade = true;
     w->was = s.state;
@@ -120,12 +118,14 @@ static bool load_stored(struct upload_work *w)
         .body = s.body,
     };
     return read_fields(s.fields, u, w->job.arena, &w->job.err) &&
-           add_amended(u, s.amended, w->job.arena, &w->job.err);
+           amended_read(&w->amended, s.amended, &w->job.err) &&
+           add_amended(u, &w->amended.set, w->job.arena, &w->job.err);
 }
 
 static bool load(struct upload_work *w)
 {
     struct err *e = &w->job.err;
+    amended_init(&w->amended, w->job.arena);
     bool ok = w->ticket.from_store
                   ? load_stored(w)
                   : inbox_read(w->engine->inbox, w->ticket.place, w->job.arena, &w->upload, e);
@@ -170,6 +170,23 @@ static bool decode(struct upload_work *w, struct crash *crash, struct str *failu
     decode_nothing(crash, a);
     w->row.state = UPLOAD_FAILED;
     return arena_str(a, str_from_c(e.msg), failure) || no_memory(w);
+}
+
+/* What was set since, in its own types; and what was cleared since is not there. */
+static bool hold_amended(struct upload_work *w, struct attributes *a)
+{
+    const struct amended *m = &w->amended;
+    for (size_t i = 0; i < m->cleared.count; i++)
+        if (!decode_is_from_server(m->cleared.at[i].name))
+            attributes_remove(a, m->cleared.at[i].name);
+    for (size_t i = 0; i < m->set.count; i++) {
+        const struct attribute *set = &m->set.at[i];
+        bool is_modifier = !attributes_find(a, set->name);
+        if (!is_modifier && !decode_is_from_server(set->name) &&
+            !attributes_set(a, set->name, set->type, set->text))
+            return no_memory(w);
+    }
+    return true;
 }
 
 static bool write_callstack(const struct callstack *stack, struct arena *a, struct str *out)
@@ -359,7 +376,8 @@ bool process_upload(struct upload_work *w)
     if (failure.len > 0 &&
         !attributes_set(&crash.attributes, STR("error"), ATTRIBUTE_STRING, failure))
         return no_memory(w);
-    if (!fingerprint(w, &crash, &stack) || !join_errors(w, failure, &crash) ||
+    if (!hold_amended(w, &crash.attributes) || !fingerprint(w, &crash, &stack) ||
+        !join_errors(w, failure, &crash) ||
         !missing_modules(&crash, w->job.arena, &w->row.missing, &w->row.missing_count, &w->job.err))
         return false;
     if (w->home == &w->engine->conversions && !process_symbols(w))

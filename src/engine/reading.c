@@ -27,11 +27,17 @@ static bool find(struct engine *en, uint64_t object, struct str project, struct 
            err_set(e, ERR_NOT_FOUND, 0, "there is no such object");
 }
 
+static bool removed(struct err *e)
+{
+    return err_set(e, ERR_NOT_FOUND, 0, "the content of this object was removed");
+}
+
 bool engine_upload_read(struct engine *en, uint64_t object, struct str project, struct arena *a,
                         struct stored_upload *out, struct err *e)
 {
     struct object o;
-    return find(en, object, project, &o, e) && store_upload_read(en->store, object, a, out, e);
+    return find(en, object, project, &o, e) && store_upload_read(en->store, object, a, out, e) &&
+           (out->state != UPLOAD_REMOVED || removed(e));
 }
 
 bool engine_object_report(struct engine *en, uint64_t object, struct str project, struct arena *a,
@@ -47,6 +53,8 @@ bool engine_object_report(struct engine *en, uint64_t object, struct str project
     if (!store_read(en->store, o.report, a, &r, e))
         return false;
     *json = r.payload;
+    if (r.payload.len == 0)
+        return removed(e);
     return r.object == object || err_set(e, ERR_NOT_FOUND, 0, "there is no such object");
 }
 
@@ -69,7 +77,7 @@ bool engine_attachment_read(struct engine *en, uint64_t object, struct str proje
 
 /* Requests for the writer. */
 
-static struct engine_job *job_new(struct arena *a, enum job_kind kind, void *owner,
+struct engine_job *request_new(struct arena *a, enum job_kind kind, void *owner,
                                   void (*done)(struct engine_job *), struct err *e)
 {
     struct engine_job *job = arena_zalloc(a, sizeof *job);
@@ -85,7 +93,7 @@ static struct engine_job *job_new(struct arena *a, enum job_kind kind, void *own
     return job;
 }
 
-static bool submit(struct queue *q, struct engine_job *job, struct err *e)
+bool request_submit(struct queue *q, struct engine_job *job, struct err *e)
 {
     return queue_put(q, job) ||
            err_set(e, ERR_BUSY, 0, "too many requests at once; try again later");
@@ -102,11 +110,11 @@ static void attachment_done(struct engine_job *job)
 bool engine_attach(struct engine *en, struct engine_attachment *t, struct err *e)
 {
     struct object o;
-    struct engine_job *job = job_new(t->arena, JOB_ATTACHMENT, t, attachment_done, e);
+    struct engine_job *job = request_new(t->arena, JOB_ATTACHMENT, t, attachment_done, e);
     if (!job || !find(en, t->object, t->project, &o, e))
         return false;
     job->work->attachment = t;
-    return submit(en->jobs, job, e);
+    return request_submit(en->jobs, job, e);
 }
 
 static void wait_done(struct engine_job *job)
@@ -127,9 +135,9 @@ bool engine_settle(struct engine *en, struct engine_wait *w, struct err *e)
         w->done(w);
         return true;
     }
-    struct engine_job *job = job_new(w->arena, JOB_WAIT, w, wait_done, e);
+    struct engine_job *job = request_new(w->arena, JOB_WAIT, w, wait_done, e);
     if (!job)
         return false;
     job->work->wait = w;
-    return submit(en->ready, job, e);
+    return request_submit(en->ready, job, e);
 }

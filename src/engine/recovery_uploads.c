@@ -6,8 +6,8 @@
 
 #include "base/log.h"
 #include "decode/decode.h"
+#include "engine/amend.h"
 #include "engine/sweep.h"
-#include "report/crash_report.h"
 
 #define CHANGE_ARENA ((size_t)4 << 30) /* what was taken once is taken again */
 
@@ -56,54 +56,39 @@ static bool each_count(void *ctx, const struct stored_count *c, struct err *e)
     return tally_restore(&s->engine->tally, c->key, c->count, e);
 }
 
-static bool amend(struct start *s, const struct stored_change *c, struct err *e)
-{
-    struct engine *en = s->engine;
-    struct stored_report stored;
-    struct attributes amended;
-    struct report_text *texts;
-    struct str json;
-    size_t count;
-    arena_reset(s->arena);
-    attributes_init(&amended, s->arena);
-    return attributes_read(&amended, c->amended, e) &&
-           store_read(en->store, c->report, s->arena, &stored, e) &&
-           crash_report_amend(stored.payload, amended.at, amended.count, s->arena, &json, &texts,
-                              &count, e) &&
-           bucket_index_amend(en->current->index, c->report, texts, count, e);
-}
-
-/* What buckets have set since a report came can be searched for again; where it is damaged, not. */
+/* What was set since a report came can be searched for again; where it is damaged, not. */
 static bool each_change(void *ctx, const struct stored_change *c, struct err *e)
 {
     struct start *s = ctx;
-    struct err why = { 0 };
-    if (c->report == STORE_NONE || amend(s, c, &why))
-        return true;
-    if (why.code == ERR_NOMEM) {
-        *e = why;
-        return false;
-    }
-    log_line(LOG_ERROR, "set_not_searchable", "object=%llx reason=%s",
-             (unsigned long long)c->object, log_str(str_from_c(why.msg)));
-    return true;
+    arena_reset(s->arena);
+    return amend_restore(s->engine, c, s->arena, e);
+}
+
+/* In the store, committed or to be processed again from there; or deleted with all reports, or by
+ * itself. */
+static bool is_done(const struct start *s, const struct upload *u, bool *done, struct err *e)
+{
+    struct engine *en = s->engine;
+    *done = objects_find(&en->objects, u->object, STR("")).state != OBJECT_UNKNOWN ||
+            (u->object < s->gone_below && upload_format_is_error(u->format));
+    return *done || store_is_removed(en->store, u->object, done, e);
 }
 
 static bool each_in_inbox(void *ctx, struct inbox_place at, const struct upload *u, struct err *e)
 {
     struct start *s = ctx;
     struct objects *objects = &s->engine->objects;
-    bool is_error = upload_format_is_error(u->format);
-    /* In the store, committed or to be processed again from there; or deleted with all reports. */
-    if (objects_find(objects, u->object, STR("")).state != OBJECT_UNKNOWN ||
-        (u->object < s->gone_below && is_error))
+    bool done;
+    if (!is_done(s, u, &done, e))
+        return false;
+    if (done)
         return VEC_PUSH(&s->done, at) || err_set(e, ERR_NOMEM, 0, "reading the inbox");
     const struct object as = { OBJECT_ACCEPTED, OBJECT_NO_REPORT };
     const struct ticket t = { .object = u->object, .place = at };
     if (!sweep_need_upload(&s->needs, u, e) ||
         !objects_restore(objects, u->object, u->project, u->uuid, as, e))
         return false;
-    if (!is_error)
+    if (!upload_format_is_error(u->format))
         objects_keep(objects, u->object);
     return add_ticket(s, &t, e);
 }

@@ -12,6 +12,7 @@
 #include "engine/inside.h"
 
 #include "base/log.h"
+#include "engine/edit.h"
 #include "engine/measures.h"
 #include "engine/place.h"
 
@@ -21,6 +22,7 @@
 static_assert(STORE_CONTENT_HASH_BYTES == REPORT_CONTENT_HASH_BYTES, "it is copied as it is");
 static_assert(STORE_THRESHOLDS_MAX >= COLLECTION_THRESHOLDS_MAX, "all thresholds are stored");
 
+#define RESUMED_MAX 64                  /* jobs in one batch that had been put aside */
 #define SHORTHAND_MAX ((size_t)1 << 30) /* as long as a payload can be */
 
 static bool wait_is_over(struct engine *en, struct engine_job *job)
@@ -42,6 +44,8 @@ static bool prepare_job(struct batch *b, struct engine_job *job, bool *spoilt)
     case JOB_WAIT:
         *spoilt = false;
         return wait_is_over(b->engine, job);
+    case JOB_EDIT:
+        return edit_prepare(b, job);
     case JOB_DELETE_ALL:
         return true;
     case JOB_REPORTS:
@@ -179,16 +183,22 @@ static bool make_rows(struct batch *b, struct store_batch *all, struct err *e)
     struct arena *a = b->scratch;
     arena_reset(a);
     struct stored_report *reports = arena_array(a, b->added.len + 1, sizeof *reports);
-    struct stored_upload *uploads = arena_array(a, b->uploads.len + 1, sizeof *uploads);
+    size_t upload_count = b->uploads.len + b->emptied.len;
+    struct stored_upload *uploads = arena_array(a, upload_count + 1, sizeof *uploads);
     struct stored_change *changes = arena_array(a, b->amendments.len + 1, sizeof *changes);
+    struct stored_removal *removals = arena_array(a, b->removals.len + 1, sizeof *removals);
     size_t superseded_count;
     struct stored_superseding *superseded = superseded_rows(b, &superseded_count);
-    if (!reports || !uploads || !changes || !superseded)
+    if (!reports || !uploads || !changes || !removals || !superseded)
         return err_set(e, ERR_NOMEM, 0, "batch of %zu reports", b->added.len);
     for (size_t i = 0; i < b->added.len; i++)
         reports[i] = report_row(b, b->added.at[i]);
     for (size_t i = 0; i < b->uploads.len; i++)
         uploads[i] = b->uploads.at[i]->row;
+    for (size_t i = 0; i < b->emptied.len; i++)
+        uploads[b->uploads.len + i] = b->emptied.at[i];
+    for (size_t i = 0; i < b->removals.len; i++)
+        removals[i] = b->removals.at[i].row;
     for (size_t i = 0; i < b->amendments.len; i++)
         changes[i] = b->amendments.at[i].row;
     *all = (struct store_batch){ .reports = reports,
@@ -196,20 +206,31 @@ static bool make_rows(struct batch *b, struct store_batch *all, struct err *e)
                                  .superseded = superseded,
                                  .superseded_count = superseded_count,
                                  .uploads = uploads,
-                                 .upload_count = b->uploads.len,
+                                 .upload_count = upload_count,
                                  .attachments = b->attachments.at,
                                  .attachment_count = b->attachments.len,
                                  .counts = b->counts.at,
                                  .count_count = b->counts.len,
                                  .changes = changes,
-                                 .change_count = b->amendments.len };
+                                 .change_count = b->amendments.len,
+                                 .removals = removals,
+                                 .removal_count = b->removals.len,
+                                 .detached = b->detached.at,
+                                 .detached_count = b->detached.len };
     return write_shorthands(b, reports, e);
+}
+
+/* Only waits were in it, or what had been there before. */
+static bool is_empty(const struct batch *b)
+{
+    return b->added.len == 0 && b->uploads.len == 0 && b->attachments.len == 0 &&
+           b->amendments.len == 0 && b->removals.len == 0 && b->detached.len == 0;
 }
 
 static bool batch_store(struct batch *b, struct err *e)
 {
     struct store_batch all;
-    if (b->added.len == 0 && b->uploads.len == 0 && b->attachments.len == 0)
+    if (is_empty(b))
         return true;
     int64_t began_us = metric_clock_us();
     bool ok = take_ids(b, e) && make_rows(b, &all, e) && store_write(b->engine->store, &all, e);
@@ -247,6 +268,13 @@ static void batch_failed(struct engine *en, struct engine_job **jobs, size_t cou
     }
 }
 
+static void edits_stored(struct batch *b, struct engine_job **jobs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (jobs[i]->work->kind == JOB_EDIT && jobs[i]->ok)
+            edit_stored(b, jobs[i]);
+}
+
 static bool commit_batch(struct engine *en, struct batch *b, struct engine_job **jobs, size_t count)
 {
     struct err e = { 0 };
@@ -256,7 +284,8 @@ static bool commit_batch(struct engine *en, struct batch *b, struct engine_job *
         shorthand_keep(&en->shorthand);
         tally_keep(&en->tally);
         batch_uploads_stored(b);
-        if (b->added.len > 0 || b->uploads.len > 0 || b->attachments.len > 0)
+        edits_stored(b, jobs, count);
+        if (!is_empty(b))
             batch_stored(b);
     } else {
         bucket_index_undo(b->index);
@@ -283,7 +312,12 @@ static bool commit(struct engine *en, struct engine_job **jobs, size_t count)
             jobs[i]->err = e; /* of those that wait, too */
     }
     for (size_t i = 0; i < count; i++)
-        job_finish(en, jobs[i]);
+        if (jobs[i]->work->kind == JOB_EDIT && edit_goes_on(jobs[i])) {
+            jobs[i]->work->next = en->unfinished;
+            en->unfinished = jobs[i];
+        } else {
+            job_finish(en, jobs[i]);
+        }
     return ok;
 }
 
@@ -297,6 +331,8 @@ static uint64_t needed_object(struct engine *en, const struct engine_job *job)
         object = job->work->wait->object;
     else if (job->work->kind == JOB_ATTACHMENT && job->work->attachment->bucket.use)
         object = job->work->attachment->object;
+    else if (job->work->kind == JOB_EDIT)
+        return edit_needs(job);
     if (object == OBJECT_NONE ||
         objects_find(&en->objects, object, STR("")).state != OBJECT_ACCEPTED)
         return OBJECT_NONE;
@@ -367,16 +403,24 @@ static void fail_waiting(struct engine *en, const struct err *e)
     en->waiting.len = 0;
 }
 
+/* An edit is a batch of its own. */
+static bool has_room(struct engine_job **ready, size_t count, const struct engine_job *job)
+{
+    if (count > 0 && (job->work->kind == JOB_EDIT || ready[0]->work->kind == JOB_EDIT))
+        return false;
+    return count < RESUMED_MAX;
+}
+
 static void resume_waiting(struct engine *en)
 {
-    struct engine_job *ready[64];
+    struct engine_job *ready[RESUMED_MAX];
     size_t count, kept;
     do {
         count = kept = 0;
         for (size_t i = 0; i < en->waiting.len; i++) {
             struct engine_job *job = en->waiting.at[i];
             uint64_t object = needed_object(en, job);
-            if (count < sizeof ready / sizeof *ready && object == OBJECT_NONE)
+            if (object == OBJECT_NONE && has_room(ready, count, job))
                 ready[count++] = job;
             else if (object != OBJECT_NONE && waits_too_long(en, job, object))
                 refuse_unconverted(en, job);
@@ -386,7 +430,7 @@ static void resume_waiting(struct engine *en)
         en->waiting.len = kept;
         if (count > 0)
             (void)commit(en, ready, count);
-    } while (count == sizeof ready / sizeof *ready);
+    } while (count > 0);
 }
 
 /* Of uploads, what is on its way is gone, too: see batch_place_upload. Symbols stay. */
@@ -410,11 +454,14 @@ static void delete_all(struct engine *en, struct engine_job *job)
     job->done(job);
 }
 
-/* How many of the jobs make the next batch: up to a deletion, or to the limit of reports. */
+/* How many of the jobs make the next batch: up to a deletion, or to the limit of reports; an edit
+ * alone. */
 static size_t batch_length(const struct engine *en, struct engine_job **jobs, size_t count)
 {
     size_t n = 0, reports = 0;
-    while (n < count && jobs[n]->work->kind != JOB_DELETE_ALL) {
+    if (jobs[0]->work->kind == JOB_EDIT)
+        return 1;
+    while (n < count && jobs[n]->work->kind != JOB_DELETE_ALL && jobs[n]->work->kind != JOB_EDIT) {
         reports += jobs[n]->result_count > 0 ? jobs[n]->result_count : 1;
         if (n > 0 && reports > en->config.batch_reports)
             break;
@@ -435,6 +482,17 @@ static void commit_all(struct engine *en, struct engine_job **jobs, size_t count
     resume_waiting(en);
 }
 
+/* The next portions of edits come after what is in the queue; when that is full, or closed, now. */
+static void go_on(struct engine *en)
+{
+    while (en->unfinished) {
+        struct engine_job *job = en->unfinished;
+        en->unfinished = job->work->next;
+        if (!queue_put(en->ready, job))
+            commit_all(en, &job, 1);
+    }
+}
+
 void *writer_run(void *arg)
 {
     struct engine *en = arg;
@@ -450,6 +508,7 @@ void *writer_run(void *arg)
                 commit_all(en, jobs + at, n);
             }
             at += n;
+            go_on(en);
         }
     }
     const struct err closing = { .code = ERR_BUSY, .msg = "the server is closing" };

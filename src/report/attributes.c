@@ -180,6 +180,19 @@ const struct attribute *attributes_find(const struct attributes *a, struct str n
     return slot ? &a->at[slot - 1] : NULL;
 }
 
+void attributes_remove(struct attributes *a, struct str name)
+{
+    uint32_t *slot = a->count > 0 ? slot_of(a, name) : NULL;
+    if (!slot || *slot == 0)
+        return;
+    size_t at = *slot - 1;
+    a->count--;
+    memmove(&a->at[at], &a->at[at + 1], (a->count - at) * sizeof *a->at);
+    memset(a->table, 0, a->table_size * sizeof *a->table);
+    for (size_t i = 0; i < a->count; i++)
+        *slot_of(a, a->at[i].name) = (uint32_t)(i + 1);
+}
+
 /* Room for one more, in the list and in the table; false when memory is short. */
 static bool make_room(struct attributes *a)
 {
@@ -291,26 +304,36 @@ bool attributes_set_json(struct attributes *a, const struct json *value)
 
 /* --- as JSON ------------------------------------------------------------------------------- */
 
+void attribute_write(struct json_writer *w, const struct attribute *a)
+{
+    json_key(w, a->name);
+    if (a->type == ATTRIBUTE_STRING || a->type == ATTRIBUTE_UUID)
+        json_str(w, a->text);
+    else
+        json_raw(w, a->text);
+}
+
 void attributes_write(struct json_writer *w, const struct attributes *a)
 {
     json_object(w);
-    for (size_t i = 0; i < a->count; i++) {
-        json_key(w, a->at[i].name);
-        if (a->at[i].type == ATTRIBUTE_STRING || a->at[i].type == ATTRIBUTE_UUID)
-            json_str(w, a->at[i].text);
-        else
-            json_raw(w, a->at[i].text);
-    }
+    for (size_t i = 0; i < a->count; i++)
+        attribute_write(w, &a->at[i]);
     json_object_end(w);
+}
+
+bool attributes_parse(struct arena *a, struct str json, const struct json **out, struct err *e)
+{
+    const struct json_limits limits = { READ_DEPTH, READ_NODES };
+    return json_parse(out, json, limits, a, e) &&
+           ((*out)->type == JSON_OBJECT ||
+            err_set(e, ERR_INPUT, 0, "attributes must be a JSON object"));
 }
 
 bool attributes_read(struct attributes *a, struct str json, struct err *e)
 {
     const struct json *j;
-    if (!json_parse(&j, json, (struct json_limits){ READ_DEPTH, READ_NODES }, a->arena, e))
+    if (!attributes_parse(a->arena, json, &j, e))
         return false;
-    if (j->type != JSON_OBJECT)
-        return err_set(e, ERR_INPUT, 0, "attributes must be a JSON object");
     for (const struct json *value = j->first; value; value = value->next)
         if (!attributes_set_json(a, value))
             return err_set(e, ERR_NOMEM, 0, "no memory for attributes");

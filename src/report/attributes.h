@@ -52,6 +52,8 @@ MUST_CHECK bool attributes_set(struct attributes *a, struct str name, enum attri
 MUST_CHECK bool attributes_set_text(struct attributes *a, struct str name, struct str text);
 /* The same for a JSON value, under its key; null removes nothing and sets nothing. */
 MUST_CHECK bool attributes_set_json(struct attributes *a, const struct json *value);
+/* Takes one away, if it is there. */
+void attributes_remove(struct attributes *a, struct str name);
 /* NULL when there is none. */
 const struct attribute *attributes_find(const struct attributes *a, struct str name);
 
@@ -60,8 +62,13 @@ enum attribute_type attribute_type_of(struct str text);
 
 /* As a JSON object, values in their types: what the store keeps ({"n":5,"s":"x","u":"..."}). */
 void attributes_write(struct json_writer *w, const struct attributes *a);
+/* One of them, key and value. */
+void attribute_write(struct json_writer *w, const struct attribute *a);
 /* And back from its text, which must stay: the same names, types and texts. ERR_INPUT, ERR_LIMIT,
  * ERR_NOMEM. */
 MUST_CHECK bool attributes_read(struct attributes *a, struct str json, struct err *e);
+/* Only the JSON object, within the limits that stored attributes keep. */
+MUST_CHECK bool attributes_parse(struct arena *a, struct str json, const struct json **out,
+                                 struct err *e);
 
 #endif

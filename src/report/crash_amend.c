@@ -1,10 +1,16 @@
-/* crash_amend.c - attributes that are set in a report that was written before, and which texts of
- * it that changes. The outcome is what crash_report.c would have written, but for the order of
- * members and for which strings are in the group `more`: those that are there stay. */
+/* crash_amend.c - attributes that are set or cleared in a report that was written before, and which
+ * texts of it that changes. The outcome is what crash_report.c would have written, but for the
+ * order of members and for which strings are in the group `more`: those that are there stay. */
+#include "report/changed_texts.h"
 #include "report/crash_parts.h"
 #include "report/crash_report.h"
 
 /* --- the report ---------------------------------------------------------------------------- */
+
+struct amendment {
+    const struct attributes *set;     /* what is written */
+    const struct attributes *touched; /* these, and what is cleared: what was there goes */
+};
 
 /* Whether a report's classifiers are what the attribute says, joined by spaces: they stay then, for
  * one of them may have spaces of its own. */
@@ -83,20 +89,20 @@ static void add_more(struct crash_writer *w, const struct json *report,
 
 /* Those of the group that are not set anew, then the new ones. */
 static void amend_group(struct crash_writer *w, const struct json *report,
-                        const struct attributes *set, enum crash_place place)
+                        const struct amendment *m, enum crash_place place)
 {
     bool begun = false;
     const struct json *group = json_get(report, crash_groups[place]);
-    for (const struct json *m = is_object(group) ? group->first : NULL; m; m = m->next) {
-        if (attribute_in_group(set, m->key, place))
+    for (const struct json *j = is_object(group) ? group->first : NULL; j; j = j->next) {
+        if (attribute_in_group(m->touched, j->key, place))
             continue;
         crash_begin_group(&w->w, place, &begun);
-        json_key(&w->w, m->key);
-        json_tree(&w->w, m);
+        json_key(&w->w, j->key);
+        json_tree(&w->w, j);
     }
     if (place == PLACE_MORE)
-        add_more(w, report, set, &begun);
-    crash_write_group(w, set, place, begun);
+        add_more(w, report, m->set, &begun);
+    crash_write_group(w, m->set, place, begun);
 }
 
 static bool is_group(const struct json *member)
@@ -107,18 +113,17 @@ static bool is_group(const struct json *member)
     return false;
 }
 
-static void amend_top(struct crash_writer *w, const struct json *report,
-                      const struct attributes *set)
+static void amend_top(struct crash_writer *w, const struct json *report, const struct amendment *m)
 {
-    for (const struct json *m = report->first; m; m = m->next) {
-        if (is_group(m) || attribute_at_top(report, set, m->key))
+    for (const struct json *j = report->first; j; j = j->next) {
+        if (is_group(j) || attribute_at_top(report, m->touched, j->key))
             continue;
-        json_key(&w->w, m->key);
-        json_tree(&w->w, m);
+        json_key(&w->w, j->key);
+        json_tree(&w->w, j);
     }
-    for (size_t i = 0; i < set->count; i++) {
+    for (size_t i = 0; i < m->set->count; i++) {
         struct crash_name_room room;
-        const struct attribute *a = &set->at[i];
+        const struct attribute *a = &m->set->at[i];
         enum crash_place place = crash_place_of(a->name, a->type);
         if (place == PLACE_TOP && !goes_to_more(report, a)) {
             json_key(&w->w, crash_free_name(a->name, crash_top_names, &room));
@@ -130,7 +135,7 @@ static void amend_top(struct crash_writer *w, const struct json *report,
     }
 }
 
-static bool write_amended(const struct json *report, const struct attributes *set, struct arena *a,
+static bool write_amended(const struct json *report, const struct amendment *m, struct arena *a,
                           struct str *json, struct err *e)
 {
     struct buf b;
@@ -139,9 +144,9 @@ static bool write_amended(const struct json *report, const struct attributes *se
     buf_init(&b, CRASH_REPORT_BYTES_MAX);
     json_writer_init(&w.w, &b);
     json_object(&w.w);
-    amend_top(&w, report, set);
+    amend_top(&w, report, m);
     for (enum crash_place place = PLACE_NUMBERS; place <= PLACE_MORE; place++)
-        amend_group(&w, report, set, place);
+        amend_group(&w, report, m, place);
     json_object_end(&w.w);
     bool ok = crash_take_text(&b, a, json, e);
     buf_done(&b);
@@ -150,59 +155,14 @@ static bool write_amended(const struct json *report, const struct attributes *se
 
 /* --- what an amendment changes ------------------------------------------------------------- */
 
-struct changes {
-    const struct report *before, *after;
-    struct report_text *texts;
-    size_t count, cap;
-};
-
-static bool add_text(struct changes *c, struct arena *a, struct report_text text)
-{
-    if (c->count == c->cap) {
-        size_t cap = c->cap ? 2 * c->cap : 16;
-        struct report_text *texts = arena_array(a, cap, sizeof *texts);
-        if (!texts)
-            return false;
-        if (c->count)
-            memcpy(texts, c->texts, c->count * sizeof *texts);
-        c->texts = texts;
-        c->cap = cap;
-    }
-    c->texts[c->count++] = text;
-    return true;
-}
-
-static bool has_field(const struct report *r, struct str field)
-{
-    for (size_t i = 0; i < r->text_count; i++)
-        if (str_eq(r->texts[i].field, field))
-            return true;
-    return false;
-}
-
-/* All texts of the field, for a field may have more than one (keys "a.b" and "a_b"). */
-static bool add_field(struct changes *c, struct str field, struct arena *a)
-{
-    size_t before = c->count;
-    for (size_t i = 0; i < c->count; i++)
-        if (str_eq(c->texts[i].field, field))
-            return true;
-    for (size_t i = 0; i < c->after->text_count; i++)
-        if (str_eq(c->after->texts[i].field, field) && !add_text(c, a, c->after->texts[i]))
-            return false;
-    if (c->count > before || !has_field(c->before, field))
-        return true;
-    return add_text(c, a, (struct report_text){ field, STR("") });
-}
-
-static bool add_member(struct changes *c, struct str parent, struct str key, struct arena *a)
+static bool add_member(struct changed_texts *c, struct str parent, struct str key, struct arena *a)
 {
     struct str field;
-    return report_field_name(a, parent, key, &field) && add_field(c, field, a);
+    return report_field_name(a, parent, key, &field) && changed_texts_add(c, field, a);
 }
 
 /* The same for all fields below that, of which there are none any more. */
-static bool add_object(struct changes *c, struct str key, struct arena *a)
+static bool add_object(struct changed_texts *c, struct str key, struct arena *a)
 {
     struct str field;
     if (!report_field_name(a, crash_groups[PLACE_OBJECTS], key, &field))
@@ -210,14 +170,14 @@ static bool add_object(struct changes *c, struct str key, struct arena *a)
     for (size_t i = 0; i < c->before->text_count; i++) {
         struct str old = c->before->texts[i].field;
         if (str_starts(old, field) && (old.len == field.len || old.ptr[field.len] == '.') &&
-            !add_field(c, old, a))
+            !changed_texts_add(c, old, a))
             return false;
     }
     return true;
 }
 
 /* An attribute may have moved: what was a number is a string now. */
-static bool add_fields(struct changes *c, const struct attribute *set, struct arena *a)
+static bool add_fields(struct changed_texts *c, const struct attribute *set, struct arena *a)
 {
     struct crash_name_room top, id;
     enum crash_place place = crash_place_of(set->name, set->type);
@@ -233,30 +193,35 @@ static bool add_fields(struct changes *c, const struct attribute *set, struct ar
            add_object(c, set->name, a);
 }
 
-static bool read_report(struct report *out, const struct json **json, struct str text,
-                        struct arena *a, struct err *e)
+/* All names that are set or cleared. */
+static bool touched_names(const struct amended *m, struct attributes *out)
 {
-    const struct json_limits limits = { REPORT_DEPTH_MAX, 2 * (size_t)REPORT_TEXTS_MAX };
-    return json_parse(json, text, limits, a, e) && report_from_json(out, *json, text, a, e);
+    for (size_t i = 0; i < m->set.count; i++)
+        if (!attributes_set(out, m->set.at[i].name, m->set.at[i].type, m->set.at[i].text))
+            return false;
+    for (size_t i = 0; i < m->cleared.count; i++)
+        if (!attributes_set(out, m->cleared.at[i].name, ATTRIBUTE_STRING, STR("")))
+            return false;
+    return true;
 }
 
-bool crash_report_amend(struct str payload, const struct attribute *set, size_t count,
-                        struct arena *a, struct str *json, struct report_text **texts,
-                        size_t *text_count, struct err *e)
+bool crash_report_amend(struct str payload, const struct amended *m, struct arena *a,
+                        struct str *json, struct report_text **texts, size_t *text_count,
+                        struct err *e)
 {
     struct report before, after;
     const struct json *j;
-    struct attributes anew;
-    attributes_init(&anew, a);
-    for (size_t i = 0; i < count; i++)
-        if (!attributes_set_text(&anew, set[i].name, set[i].text))
-            return err_set(e, ERR_NOMEM, 0, "no memory for attributes");
-    if (!read_report(&before, &j, payload, a, e) || !write_amended(j, &anew, a, json, e) ||
-        !read_report(&after, &j, *json, a, e))
+    struct attributes touched;
+    attributes_init(&touched, a);
+    if (!touched_names(m, &touched))
+        return err_set(e, ERR_NOMEM, 0, "no memory for attributes");
+    if (!changed_texts_read(&before, &j, payload, a, e) ||
+        !write_amended(j, &(struct amendment){ &m->set, &touched }, a, json, e) ||
+        !changed_texts_read(&after, &j, *json, a, e))
         return false;
-    struct changes c = { .before = &before, .after = &after };
-    for (size_t i = 0; i < anew.count; i++)
-        if (!add_fields(&c, &anew.at[i], a))
+    struct changed_texts c = { .before = &before, .after = &after };
+    for (size_t i = 0; i < touched.count; i++)
+        if (!add_fields(&c, &touched.at[i], a))
             return err_set(e, ERR_NOMEM, 0, "no memory for attributes");
     *texts = c.texts;
     *text_count = c.count;

@@ -9,6 +9,7 @@
 #ifndef CRUMPLE_REPORT_CRASH_REPORT_H
 #define CRUMPLE_REPORT_CRASH_REPORT_H
 
+#include "report/amended.h"
 #include "report/crash.h"
 #include "report/report.h"
 
@@ -22,13 +23,13 @@ struct crash_names {
 MUST_CHECK bool crash_report_write(const struct crash *c, const struct crash_names *names,
                                    struct arena *a, struct str *json, struct err *e);
 
-/* What crash_report_write would have written had these attributes been set (as text), but for which
- * strings are too many (see `more` in docs/backtrace-mapping.md): the payload with them in their
- * places, and the texts of the changed fields as report_from_json names them,
- * for the collection; an empty text stands for a field that is no more. Later ones win. ERR_INPUT
- * when the payload is no such report, ERR_NOMEM. */
-MUST_CHECK bool crash_report_amend(struct str payload, const struct attribute *set, size_t count,
-                                   struct arena *a, struct str *json, struct report_text **texts,
-                                   size_t *text_count, struct err *e);
+/* What crash_report_write would have written had these attributes been set and cleared, but for
+ * which strings are too many (see `more` in docs/backtrace-mapping.md): the payload with them in
+ * their places, and the texts of the changed fields as report_from_json names them, for the
+ * collection; an empty text stands for a field that is no more. ERR_INPUT when the payload is no
+ * such report, ERR_NOMEM. */
+MUST_CHECK bool crash_report_amend(struct str payload, const struct amended *m, struct arena *a,
+                                   struct str *json, struct report_text **texts, size_t *text_count,
+                                   struct err *e);
 
 #endif

@@ -103,7 +103,8 @@ static const char *const sql_text[SQL_STATEMENTS] = {
     [SQL_COUNT_SCAN] = "SELECT key, token, bucket, combination, count FROM counts",
     [SQL_COUNTS_DELETE] = "DELETE FROM counts",
     [SQL_AMENDMENT_PUT] = "INSERT OR REPLACE INTO amendments VALUES (?1, ?2)",
-    [SQL_AMENDMENT_SCAN] = "SELECT a.object, u.report, a.amended FROM amendments a"
+    [SQL_AMENDMENT_READ] = "SELECT amended FROM amendments WHERE object = ?1",
+    [SQL_AMENDMENT_SCAN] = "SELECT a.object, u.object, u.report, a.amended FROM amendments a"
                            " LEFT JOIN uploads u ON u.object = a.object ORDER BY a.object",
     [SQL_AMENDMENT_DELETE] = "DELETE FROM amendments WHERE object = ?1",
     [SQL_AMENDMENTS_DELETE] = "DELETE FROM amendments WHERE object NOT IN"

@@ -12,7 +12,7 @@
 enum count_column { COUNT_KEY, COUNT_TOKEN, COUNT_BUCKET, COUNT_COMBINATION, COUNT_COUNT };
 
 /* Columns of SQL_AMENDMENT_SCAN. */
-enum amendment_column { AMENDMENT_OBJECT, AMENDMENT_REPORT, AMENDMENT_AMENDED };
+enum amendment_column { AMENDMENT_OBJECT, AMENDMENT_UPLOAD, AMENDMENT_REPORT, AMENDMENT_AMENDED };
 
 bool counts_put(struct writing *w, const struct store_batch *b, struct err *e)
 {
@@ -52,9 +52,9 @@ static bool change_apply(struct connection *c, const struct stored_change *chang
 {
     assert(change->object > 0 && change->object <= OBJECT_MAX);
     sqlite3_int64 object = (sqlite3_int64)change->object;
-    if (!replace(c, SQL_UPLOAD_CHANGE, object, change->attributes, true, e))
+    if (!change->no_upload && !replace(c, SQL_UPLOAD_CHANGE, object, change->attributes, true, e))
         return false;
-    if (sqlite3_changes(c->db) == 0)
+    if (!change->no_upload && sqlite3_changes(c->db) == 0)
         return err_set(e, ERR_NOT_FOUND, 0, "there is no upload %" PRIu64 " to change",
                        change->object);
     if (!replace(c, SQL_AMENDMENT_PUT, object, change->amended, true, e))
@@ -124,6 +124,7 @@ static bool amendment_row(sqlite3_stmt *st, struct stored_change *out, struct er
     sqlite3_int64 object = sqlite3_column_int64(st, AMENDMENT_OBJECT);
     *out = (struct stored_change){
         .object = (uint64_t)object,
+        .no_upload = sqlite3_column_type(st, AMENDMENT_UPLOAD) == SQLITE_NULL,
         .amended = column_str(st, AMENDMENT_AMENDED),
         .report = STORE_NONE,
     };
@@ -159,6 +160,32 @@ bool store_scan_changes(struct store *s,
         return false;
     bool ok = amendments_scan(c, each, ctx, e);
     connection_end(c, SQL_AMENDMENT_SCAN);
+    store_reader_give(s, c);
+    return ok;
+}
+
+static bool amended_read(struct connection *c, uint64_t object, struct arena *a, struct str *out,
+                         struct err *e)
+{
+    sqlite3_stmt *st = connection_statement(c, SQL_AMENDMENT_READ, e);
+    bool row;
+    if (!st)
+        return false;
+    sqlite3_bind_int64(st, 1, object <= OBJECT_MAX ? (sqlite3_int64)object : 0);
+    if (!connection_step(c, st, &row, e))
+        return false;
+    return arena_str(a, row ? column_str(st, 0) : STR(""), out) ||
+           err_set(e, ERR_NOMEM, 0, "reading an amendment");
+}
+
+bool store_amended(struct store *s, uint64_t object, struct arena *a, struct str *out,
+                   struct err *e)
+{
+    struct connection *c = store_reader_take(s, e);
+    if (!c)
+        return false;
+    bool ok = amended_read(c, object, a, out, e);
+    connection_end(c, SQL_AMENDMENT_READ);
     store_reader_give(s, c);
     return ok;
 }

@@ -92,7 +92,7 @@ struct stored_upload {
     struct str type;       /* Content-Type of the body */
     struct str uuid;       /* may be empty */
     struct str attributes; /* JSON object, merged and typed (attributes_write), `set`s applied */
-    struct str amended;    /* what buckets have `set` since: JSON object; may be empty; ignored on
+    struct str amended;    /* what was set and cleared since: JSON object; may be empty; ignored on
                               writing, so that a replaced upload keeps it */
     struct str fields;     /* JSON list of [name, value, origin], as they came */
     struct str error;      /* may be empty; one sentence a line */
@@ -132,11 +132,14 @@ struct stored_count {
     uint64_t count;
 };
 
-/* What a submission bucket's `set` changes in an upload that is stored already. */
+/* What is set and cleared in an object that is stored already, by submission buckets or by people.
+ */
 struct stored_change {
     uint64_t object;
+    bool no_upload;            /* it came over the PartyCrasher API, and has no attributes there */
     struct str attributes;     /* replaces stored_upload.attributes */
-    struct str amended;        /* JSON object of all that was ever set: {"has_advanced_log":"1"} */
+    struct str amended;        /* JSON object of all that was ever set: {"has_advanced_log":"1"};
+                                  null for what was cleared */
     uint32_t report;           /* whose payload is replaced, or STORE_NONE */
     struct str packed_payload; /* by this */
 };
@@ -267,11 +270,15 @@ MUST_CHECK bool store_scan_counts(struct store *s,
                                   bool (*each)(void *ctx, const struct stored_count *c,
                                                struct err *e),
                                   void *ctx, struct err *e);
-/* `amended` of all uploads that have it, and the `report` that they have now; the rest empty. */
+/* `amended` of all objects that have it, and of uploads the `report` that they have now; the rest
+ * empty. */
 MUST_CHECK bool store_scan_changes(struct store *s,
                                    bool (*each)(void *ctx, const struct stored_change *c,
                                                 struct err *e),
                                    void *ctx, struct err *e);
+/* That of one object; empty when it has none, also when there is no such object. */
+MUST_CHECK bool store_amended(struct store *s, uint64_t object, struct arena *a, struct str *out,
+                              struct err *e);
 /* One with everything, in the arena; ERR_NOT_FOUND. */
 MUST_CHECK bool store_upload_read(struct store *s, uint64_t object, struct arena *a,
                                   struct stored_upload *out, struct err *e);

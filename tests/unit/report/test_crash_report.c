@@ -441,6 +441,16 @@ static bool has_text(const struct report *r, struct str field, struct str text)
     return false;
 }
 
+/* Set as text, the later ones winning. */
+static struct amended changes_of(const struct attribute *set, size_t count, struct arena *a)
+{
+    struct amended m;
+    amended_init(&m, a);
+    for (size_t i = 0; i < count; i++)
+        assert_true(amended_set(&m, set[i].name, attribute_type_of(set[i].text), set[i].text));
+    return m;
+}
+
 /* The first 256 strings are at the top, the others in `more`; and so they stay. */
 static void test_many_strings(void **state)
 {
@@ -470,7 +480,8 @@ static void test_many_strings(void **state)
     size_t count;
     struct str amended;
     struct err e = { 0 };
-    assert_true(crash_report_amend(json, set, 4, a, &amended, &texts, &count, &e));
+    struct amended m = changes_of(set, 4, a);
+    assert_true(crash_report_amend(json, &m, a, &amended, &texts, &count, &e));
     struct report after = read_report(amended, a);
     assert_true(has_text(&after, STR("a1"), STR("at the top")));
     assert_true(has_text(&after, STR("more.ids"), STR("in more")));
@@ -530,7 +541,8 @@ static struct str amend(struct str json, const struct attribute *set, size_t cou
 {
     struct err e = { 0 };
     struct str out = { 0 };
-    if (!crash_report_amend(json, set, count, a, &out, texts, text_count, &e))
+    struct amended m = changes_of(set, count, a);
+    if (!crash_report_amend(json, &m, a, &out, texts, text_count, &e))
         fail_msg("%s", e.msg);
     return out;
 }
@@ -666,8 +678,8 @@ static void test_amend_refuses(void **state)
         struct report_text *texts;
         size_t count;
         struct err e = { 0 };
-        assert_false(
-            crash_report_amend(str_from_c(cases[i]), NULL, 0, a, &json, &texts, &count, &e));
+        struct amended m = changes_of(NULL, 0, a);
+        assert_false(crash_report_amend(str_from_c(cases[i]), &m, a, &json, &texts, &count, &e));
         assert_int_equal(e.code, ERR_INPUT);
     }
 }

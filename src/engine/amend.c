@@ -1,0 +1,172 @@
+/* amend.c - see the header. What is hard: an object may be changed twice in one batch; then what
+ * the batch holds of it is what there is, and not the store. */
+#include "engine/amend.h"
+
+#include "base/log.h"
+#include "report/crash_report.h"
+#include "report/report_amend.h"
+
+#define JSON_MAX ((size_t)256 << 20)
+
+static bool no_memory(struct err *e)
+{
+    return err_set(e, ERR_NOMEM, 0, "no memory for attributes");
+}
+
+static struct amendment *find(const struct batch *b, uint64_t object)
+{
+    for (size_t i = 0; i < b->amendments.len; i++)
+        if (b->amendments.at[i].row.object == object)
+            return &b->amendments.at[i];
+    return NULL;
+}
+
+const struct amendment *amend_find(const struct batch *b, uint64_t object)
+{
+    return find(b, object);
+}
+
+static bool add_changes(struct amended *m, const struct edit_value *values, size_t count)
+{
+    bool ok = true;
+    for (size_t i = 0; i < count && ok; i++)
+        ok = values[i].clear ? amended_clear(m, values[i].name)
+                             : amended_set(m, values[i].name, values[i].type, values[i].text);
+    return ok;
+}
+
+static bool write_amended(const struct amended *m, struct arena *a, struct str *out)
+{
+    struct buf buf;
+    struct json_writer j;
+    buf_init(&buf, JSON_MAX);
+    json_writer_init(&j, &buf);
+    amended_write(&j, m);
+    return take_text(&buf, a, out);
+}
+
+static bool write_attributes(const struct attributes *attributes, struct arena *a, struct str *out)
+{
+    struct buf buf;
+    struct json_writer j;
+    buf_init(&buf, JSON_MAX);
+    json_writer_init(&j, &buf);
+    attributes_write(&j, attributes);
+    return take_text(&buf, a, out);
+}
+
+/* The report's payload with the changes in it. What has no place in the payload stays out of it. */
+static bool change_payload(struct amendment *out, struct str payload, const struct amended *m,
+                           struct arena *a, struct err *e)
+{
+    struct report_text *texts;
+    bool ok = out->row.no_upload
+                  ? report_amend(payload, m, a, &out->payload, &texts, &out->text_count, e)
+                  : crash_report_amend(payload, m, a, &out->payload, &texts, &out->text_count, e);
+    if (ok) {
+        out->texts = texts;
+        return store_pack(out->payload, a, &out->row.packed_payload, e);
+    }
+    if (e->code == ERR_NOMEM)
+        return false;
+    log_line(LOG_WARN, "set_not_searchable", "object=%llx reason=%s",
+             (unsigned long long)out->row.object, log_str(str_from_c(e->msg)));
+    out->row.report = STORE_NONE;
+    return true;
+}
+
+/* `before`: what was ever set and cleared, as the store has it. */
+static bool amend(struct batch *b, struct amendment *out, struct str before,
+                  const struct edit_value *values, size_t count, struct arena *a, struct err *e)
+{
+    struct amendment *earlier = find(b, out->row.object);
+    struct amended all, fresh;
+    struct stored_report stored;
+    amended_init(&all, a);
+    amended_init(&fresh, a);
+    if (!amended_read(&all, earlier ? earlier->row.amended : before, e))
+        return false;
+    if (!add_changes(&all, values, count) || !add_changes(&fresh, values, count) ||
+        !write_amended(&all, a, &out->row.amended))
+        return no_memory(e);
+    /* What was set before is in the stored payload. */
+    if (out->row.report != STORE_NONE &&
+        (!store_read(b->engine->store, out->row.report, a, &stored, e) ||
+         !change_payload(out, stored.payload, earlier ? &all : &fresh, a, e)))
+        return false;
+    if (earlier) {
+        *earlier = *out;
+        return true;
+    }
+    return VEC_PUSH(&b->amendments, *out) || no_memory(e);
+}
+
+bool amend_upload(struct batch *b, const struct stored_upload *u, const struct edit_value *values,
+                  size_t count, struct arena *a, struct err *e)
+{
+    struct amendment out = { .row = { .object = u->object, .report = u->report } };
+    const struct amendment *earlier = find(b, u->object);
+    struct attributes attributes;
+    struct amended fresh;
+    attributes_init(&attributes, a);
+    amended_init(&fresh, a);
+    if (!attributes_read(&attributes, earlier ? earlier->row.attributes : u->attributes, e))
+        return false;
+    if (!add_changes(&fresh, values, count) || !amended_apply(&fresh, &attributes) ||
+        !write_attributes(&attributes, a, &out.row.attributes))
+        return no_memory(e);
+    return amend(b, &out, u->amended, values, count, a, e);
+}
+
+bool amend_report(struct batch *b, uint64_t object, uint32_t report,
+                  const struct edit_value *values, size_t count, struct arena *a, struct err *e)
+{
+    struct amendment out = { .row = { .object = object, .no_upload = true, .report = report } };
+    struct str before;
+    return store_amended(b->engine->store, object, a, &before, e) &&
+           amend(b, &out, before, values, count, a, e);
+}
+
+/* Searching. */
+
+static void log_not_searchable(uint64_t object, const struct err *why)
+{
+    log_line(LOG_WARN, "set_not_searchable", "object=%llx reason=%s", (unsigned long long)object,
+             log_str(str_from_c(why->msg)));
+}
+
+void amend_show(struct batch *b, const struct amendment *m)
+{
+    struct err e = { 0 };
+    if (m->row.report != STORE_NONE &&
+        !bucket_index_amend(b->index, m->row.report, m->texts, m->text_count, &e))
+        log_not_searchable(m->row.object, &e);
+}
+
+bool amend_restore(struct engine *en, const struct stored_change *c, struct arena *a, struct err *e)
+{
+    struct stored_report stored;
+    struct amended m;
+    struct report_text *texts;
+    struct str json;
+    size_t count;
+    struct err why = { 0 };
+    uint32_t report =
+        c->no_upload ? objects_find(&en->objects, c->object, STR("")).report : c->report;
+    if (report == STORE_NONE)
+        return true;
+    amended_init(&m, a);
+    bool ok =
+        amended_read(&m, c->amended, &why) && store_read(en->store, report, a, &stored, &why) &&
+        (c->no_upload ? report_amend(stored.payload, &m, a, &json, &texts, &count, &why)
+                      : crash_report_amend(stored.payload, &m, a, &json, &texts, &count, &why)) &&
+        bucket_index_amend(en->current->index, report, texts, count, &why);
+    if (ok)
+        return true;
+    if (why.code == ERR_NOMEM) {
+        *e = why;
+        return false;
+    }
+    log_not_searchable(c->object, &why);
+    return true;
+}

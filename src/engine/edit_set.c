@@ -1,0 +1,86 @@
+/* edit_set.c - attributes of objects that somebody sets or clears: in their rows, in the payloads
+ * of their reports, in search, and in the columns. */
+#include "engine/amend.h"
+#include "engine/edit.h"
+
+#include "base/utf8.h"
+
+#define PORTION 256    /* objects in one transaction */
+#define VALUES_MAX 256 /* attributes in one request */
+
+static_assert(STORE_NONE == OBJECT_NO_REPORT, "both say that there is no report");
+
+/* What follows from the upload, or from what others decide, and so is not to be set. */
+static bool is_made_by_server(struct str name)
+{
+    static const struct str names[] = { STR_INIT("fingerprint"), STR_INIT("callstack"),
+                                        STR_INIT("timestamp"),   STR_INIT("object"),
+                                        STR_INIT("object.size"), STR_INIT("_tx") };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (str_eq(name, names[i]))
+            return true;
+    return str_starts(name, STR("fingerprint;")) || str_starts(name, STR("_mod_"));
+}
+
+static bool check_value(const struct edit_value *v, struct err *e)
+{
+    if (v->name.len == 0 || v->name.len > UPLOAD_NAME_MAX ||
+        utf8_valid_prefix(v->name) != v->name.len)
+        return err_set(e, ERR_INPUT, 0, "names of attributes have 1 to %d bytes", UPLOAD_NAME_MAX);
+    if (is_made_by_server(v->name))
+        return err_set(e, ERR_INPUT, 0,
+                       "the attribute %.*s is made by the server: it cannot be set",
+                       STR_ARG(v->name));
+    return v->clear || v->text.len <= UPLOAD_VALUE_MAX ||
+           err_set(e, ERR_LIMIT, 0, "the value of %.*s has %zu bytes, at most %d are kept",
+                   (int)(v->name.len < 60 ? v->name.len : 60), v->name.ptr, v->text.len,
+                   UPLOAD_VALUE_MAX);
+}
+
+static bool set_check(struct engine *en, const struct engine_edit *t, struct err *e)
+{
+    (void)en;
+    if (t->value_count > VALUES_MAX)
+        return err_set(e, ERR_LIMIT, 0, "%zu attributes at once; at most %d can be set",
+                       t->value_count, VALUES_MAX);
+    for (size_t i = 0; i < t->value_count; i++)
+        if (!check_value(&t->values[i], e))
+            return false;
+    return true;
+}
+
+static size_t set_count(const struct engine_edit *t)
+{
+    return t->object_count;
+}
+
+static bool set_one(struct batch *b, struct edit *d, uint64_t object, uint32_t report,
+                    struct err *e)
+{
+    const struct engine_edit *t = d->request;
+    struct stored_upload u;
+    if (store_upload_head(b->engine->store, object, d->arena, &u, e))
+        return !upload_format_is_error(u.format) ||
+               amend_upload(b, &u, t->values, t->value_count, d->arena, e);
+    return e->code == ERR_NOT_FOUND &&
+           amend_report(b, object, report, t->values, t->value_count, d->arena, e);
+}
+
+static bool set_prepare(struct batch *b, struct edit *d, struct err *e)
+{
+    const struct engine_edit *t = d->request;
+    for (size_t i = d->at; i < d->end; i++) {
+        struct object o = objects_find(&b->engine->objects, t->objects[i], t->project);
+        if (o.state == OBJECT_COMMITTED && !set_one(b, d, t->objects[i], o.report, e))
+            return false;
+    }
+    d->changed = b->amendments.len;
+    return true;
+}
+
+const struct edit_steps edit_set = {
+    .portion = PORTION,
+    .check = set_check,
+    .count = set_count,
+    .prepare = set_prepare,
+};
