@@ -36,7 +36,7 @@ void answer_write_keys(struct json_writer *w, const uint64_t *keys, size_t count
 {
     json_list(w);
     for (size_t i = 0, end; i < count; i = end) {
-        for (end = i + 1; end < count && keys[end] == keys[i] + (end - i);)
+        for (end = i + 1; end < count && keys[end] > 0 && keys[end] - 1 == keys[end - 1];)
             end++;
         json_list(w);
         json_uint(w, keys[i]);
