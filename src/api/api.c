@@ -33,6 +33,7 @@ static const struct http_route routes[] = {
     BACKTRACE_ROUTE("POST", "api/unique-events/submit", api_unique_events),
     BACKTRACE_ROUTE("POST", "api/summed-events/submit", api_summed_events),
     BACKTRACE_ROUTE("POST", "api/control", api_control),
+    BACKTRACE_ROUTE("POST", "api/delete", api_delete),
 
     HTTP_ROUTE("GET", ":project", api_project),
     HTTP_ROUTE("GET", ":project/config", api_config_get),

@@ -57,3 +57,5 @@ void api_control(struct http_exchange *x, void *ctx);
     }
 
 #endif
+/* Removing objects and attachments: POST of "api/delete". */
+void api_delete(struct http_exchange *x, void *ctx);

@@ -74,6 +74,7 @@ static const struct {
     { "waiting", UPLOAD_WAITING },
     { "failed", UPLOAD_FAILED },
     { "kept", UPLOAD_KEPT },
+    { "removed", UPLOAD_REMOVED },
 };
 
 static bool find_state(struct str name, enum upload_state *out)
@@ -119,7 +120,7 @@ static bool read_filter(struct lookup *l, struct upload_filter *f)
     }
     f->has_state = http_param(l->x, "state", &s);
     if (f->has_state && !find_state(s, &f->state)) {
-        refuse(l, "state must be decoded, waiting, failed or kept");
+        refuse(l, "state must be decoded, waiting, failed, kept or removed");
         return false;
     }
     if (http_param(l->x, "limit", &s) && !read_limit(s, &f->limit)) {

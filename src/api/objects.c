@@ -221,7 +221,7 @@ static void answer_gzip(struct lookup *l)
 
 /* Attachments. */
 
-static bool parse_id(struct str s, uint64_t *out)
+bool attachment_id_parse(struct str s, uint64_t *out)
 {
     uint64_t n = 0;
     for (size_t i = 0; i < s.len; i++)
@@ -252,7 +252,7 @@ static bool find_attachment(struct lookup *l, struct stored_attachment *out, str
     struct str s;
     uint64_t id = 0;
     if (http_param(l->x, "attachment_id", &s)) {
-        if (!parse_id(s, &id))
+        if (!attachment_id_parse(s, &id))
             return err_word(e, ERR_NOT_FOUND, "not_found", "the object has no such attachment");
     } else if (!http_param(l->x, "attachment_name", &s) || !find_named(l, s, &id, e)) {
         return false;

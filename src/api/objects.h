@@ -26,6 +26,9 @@ struct lookup {
     struct err err;                   /* when it cannot even be waited for */
 };
 
+/* A decimal number. */
+MUST_CHECK bool attachment_id_parse(struct str s, uint64_t *out);
+
 /* In the JSON of lists. */
 void object_list_attachments(struct lookup *l);
 void object_list_uploads(struct lookup *l);

@@ -194,7 +194,7 @@ void assignment_of(struct assignment *out, const struct collection *c, uint32_t 
         .project = collection_project(c, r.project),
         .date_ms = r.date_ms,
         .buckets = buckets,
-        .has_match = r.top_match != COLLECTION_NONE,
+        .has_match = r.top_match != COLLECTION_NONE && !collection_is_removed(c, r.top_match),
         .score = r.score,
     };
     if (out->has_match) {

@@ -180,7 +180,8 @@ MUST_CHECK bool engine_edit(struct engine *en, struct engine_edit *t, struct err
  * read. */
 struct columns *engine_columns(struct engine *en);
 
-/* Reading what was uploaded. All of them any thread; ERR_NOT_FOUND also for another project's. */
+/* Reading what was uploaded. All of them any thread; ERR_NOT_FOUND also for another project's, and
+ * for what was removed. */
 MUST_CHECK bool engine_upload_read(struct engine *en, uint64_t object, struct str project,
                                    struct arena *a, struct stored_upload *out, struct err *e);
 /* The stored JSON of a report by its object id, whichever API it came by. */

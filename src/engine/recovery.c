@@ -49,6 +49,9 @@ struct recovery {
      */
     VEC(struct stored_superseding) superseded;
     size_t next_superseded;
+    /* The same of those that were removed, by how many reports there were then. */
+    VEC(struct stored_removed) removed;
+    size_t next_removed;
     _Atomic bool no_shorthands; /* a hint: set by the adder, read by the parsers */
     pthread_mutex_t mu;
     pthread_cond_t some_parsed;
@@ -122,13 +125,15 @@ static void *scanner_run(void *arg)
 
 /* The parsers. */
 
+/* Of a removed one there may be nothing left but its names. */
 static void parse_one(struct recovered *item, struct arena *a)
 {
     const struct stored_report *row = &item->row;
     struct str payload;
-    item->broken = !store_unpack(row->packed, a, &payload, &item->err) ||
-                   !process_parse(&item->report, payload, a, &item->err);
-    if (item->broken)
+    bool is_removed = row->packed.len == 0;
+    item->broken = !is_removed && (!store_unpack(row->packed, a, &payload, &item->err) ||
+                                   !process_parse(&item->report, payload, a, &item->err));
+    if (item->broken || is_removed)
         item->report = (struct report){ 0 };
     item->parsed = true;
 }
@@ -200,15 +205,40 @@ static void make_report(struct recovery *r, struct recovered *item, struct arena
     item->report.has_date = true;
 }
 
-/* A report that was stored before there were object ids has none. */
+/* A report that was stored before there were object ids has none; one that was removed has none any
+ * more, and its fingerprint stays known. */
 static bool add_object(struct recovery *r, const struct stored_report *row, struct err *e)
 {
     struct engine *en = r->engine;
     const struct object as = { OBJECT_COMMITTED, row->number };
     bool first;
-    return row->object == OBJECT_NONE ||
-           (objects_restore(&en->objects, row->object, row->project, STR(""), as, e) &&
-            tally_fingerprint(&en->tally, row->project, row->fingerprint, &first, e));
+    if (row->object == OBJECT_NONE && row->packed.len > 0)
+        return true;
+    return (row->object == OBJECT_NONE ||
+            objects_restore(&en->objects, row->object, row->project, STR(""), as, e)) &&
+           tally_fingerprint(&en->tally, row->project, row->fingerprint, &first, e);
+}
+
+/* Those that were removed when there were so many reports. */
+static bool remove_reports(struct recovery *r, uint32_t since, struct err *e)
+{
+    struct bucket_index *ix = r->engine->current->index;
+    const struct collection *c = bucket_index_collection(ix);
+    if (r->next_removed == r->removed.len || r->removed.at[r->next_removed].since != since)
+        return true;
+    bucket_index_publish(ix);
+    for (; r->next_removed < r->removed.len; r->next_removed++) {
+        const struct stored_removed *at = &r->removed.at[r->next_removed];
+        if (at->since != since)
+            break;
+        if (collection_is_superseded(c, at->number, COLLECTION_NONE))
+            return err_set(e, ERR_IO, 0, "the database is damaged: report %u cannot be removed",
+                           at->number);
+        if (!bucket_index_remove(ix, at->number, e))
+            return false;
+    }
+    bucket_index_publish(ix);
+    return true;
 }
 
 static bool damaged(const struct stored_superseding *s, struct err *e)
@@ -244,7 +274,7 @@ static bool add_one(struct recovery *r, struct recovered *item, struct arena *a,
     const struct placement p = { .top_match = row->top_match, .score = row->score };
     const uint32_t *known;
     make_report(r, item, a, &known);
-    if (!supersede(r, row->number, e) ||
+    if (!remove_reports(r, row->number, e) || !supersede(r, row->number, e) ||
         !bucket_index_restore(ix, &item->report, known, &p, row->buckets, e))
         return false;
     if (known && !shorthand_learn(&r->engine->shorthand, bucket_index_collection(ix), row->number))
@@ -370,13 +400,25 @@ static bool each_superseded(void *ctx, const struct stored_superseding *s, struc
     return VEC_PUSH(&r->superseded, *s) || err_set(e, ERR_NOMEM, 0, "reading the store");
 }
 
+static bool each_removed(void *ctx, const struct stored_removed *s, struct err *e)
+{
+    struct recovery *r = ctx;
+    if (s->since > r->total)
+        return err_set(e, ERR_IO, 0, "the database is damaged: report %u is removed too late",
+                       s->number);
+    return VEC_PUSH(&r->removed, *s) || err_set(e, ERR_NOMEM, 0, "reading the store");
+}
+
 bool recovery_run(struct engine *en, struct err *e)
 {
     struct recovery r = { .engine = en, .began_us = metric_clock_us() };
     r.logged_us = r.began_us;
     bool ok = store_count(en->store, &r.total, e) &&
-              store_scan_superseded(en->store, each_superseded, &r, e) && read_all(&r, e);
+              store_scan_superseded(en->store, each_superseded, &r, e) &&
+              store_scan_removed(en->store, each_removed, &r, e) && read_all(&r, e) &&
+              remove_reports(&r, r.total, e);
     VEC_FREE(&r.superseded);
+    VEC_FREE(&r.removed);
     if (ok)
         log_line(LOG_INFO, "recovered", "reports=%u damaged=%u seconds=%.2f", r.total, r.broken,
                  (double)(metric_clock_us() - r.began_us) / 1e6);

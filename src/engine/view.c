@@ -76,5 +76,5 @@ bool engine_payload(struct engine *en, const struct engine_view *v, uint32_t rep
     if (!is_current(en, v))
         return err_set(e, ERR_NOT_FOUND, 0, "all reports were deleted meanwhile");
     *out = stored.payload;
-    return true;
+    return stored.payload.len > 0 || err_set(e, ERR_NOT_FOUND, 0, "the report was removed");
 }

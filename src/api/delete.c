@@ -1,0 +1,272 @@
+/* delete.c - POST /api/delete: objects by their ids, and single attachments (`morgue delete`,
+ * `morgue attachment delete`). docs/removal.md tells what is removed.
+ *
+ * All that can be wrong with the request is found before anything is removed. Then the engine does
+ * one thing after the other, while the exchange is parked. */
+#include "api/objects.h"
+
+#define DELETE_DEPTH_MAX 16
+#define DELETE_NODES_MAX 100000
+#define DELETE_OBJECTS_MAX 16384 /* named in one request */
+
+/* An attachment that is to go. */
+struct detachment {
+    uint64_t object, attachment;
+};
+
+struct deletion {
+    struct http_exchange *x;
+    struct api *api;
+    struct arena *arena;
+    const struct json *body;
+    struct str project;
+    struct detachment *detachments;
+    size_t detachment_count, next_detachment;
+    const uint64_t *objects;
+    size_t object_count;
+    enum removal removal;
+    struct engine_edit edit;
+    size_t changed;
+    struct err err; /* of what the engine could not do */
+};
+
+static void free_arena(void *arena)
+{
+    arena_free(arena);
+}
+
+static bool refuse(const struct deletion *d, unsigned status, const char *word, const char *message)
+{
+    struct err e = { 0 };
+    (void)err_word(&e, status == 404 ? ERR_NOT_FOUND : ERR_INPUT, word, "%s", message);
+    backtrace_refuse(d->x, status, &e);
+    return false;
+}
+
+static bool refuse_err(const struct deletion *d, const struct err *e)
+{
+    backtrace_refuse_err(d->x, e);
+    return false;
+}
+
+static bool no_memory(const struct deletion *d)
+{
+    struct err e = { 0 };
+    (void)err_set(&e, ERR_NOMEM, 0, "no memory for this request");
+    return refuse_err(d, &e);
+}
+
+static struct str text_of(const struct json *j, const char *member)
+{
+    const struct json *found = json_get(j, str_from_c(member));
+    return found && found->type == JSON_STRING ? found->text : STR("");
+}
+
+/* The door. All of these: false, it has been answered. */
+
+static bool read_body(struct deletion *d)
+{
+    const struct json_limits limits = { DELETE_DEPTH_MAX, DELETE_NODES_MAX };
+    struct err e = { 0 };
+    if (!json_parse(&d->body, http_body(d->x), limits, d->arena, &e)) {
+        backtrace_refuse(d->x, e.code == ERR_NOMEM ? 503 : 400, &e);
+        return false;
+    }
+    return d->body->type == JSON_OBJECT ||
+           refuse(d, 400, "bad_body", "the body must be a JSON object");
+}
+
+static bool admit(struct deletion *d)
+{
+    struct claim claim = { .universe = text_of(d->body, "universe"),
+                           .token = text_of(d->body, "token"),
+                           .project = text_of(d->body, "project") };
+    const struct token *t;
+    struct err e = { 0 };
+    (void)http_param(d->x, "token", &claim.token);
+    (void)http_param(d->x, "universe", &claim.universe);
+    (void)http_param(d->x, "project", &claim.project);
+    unsigned status =
+        backtrace_admit(d->x, d->api, &claim, SCOPE_OBJECT_GET | SCOPE_QUERY_POST, &t, &e);
+    if (status) {
+        backtrace_refuse(d->x, status, &e);
+        return false;
+    }
+    d->project = t->project;
+    return true;
+}
+
+/* What of the objects: no subsets are all of it. */
+static bool read_subsets(struct deletion *d)
+{
+    const struct json *list = json_get(d->body, STR("subsets"));
+    bool physical = false, row = false;
+    if (list && list->type != JSON_LIST)
+        return refuse(d, 400, "bad_parameter", "subsets must be a list");
+    for (const struct json *j = list ? list->first : NULL; j; j = j->next) {
+        bool is_physical = j->type == JSON_STRING && str_eq(j->text, STR("physical"));
+        bool is_row = j->type == JSON_STRING && str_eq(j->text, STR("crdb"));
+        if (!is_physical && !is_row)
+            return refuse(d, 400, "bad_parameter", "subsets are physical and crdb");
+        physical |= is_physical;
+        row |= is_row;
+    }
+    d->removal = physical == row ? REMOVE_ALL : physical ? REMOVE_PHYSICAL : REMOVE_ROW;
+    return true;
+}
+
+/* Attachments. */
+
+static bool refuse_attachment(const struct deletion *d)
+{
+    return refuse(d, 404, "not_found", "the object has no such attachment");
+}
+
+/* By its id, or the newest of the name. */
+static bool find_attachment(const struct deletion *d, const struct json *j, struct detachment *out)
+{
+    struct str id = text_of(j, "attachment_id"), name = text_of(j, "attachment_name");
+    struct stored_attachment *all;
+    struct err e = { 0 };
+    uint64_t number = 0;
+    size_t count;
+    if (id.len > 0 ? !attachment_id_parse(id, &number) : name.len == 0)
+        return refuse_attachment(d);
+    if (!engine_attachments(d->api->engine, out->object, d->project, d->arena, &all, &count, &e))
+        return refuse_err(d, &e);
+    for (size_t i = count; i > 0; i--)
+        if (id.len > 0 ? all[i - 1].id == number : str_eq(all[i - 1].name, name)) {
+            out->attachment = all[i - 1].id;
+            return true;
+        }
+    return refuse_attachment(d);
+}
+
+/* Objects. */
+
+static bool is_attachment(const struct json *j)
+{
+    return json_get(j, STR("attachment_id")) || json_get(j, STR("attachment_name"));
+}
+
+/* One thing of the list. An object that is not there is passed over; an attachment is not. */
+static bool read_one(struct deletion *d, const struct json *j, uint64_t *objects)
+{
+    struct str id = j->type == JSON_STRING ? j->text : text_of(j, "id");
+    uint64_t object = 0;
+    if (j->type != JSON_STRING && j->type != JSON_OBJECT)
+        return refuse(d, 400, "bad_parameter", "objects must be ids, or objects with an id");
+    bool known = object_parse(engine_secret(d->api->engine), id, &object);
+    if (is_attachment(j)) {
+        struct detachment *at = &d->detachments[d->detachment_count];
+        at->object = object;
+        if (!known || !find_attachment(d, j, at))
+            return known ? false : refuse_attachment(d);
+        d->detachment_count++;
+    } else if (known) {
+        objects[d->object_count++] = object;
+    }
+    return true;
+}
+
+static bool read_objects(struct deletion *d)
+{
+    const struct json *list = json_get(d->body, STR("objects"));
+    if (!list || list->type != JSON_LIST)
+        return refuse(d, 400, "bad_parameter", "objects must be a list of ids");
+    if (list->count > DELETE_OBJECTS_MAX)
+        return refuse(d, 400, "bad_parameter", "at most 16384 objects can be named at once");
+    uint64_t *objects = arena_array(d->arena, list->count + 1, sizeof *objects);
+    d->detachments = arena_array(d->arena, list->count + 1, sizeof *d->detachments);
+    if (!objects || !d->detachments)
+        return no_memory(d);
+    d->objects = objects;
+    for (const struct json *j = list->first; j; j = j->next)
+        if (!read_one(d, j, objects))
+            return false;
+    return true;
+}
+
+/* Doing it. */
+
+static void finish(struct http_exchange *x, void *arg)
+{
+    const struct deletion *d = arg;
+    struct json_writer w;
+    if (d->err.code != ERR_NONE) {
+        backtrace_refuse_err(x, &d->err);
+        return;
+    }
+    json_writer_init(&w, http_out(x));
+    json_object(&w);
+    json_member(&w, "response", STR("ok"));
+    json_key(&w, STR("deleted"));
+    json_uint(&w, d->changed);
+    json_object_end(&w);
+    http_answer(x, 200);
+}
+
+static void edit_done(struct engine_edit *t);
+
+/* The next thing to do, attachments first; false: there is none. */
+static bool next_edit(struct deletion *d)
+{
+    d->edit = (struct engine_edit){
+        .arena = d->arena, .project = d->project, .done = edit_done, .owner = d
+    };
+    if (d->next_detachment < d->detachment_count) {
+        const struct detachment *at = &d->detachments[d->next_detachment++];
+        d->edit.kind = EDIT_DETACH;
+        d->edit.objects = &at->object;
+        d->edit.object_count = 1;
+        d->edit.attachment = at->attachment;
+        return true;
+    }
+    d->edit.kind = EDIT_REMOVE;
+    d->edit.removal = d->removal;
+    d->edit.objects = d->objects;
+    d->edit.object_count = d->object_count;
+    d->object_count = 0;
+    return d->edit.object_count > 0;
+}
+
+/* The exchange is parked. */
+static void go_on(struct deletion *d)
+{
+    if (!next_edit(d) || !engine_edit(d->api->engine, &d->edit, &d->err))
+        http_wake(d->x, finish, d);
+}
+
+static void edit_done(struct engine_edit *t)
+{
+    struct deletion *d = t->owner;
+    d->changed += t->changed;
+    if (!t->ok) {
+        d->err = t->err;
+        http_wake(d->x, finish, d);
+    } else {
+        go_on(d);
+    }
+}
+
+void api_delete(struct http_exchange *x, void *ctx)
+{
+    struct deletion *d = arena_zalloc(http_arena(x), sizeof *d);
+    struct err e = { 0 };
+    if (!d) {
+        (void)err_set(&e, ERR_NOMEM, 0, "no memory for this request");
+        backtrace_refuse_err(x, &e);
+        return;
+    }
+    *d = (struct deletion){ .x = x, .api = ctx };
+    d->arena = arena_new_in(&d->api->memory, d->api->memory.limit_bytes);
+    if (!d->arena || !arena_defer(http_arena(x), free_arena, d->arena)) {
+        arena_free(d->arena);
+        (void)no_memory(d);
+        return;
+    }
+    if (!read_body(d) || !admit(d) || !read_subsets(d) || !read_objects(d))
+        return;
+    http_park(x);
+    go_on(d);
+}
