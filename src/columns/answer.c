@@ -155,8 +155,7 @@ static void write_rows(struct json_writer *w, const struct outcome *o)
 }
 
 /* [key,[fold,...],rows] */
-static void write_group(struct json_writer *w, const struct ask *q, const struct outcome *o,
-                        const struct outcome_group *g)
+static void write_group(struct json_writer *w, const struct ask *q, const struct outcome_group *g)
 {
     json_list(w);
     if (g->key.type == CELL_UNSET)
@@ -165,7 +164,7 @@ static void write_group(struct json_writer *w, const struct ask *q, const struct
         answer_write_cell(w, &g->key);
     json_list(w);
     for (size_t i = 0; i < q->fold_count; i++)
-        answer_write_folded(w, &q->folds[i], o->columns[i].type, &g->folds[i]);
+        answer_write_folded(w, q->folds[i].op, &g->folds[i]);
     json_list_end(w);
     json_uint(w, g->rows);
     json_list_end(w);
@@ -193,7 +192,7 @@ static void write_groups(struct json_writer *w, const struct ask *q, const struc
     json_key(w, STR("values"));
     json_list(w);
     for (size_t i = 0; i < o->group_count; i++)
-        write_group(w, q, o, &o->groups[i]);
+        write_group(w, q, &o->groups[i]);
     json_list_end(w);
     json_key(w, STR("cardinalities"));
     json_object(w);

@@ -23,7 +23,6 @@ void answer_write_keys(struct json_writer *w, const uint64_t *keys, size_t count
 /* [value,repeat] for each run of equal cells. */
 void answer_write_runs(struct json_writer *w, const struct cell *cells, size_t count);
 /* What one fold says of one group. */
-void answer_write_folded(struct json_writer *w, const struct ask_fold *f, enum column_type type,
-                         const struct folded *folded);
+void answer_write_folded(struct json_writer *w, enum fold_op op, const struct folded *f);
 
 #endif

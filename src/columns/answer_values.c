@@ -1,6 +1,5 @@
 /* answer_values.c - values in answers: each cell as plain JSON, ids and columns in runs, and what
- * folds make. What is hard: clients read some of these without looking, so a distribution always
- * has its object, and a bin with bounds always has a bin. */
+ * folds make. What is hard: clients look into a distribution without asking whether it is there. */
 #include "columns/answer_internal.h"
 
 #include <inttypes.h>
@@ -108,25 +107,15 @@ static void write_distribution(struct json_writer *w, const struct folded *f)
     json_list_end(w);
 }
 
-/* [[from,to,rows],...]. morgue draws the bins of timestamps without asking whether there are any:
- * where all rows are out of the bounds, it gets one bin of none. */
-static void write_bins(struct json_writer *w, const struct ask_fold *f, enum column_type type,
-                       const struct folded *folded)
+/* [[from,to,rows],...] */
+static void write_bins(struct json_writer *w, const struct folded *f)
 {
-    bool takes_numbers = type != COLUMN_STRING && type != COLUMN_BOOL;
     json_list(w);
-    for (size_t i = 0; i < folded->count; i++) {
+    for (size_t i = 0; i < f->count; i++) {
         json_list(w);
-        answer_write_cell(w, &folded->values[i].value);
-        answer_write_cell(w, &folded->values[i].to);
-        json_uint(w, folded->values[i].count);
-        json_list_end(w);
-    }
-    if (folded->count == 0 && f->has_bounds && takes_numbers) {
-        json_list(w);
-        json_double(w, f->start);
-        json_double(w, f->end);
-        json_uint(w, 0);
+        answer_write_cell(w, &f->values[i].value);
+        answer_write_cell(w, &f->values[i].to);
+        json_uint(w, f->values[i].count);
         json_list_end(w);
     }
     json_list_end(w);
@@ -144,26 +133,25 @@ static void write_object(struct json_writer *w, const struct folded *f)
     json_list_end(w);
 }
 
-void answer_write_folded(struct json_writer *w, const struct ask_fold *f, enum column_type type,
-                         const struct folded *folded)
+void answer_write_folded(struct json_writer *w, enum fold_op op, const struct folded *f)
 {
-    switch (f->op) {
+    switch (op) {
     case FOLD_HISTOGRAM:
-        write_histogram(w, folded);
+        write_histogram(w, f);
         return;
     case FOLD_DISTRIBUTION:
-        write_distribution(w, folded);
+        write_distribution(w, f);
         return;
     case FOLD_BIN:
-        write_bins(w, f, type, folded);
+        write_bins(w, f);
         return;
     case FOLD_OBJECT:
-        write_object(w, folded);
+        write_object(w, f);
         return;
     default:
         json_list(w);
-        for (size_t i = 0; i < folded->count; i++)
-            answer_write_cell(w, &folded->values[i].value);
+        for (size_t i = 0; i < f->count; i++)
+            answer_write_cell(w, &f->values[i].value);
         json_list_end(w);
         return;
     }

@@ -48,7 +48,7 @@ struct ask_term {
     struct str column; /* a column; or virtual; or "fingerprint;issues;state" */
     enum ask_op op;
     struct cell value; /* CELL_UNSET when the operator takes none */
-    bool ignore_case;  /* only of CONTAINS, MATCHES and their opposites */
+    bool ignore_case;  /* only of EQUAL, CONTAINS, MATCHES and their opposites */
 };
 /* All of them must hold. */
 struct ask_all {

@@ -7,20 +7,20 @@
 
 static const struct {
     struct str name;
-    bool takes_value, is_textual;
+    bool takes_value, is_textual, may_ignore_case;
 } operators[] = {
-    [ASK_EQUAL] = { STR_INIT("equal"), true, false },
-    [ASK_NOT_EQUAL] = { STR_INIT("not-equal"), true, false },
-    [ASK_AT_LEAST] = { STR_INIT("at-least"), true, false },
-    [ASK_AT_MOST] = { STR_INIT("at-most"), true, false },
-    [ASK_GREATER] = { STR_INIT("greater-than"), true, false },
-    [ASK_LESS] = { STR_INIT("less-than"), true, false },
-    [ASK_CONTAINS] = { STR_INIT("contains"), true, true },
-    [ASK_NOT_CONTAINS] = { STR_INIT("not-contains"), true, true },
-    [ASK_MATCHES] = { STR_INIT("regular-expression"), true, true },
-    [ASK_NOT_MATCHES] = { STR_INIT("inverse-regular-expression"), true, true },
-    [ASK_IS_SET] = { STR_INIT("is-set"), false, false },
-    [ASK_IS_NOT_SET] = { STR_INIT("is-not-set"), false, false },
+    [ASK_EQUAL] = { STR_INIT("equal"), true, false, true },
+    [ASK_NOT_EQUAL] = { STR_INIT("not-equal"), true, false, true },
+    [ASK_AT_LEAST] = { STR_INIT("at-least"), true, false, false },
+    [ASK_AT_MOST] = { STR_INIT("at-most"), true, false, false },
+    [ASK_GREATER] = { STR_INIT("greater-than"), true, false, false },
+    [ASK_LESS] = { STR_INIT("less-than"), true, false, false },
+    [ASK_CONTAINS] = { STR_INIT("contains"), true, true, true },
+    [ASK_NOT_CONTAINS] = { STR_INIT("not-contains"), true, true, true },
+    [ASK_MATCHES] = { STR_INIT("regular-expression"), true, true, true },
+    [ASK_NOT_MATCHES] = { STR_INIT("inverse-regular-expression"), true, true, true },
+    [ASK_IS_SET] = { STR_INIT("is-set"), false, false, false },
+    [ASK_IS_NOT_SET] = { STR_INIT("is-not-set"), false, false, false },
 };
 #define OPERATORS (sizeof operators / sizeof *operators)
 
@@ -69,7 +69,7 @@ static bool read_value(struct ask_reader *r, const struct json *value, struct as
 }
 
 static bool read_options(struct ask_reader *r, const struct json *options, struct ask_term *t,
-                         bool is_textual)
+                         bool may_ignore_case)
 {
     if (options->type != JSON_OBJECT)
         return ask_refuse(r, options, NULL,
@@ -81,10 +81,10 @@ static bool read_options(struct ask_reader *r, const struct json *options, struc
         if (o->type != JSON_TRUE && o->type != JSON_FALSE)
             return ask_refuse_type(r, o, "true or false");
         t->ignore_case = o->type == JSON_TRUE;
-        if (t->ignore_case && !is_textual)
+        if (t->ignore_case && !may_ignore_case)
             return ask_refuse(r, o, NULL,
-                              "case_insensitive goes with contains, regular-expression and "
-                              "their opposites only");
+                              "case_insensitive goes with equal, contains, regular-expression "
+                              "and their opposites only");
     }
     return true;
 }
@@ -98,7 +98,8 @@ static bool read_term(struct ask_reader *r, const struct json *j, struct ask_ter
         return ask_refuse(r, j, NULL, "there is no operator");
     if (!find_operator(r, j->first, &t->op))
         return false;
-    bool takes_value = operators[t->op].takes_value, is_textual = operators[t->op].is_textual;
+    bool takes_value = operators[t->op].takes_value;
+    bool may_ignore_case = operators[t->op].may_ignore_case;
     const struct json *value = j->first->next;
     if (!takes_value)
         return !value ||
@@ -109,7 +110,8 @@ static bool read_term(struct ask_reader *r, const struct json *j, struct ask_ter
         return ask_refuse(r, j, NULL,
                           "an operator takes one value and an object of options; "
                           "alternatives are further objects of the filter");
-    return read_value(r, value, t) && (!value->next || read_options(r, value->next, t, is_textual));
+    return read_value(r, value, t) &&
+           (!value->next || read_options(r, value->next, t, may_ignore_case));
 }
 
 /* The conditions of one attribute, to terms[*count] and on. */

@@ -306,42 +306,6 @@ static void test_folds(void **state)
                "[{\"keys\":0,\"vals\":[],\"tail\":0}]");
 }
 
-/* A bin with bounds has a bin, as long as the attribute could have one. */
-static void test_bounded_bin(void **state)
-{
-    (void)state;
-    static const struct ask_fold folds[] = {
-        { .column = STR_INIT("timestamp"),
-          .op = FOLD_BIN,
-          .bins = 32,
-          .has_bounds = true,
-          .start = 1792608613,
-          .end = 1795200613 },
-        { .column = STR_INIT("hostname"),
-          .op = FOLD_BIN,
-          .bins = 32,
-          .has_bounds = true,
-          .start = 1,
-          .end = 2 },
-    };
-    static const struct outcome_column columns[] = { { STR_INIT("timestamp"), COLUMN_UINT },
-                                                     { STR_INIT("hostname"), COLUMN_STRING } };
-    static const struct folded none[] = { { NULL, 0, 0, 0 }, { NULL, 0, 0, 0 } };
-    static const struct outcome_group group = { UNSET, 1, none };
-    const struct ask q = { .kind = ASK_FOLD, .folds = folds, .fold_count = 2 };
-    struct buf out;
-    struct json_writer w;
-    const struct outcome o = {
-        .columns = columns, .column_count = 2, .groups = &group, .group_count = 1
-    };
-    buf_init(&out, 1 << 20);
-    json_writer_init(&w, &out);
-    answer_write(&w, &q, &o, &about);
-    buf_char(&out, '\0');
-    assert_non_null(strstr(out.ptr, "\"values\":[[\"*\",[[[1792608613,1795200613,0]],[]],1]]"));
-    buf_done(&out);
-}
-
 /* morgue says "No results found" to this, and lists nothing. */
 static void test_no_groups(void **state)
 {
@@ -491,7 +455,6 @@ int main(void)
         cmocka_unit_test(test_no_rows),
         cmocka_unit_test(test_groups),
         cmocka_unit_test(test_folds),
-        cmocka_unit_test(test_bounded_bin),
         cmocka_unit_test(test_no_groups),
         cmocka_unit_test(test_virtual_group),
         cmocka_unit_test(test_changed),

@@ -154,8 +154,10 @@ static void test_parts(void **state)
           "a is-not-set)" },
         { "no case",
           "{\"filter\":[{\"a\":[[\"contains\",\"x\",{\"case_insensitive\":true}],"
-          "[\"regular-expression\",\"x\",{\"case_insensitive\":false}],[\"equal\",\"x\",{}]]}]}",
-          "fold where (a contains 'x' i, a regular-expression 'x', a equal 'x')" },
+          "[\"regular-expression\",\"x\",{\"case_insensitive\":false}],[\"equal\",\"x\",{}],[\"not-"
+          "equal\",\"x\",{\"case_insensitive\":true}]]}]}",
+          "fold where (a contains 'x' i, a regular-expression 'x', a equal 'x', "
+          "a not-equal 'x' i)" },
         { "null as a value", "{\"filter\":[{\"a\":[[\"equal\",null],[\"not-equal\",null]]}]}",
           "fold where (a is-not-set, a is-set)" },
         { "textual operators have texts",
@@ -299,9 +301,9 @@ static void test_bad_filters(void **state)
           "filter[0].host[0]: there is no option 'anchored'" },
         { "{\"filter\":[{\"host\":[[\"contains\",\"a\",{\"case_insensitive\":1}]]}]}",
           "filter[0].host[0]: true or false is wanted here, not a number" },
-        { "{\"filter\":[{\"host\":[[\"equal\",\"a\",{\"case_insensitive\":true}]]}]}",
-          "filter[0].host[0]: case_insensitive goes with contains, regular-expression and their "
-          "opposites only" },
+        { "{\"filter\":[{\"host\":[[\"less-than\",\"a\",{\"case_insensitive\":true}]]}]}",
+          "filter[0].host[0]: case_insensitive goes with equal, contains, regular-expression and "
+          "their opposites only" },
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         check_bad(cases[i].body, ERR_INPUT, "bad_query", cases[i].msg);
