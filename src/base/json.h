@@ -68,6 +68,9 @@ void json_uint(struct json_writer *w, uint64_t n);
 /* The shortest text that reads back as the same double (of the smallest doubles, those under
  * 2.3e-308, not always the shortest); not finite becomes null. */
 void json_double(struct json_writer *w, double d);
+/* The same text of a finite double, in `room`. */
+#define JSON_DOUBLE_ROOM 32
+struct str json_double_text(double d, char room[JSON_DOUBLE_ROOM]);
 void json_tree(struct json_writer *w, const struct json *j); /* a tree as it is */
 void json_raw(struct json_writer *w, struct str json); /* text that is one JSON value already */
 

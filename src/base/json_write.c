@@ -187,20 +187,24 @@ void json_uint(struct json_writer *w, uint64_t n)
 }
 
 /* Every double reads back from 17 digits, most from 15. */
-void json_double(struct json_writer *w, double d)
+struct str json_double_text(double d, char room[JSON_DOUBLE_ROOM])
 {
-    if (!isfinite(d)) {
-        json_null(w);
-        return;
-    }
-    char text[32];
     int len = 0;
     for (int digits = 15; digits <= 17; digits++) {
-        len = snprintf(text, sizeof text, "%.*g", digits, d);
-        if (strtod(text, NULL) == d)
+        len = snprintf(room, JSON_DOUBLE_ROOM, "%.*g", digits, d);
+        if (strtod(room, NULL) == d)
             break;
     }
-    json_raw(w, (struct str){ text, (size_t)len });
+    return (struct str){ room, (size_t)len };
+}
+
+void json_double(struct json_writer *w, double d)
+{
+    char room[JSON_DOUBLE_ROOM];
+    if (isfinite(d))
+        json_raw(w, json_double_text(d, room));
+    else
+        json_null(w);
 }
 
 /* As deep as the tree, which json_parse bounds. */

@@ -131,10 +131,10 @@ enum column_type column_type(const struct column *c);
 /* Of STRING: how many texts there are, and the one of a code below that. The order is that of their
  * coming; a text may be no row's any more.
  *
- * Most texts lie in the column's dictionary, and stay until columns_release. But uuids and other hex
- * digits are kept in half the bytes, and are spelt out in *room: such a text stays until the room
- * is used again. column_text_keep gives a text that stays as long as both the view and the arena;
- * false: no memory. */
+ * Most texts lie in the column's dictionary, and stay until columns_release. But uuids and other
+ * hex digits are kept in half the bytes, and are spelt out in *room: such a text stays until the
+ * room is used again. column_text_keep gives a text that stays as long as both the view and the
+ * arena; false: no memory. */
 #define COLUMN_TEXT_ROOM 128
 struct text_room {
     char at[COLUMN_TEXT_ROOM];
