@@ -1,5 +1,6 @@
 /* amend.c - see the header. What is hard: an object may be changed twice in one batch; then what
- * the batch holds of it is what there is, and not the store. */
+ * the batch holds of it is what there is, and not the store; both changes are written, the later
+ * one over the earlier. */
 #include "engine/amend.h"
 
 #include "base/log.h"
@@ -13,17 +14,12 @@ static bool no_memory(struct err *e)
     return err_set(e, ERR_NOMEM, 0, "no memory for attributes");
 }
 
-static struct amendment *find(const struct batch *b, uint64_t object)
-{
-    for (size_t i = 0; i < b->amendments.len; i++)
-        if (b->amendments.at[i].row.object == object)
-            return &b->amendments.at[i];
-    return NULL;
-}
-
 const struct amendment *amend_find(const struct batch *b, uint64_t object)
 {
-    return find(b, object);
+    for (size_t i = b->amendments.len; i > 0; i--)
+        if (b->amendments.at[i - 1].row.object == object)
+            return &b->amendments.at[i - 1];
+    return NULL;
 }
 
 static bool add_changes(struct amended *m, const struct edit_value *values, size_t count)
@@ -75,11 +71,72 @@ static bool change_payload(struct amendment *out, struct str payload, const stru
     return true;
 }
 
+/* The columns. */
+
+static bool cells_init(struct amendment *out, size_t count, struct arena *a)
+{
+    out->cell_count = 0;
+    out->cells = arena_array(a, 2 * count + 1, sizeof *out->cells);
+    return out->cells;
+}
+
+static void add_cell(struct amendment *out, struct str name, struct cell value)
+{
+    out->cells[out->cell_count++] = (struct named_cell){ name, value };
+}
+
+/* What the attributes say of the names that were changed. An upload has its errors as `error`,
+ * unless an attribute is called so. */
+static bool upload_cells(struct amendment *out, const struct attributes *attributes,
+                         struct str error, const struct edit_value *values, size_t count,
+                         struct arena *a)
+{
+    if (!cells_init(out, count, a))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct str name = values[i].name;
+        const struct attribute *now = attributes_find(attributes, name);
+        struct cell cell = { .type = CELL_UNSET };
+        if (now)
+            cell = cell_of_attribute(now->type, now->text);
+        else if (error.len > 0 && str_eq(name, STR("error")))
+            cell = (struct cell){ .type = CELL_STRING, .s = error };
+        if (!row_owns(name))
+            add_cell(out, name, cell);
+    }
+    return true;
+}
+
+/* Of a report: see row_of_report. */
+static bool report_cells(struct amendment *out, const struct attributes *set,
+                         const struct edit_value *values, size_t count, struct arena *a)
+{
+    if (!cells_init(out, count, a))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct str name = values[i].name, field;
+        const struct attribute *now = attributes_find(set, name);
+        struct cell cell = { .type = CELL_UNSET };
+        if (!report_attribute_field(a, name, &field))
+            return false;
+        if (now)
+            cell = cell_of_attribute(now->type, now->text);
+        if (!str_eq(field, name) && !row_owns(field) && !attributes_find(set, field))
+            add_cell(out, field, (struct cell){ .type = CELL_UNSET });
+        if (!row_owns(name))
+            add_cell(out, name, cell);
+    }
+    if (out->payload.len > 0)
+        add_cell(out, STR("object.size"),
+                 (struct cell){ .type = CELL_UINT, .u = out->payload.len });
+    return true;
+}
+
 /* `before`: what was ever set and cleared, as the store has it. */
 static bool amend(struct batch *b, struct amendment *out, struct str before,
                   const struct edit_value *values, size_t count, struct arena *a, struct err *e)
 {
-    struct amendment *earlier = find(b, out->row.object);
+    const struct amendment *earlier = amend_find(b, out->row.object);
     struct amended all, fresh;
     struct stored_report stored;
     amended_init(&all, a);
@@ -89,23 +146,22 @@ static bool amend(struct batch *b, struct amendment *out, struct str before,
     if (!add_changes(&all, values, count) || !add_changes(&fresh, values, count) ||
         !write_amended(&all, a, &out->row.amended))
         return no_memory(e);
-    /* What was set before is in the stored payload. */
+    /* What was set before this batch is in the stored payload. */
     if (out->row.report != STORE_NONE &&
         (!store_read(b->engine->store, out->row.report, a, &stored, e) ||
          !change_payload(out, stored.payload, earlier ? &all : &fresh, a, e)))
         return false;
-    if (earlier) {
-        *earlier = *out;
-        return true;
-    }
+    if (out->row.no_upload && !report_cells(out, &all.set, values, count, a))
+        return no_memory(e);
     return VEC_PUSH(&b->amendments, *out) || no_memory(e);
 }
 
 bool amend_upload(struct batch *b, const struct stored_upload *u, const struct edit_value *values,
                   size_t count, struct arena *a, struct err *e)
 {
-    struct amendment out = { .row = { .object = u->object, .report = u->report } };
-    const struct amendment *earlier = find(b, u->object);
+    struct amendment out = { .row = { .object = u->object, .report = u->report },
+                             .project = u->project };
+    const struct amendment *earlier = amend_find(b, u->object);
     struct attributes attributes;
     struct amended fresh;
     attributes_init(&attributes, a);
@@ -113,21 +169,23 @@ bool amend_upload(struct batch *b, const struct stored_upload *u, const struct e
     if (!attributes_read(&attributes, earlier ? earlier->row.attributes : u->attributes, e))
         return false;
     if (!add_changes(&fresh, values, count) || !amended_apply(&fresh, &attributes) ||
-        !write_attributes(&attributes, a, &out.row.attributes))
+        !write_attributes(&attributes, a, &out.row.attributes) ||
+        !upload_cells(&out, &attributes, u->error, values, count, a))
         return no_memory(e);
     return amend(b, &out, u->amended, values, count, a, e);
 }
 
-bool amend_report(struct batch *b, uint64_t object, uint32_t report,
+bool amend_report(struct batch *b, uint64_t object, struct str project, uint32_t report,
                   const struct edit_value *values, size_t count, struct arena *a, struct err *e)
 {
-    struct amendment out = { .row = { .object = object, .no_upload = true, .report = report } };
+    struct amendment out = { .row = { .object = object, .no_upload = true, .report = report },
+                             .project = project };
     struct str before;
     return store_amended(b->engine->store, object, a, &before, e) &&
            amend(b, &out, before, values, count, a, e);
 }
 
-/* Searching. */
+/* Showing. */
 
 static void log_not_searchable(uint64_t object, const struct err *why)
 {
@@ -141,6 +199,7 @@ void amend_show(struct batch *b, const struct amendment *m)
     if (m->row.report != STORE_NONE &&
         !bucket_index_amend(b->index, m->row.report, m->texts, m->text_count, &e))
         log_not_searchable(m->row.object, &e);
+    row_change(b->engine, m->project, m->row.object, m->cells, m->cell_count);
 }
 
 bool amend_restore(struct engine *en, const struct stored_change *c, struct arena *a, struct err *e)

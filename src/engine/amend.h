@@ -18,12 +18,12 @@ MUST_CHECK bool amend_upload(struct batch *b, const struct stored_upload *u,
                              const struct edit_value *values, size_t count, struct arena *a,
                              struct err *e);
 /* Those of an object that came over the PartyCrasher API, by its report's number. */
-MUST_CHECK bool amend_report(struct batch *b, uint64_t object, uint32_t report,
+MUST_CHECK bool amend_report(struct batch *b, uint64_t object, struct str project, uint32_t report,
                              const struct edit_value *values, size_t count, struct arena *a,
                              struct err *e);
 /* What the batch will make of the object, or NULL. */
 const struct amendment *amend_find(const struct batch *b, uint64_t object);
-/* It is stored: searches find it. */
+/* It is stored: searches and queries find it. */
 void amend_show(struct batch *b, const struct amendment *m);
 /* At start: the same for what was stored before. The report's payload has the changes in it. */
 MUST_CHECK bool amend_restore(struct engine *en, const struct stored_change *c, struct arena *a,

@@ -40,6 +40,8 @@ static bool check_value(const struct edit_value *v, struct err *e)
 static bool set_check(struct engine *en, const struct engine_edit *t, struct err *e)
 {
     (void)en;
+    if (t->project.len == 0)
+        return err_set(e, ERR_INPUT, 0, "a project must be named");
     if (t->value_count > VALUES_MAX)
         return err_set(e, ERR_LIMIT, 0, "%zu attributes at once; at most %d can be set",
                        t->value_count, VALUES_MAX);
@@ -63,7 +65,7 @@ static bool set_one(struct batch *b, struct edit *d, uint64_t object, uint32_t r
         return !upload_format_is_error(u.format) ||
                amend_upload(b, &u, t->values, t->value_count, d->arena, e);
     return e->code == ERR_NOT_FOUND &&
-           amend_report(b, object, report, t->values, t->value_count, d->arena, e);
+           amend_report(b, object, t->project, report, t->values, t->value_count, d->arena, e);
 }
 
 static bool set_prepare(struct batch *b, struct edit *d, struct err *e)

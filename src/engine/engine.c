@@ -23,6 +23,7 @@ struct engine_config engine_defaults(void)
         .inbox_max_bytes = (uint64_t)4 << 30,
         .work_max_bytes = (size_t)1 << 30,
         .batch_reports = 256,
+        .columns_max = COLUMNS_MAX_DEFAULT,
         .helper_timeout_ms = 3600 * 1000,
         .helper_retry_ms = 60 * 1000,
         .helper_patience_ms = 10 * 1000,
@@ -32,6 +33,11 @@ struct engine_config engine_defaults(void)
 const struct engine_config *engine_config_of(const struct engine *en)
 {
     return &en->config;
+}
+
+struct columns *engine_columns(struct engine *en)
+{
+    return en->columns;
 }
 
 bool engine_projects(struct engine *en, struct arena *a, struct str **out, size_t *count,
@@ -284,6 +290,8 @@ static bool open_parts(struct engine *en, struct err *e)
     en->ready = queue_new(c->queue_limit + BACKLOG_IN_WORK + DELETIONS_MAX);
     if (!en->keep || !en->received || !en->jobs || !en->ready)
         return err_set(e, ERR_NOMEM, 0, "queues");
+    if (!columns_new(&en->columns, c->columns_max, e))
+        return false;
     if (!objects_init(&en->objects) || !tally_init(&en->tally))
         return err_set(e, ERR_NOMEM, 0, "tables of objects");
     en->work_memory.limit_bytes = c->work_max_bytes;
@@ -355,6 +363,7 @@ void engine_close(struct engine *en)
     later_free(en->later);
     if (en->current)
         view_drop(en, en->current);
+    columns_free(en->columns);
     library_close(en->library);
     symbol_images_close(en->images);
     inbox_close(en->inbox);

@@ -32,6 +32,7 @@ struct engine_config {
     size_t work_max_bytes;    /* memory for processing uploads, all together */
     /* At most so many reports in one transaction; one job's are always together. */
     size_t batch_reports;
+    size_t columns_max; /* attributes of a project that can be queried */
     bool allow_delete_all;
     /* The program that reads uploads of symbols in a process of its own, as `PROGRAM symbols
      * convert ...`: "/proc/self/exe" for crumple itself. NULL: they are kept, and not looked into.

@@ -16,6 +16,7 @@
 #include "engine/late.h"
 #include "engine/later.h"
 #include "engine/objects.h"
+#include "engine/rows.h"
 #include "engine/shorthand.h"
 #include "engine/tally.h"
 #include "report/amended.h"
@@ -36,6 +37,7 @@ struct item {
     bool unique;     /* once placed: the first of its fingerprint in the project */
     uint32_t number; /* once placed and not `same` */
     struct str packed;
+    struct row row;               /* of a report of the PartyCrasher API; else without cells */
     struct engine_result *result; /* of job->results */
     uint32_t match;               /* of the placement; COLLECTION_NONE */
     bool remade;                  /* it takes the place of: */
@@ -87,6 +89,7 @@ struct upload_work {
     struct attributes attributes; /* merged */
     struct amended amended;       /* what was set and cleared since it came */
     struct stored_upload row;     /* without `report` */
+    struct row cells;             /* of an error */
     struct stored_attachment *attachments;
     struct combination combination; /* when upload.bucket.name is not empty */
     struct str hex;                 /* the fingerprint, then */
@@ -165,6 +168,8 @@ struct engine {
     struct engine_wait poke_wait;
     struct shorthand shorthand;
     struct tally tally;
+    struct columns *columns;    /* the writer changes them; any thread reads */
+    int64_t left_out_logged_us; /* the writer's: see rows.c */
     uint64_t last_attachment;
     VEC(struct engine_job *) waiting; /* for objects that are not committed yet */
     struct engine_job *unfinished;    /* edits whose next portion is to come, a list */
@@ -214,6 +219,9 @@ void symbols_stored(struct engine *en, const struct stored_upload *u);
  * rising ids. */
 MUST_CHECK bool recovery_symbols(struct engine *en, const uint64_t *uploads, size_t count,
                                  struct err *e);
+
+/* rows.c: the attribute `callstack`: {"frame":["inner","outer"]}. False: no memory. */
+MUST_CHECK bool callstack_json(const struct callstack *stack, struct arena *a, struct str *out);
 
 /* What is in a buffer, into the arena; the buffer is done with. False: memory is short, or the
  * buffer was too small. */

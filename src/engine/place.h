@@ -20,6 +20,9 @@ struct amendment {
     struct str payload;              /* of row.report, when it has one */
     const struct report_text *texts; /* for the collection */
     size_t text_count;
+    struct str project;
+    struct named_cell *cells; /* for the columns */
+    size_t cell_count;
 };
 
 /* An object that is removed, or its bytes. */

@@ -7,6 +7,7 @@
 #include "engine/place.h"
 
 #include "base/log.h"
+#include "decode/decode.h"
 #include "engine/amend.h"
 #include "engine/measures.h"
 #include "report/fingerprint.h"
@@ -156,18 +157,20 @@ static bool read_subject(struct batch *b, const struct stored_upload *u, struct 
     return attributes_read(&s->attributes, earlier ? earlier->row.attributes : u->attributes, e);
 }
 
-/* Sets what the bucket says. */
+/* Sets what the bucket says, but for what the server makes. */
 static bool set_all(struct batch *b, const struct upload_bucket *bucket,
                     const struct stored_upload *u, struct arena *a, struct err *e)
 {
     struct edit_value *values = arena_array(a, bucket->set_count + 1, sizeof *values);
     if (!values)
         return err_set(e, ERR_NOMEM, 0, "attributes");
+    size_t count = 0;
     for (size_t i = 0; i < bucket->set_count; i++)
-        values[i] = (struct edit_value){ .name = bucket->set[i].attribute,
-                                         .type = attribute_type_of(bucket->set[i].value),
-                                         .text = bucket->set[i].value };
-    return amend_upload(b, u, values, bucket->set_count, a, e);
+        if (!decode_is_from_server(bucket->set[i].attribute))
+            values[count++] = (struct edit_value){ .name = bucket->set[i].attribute,
+                                                   .type = attribute_type_of(bucket->set[i].value),
+                                                   .text = bucket->set[i].value };
+    return amend_upload(b, u, values, count, a, e);
 }
 
 /* What a bucket sees of an object that came over the PartyCrasher API: its fingerprint. */
@@ -225,9 +228,25 @@ bool batch_place_attachment(struct batch *b, struct engine_job *job)
 
 /* Afterwards. */
 
+static void put_rows(struct batch *b)
+{
+    for (size_t i = 0; i < b->added.len; i++) {
+        const struct item *item = b->added.at[i];
+        if (item->row.cells)
+            row_put(b->engine, item->report.project, item->object, &item->row, item->fingerprint);
+    }
+    for (size_t i = 0; i < b->uploads.len; i++) {
+        const struct upload_work *w = b->uploads.at[i];
+        if (w->cells.cells)
+            row_put(b->engine, w->row.project, w->row.object, &w->cells,
+                    w->row.has_fingerprint ? w->row.fingerprint : NULL);
+    }
+}
+
 void batch_uploads_stored(struct batch *b)
 {
     struct objects *objects = &b->engine->objects;
+    put_rows(b);
     for (size_t i = 0; i < b->added.len; i++)
         objects_committed(objects, b->added.at[i]->object, b->base + (uint32_t)i);
     for (size_t i = 0; i < b->uploads.len; i++)

@@ -43,7 +43,9 @@ static bool process_item(struct engine_job *job, struct item *item, const struct
         r->has_date = true;
         r->date_ms = now_ms;
     }
-    return job->dry_run || (fingerprint_report(json, job->arena, item->fingerprint, e) &&
+    struct callstack stack;
+    return job->dry_run || (fingerprint_report(json, job->arena, item->fingerprint, &stack, e) &&
+                            row_of_report(&item->row, r, &stack, NULL, job->arena, e) &&
                             store_pack(r->payload, job->arena, &item->packed, e));
 }
 

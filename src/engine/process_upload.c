@@ -189,22 +189,6 @@ static bool hold_amended(struct upload_work *w, struct attributes *a)
     return true;
 }
 
-static bool write_callstack(const struct callstack *stack, struct arena *a, struct str *out)
-{
-    struct buf buf;
-    struct json_writer j;
-    buf_init(&buf, JSON_MAX);
-    json_writer_init(&j, &buf);
-    json_object(&j);
-    json_key(&j, STR("frame"));
-    json_list(&j);
-    for (size_t i = 0; i < stack->count; i++)
-        json_str(&j, stack->names[i]);
-    json_list_end(&j);
-    json_object_end(&j);
-    return take_text(&buf, a, out);
-}
-
 static bool fingerprint(struct upload_work *w, const struct crash *crash, struct callstack *stack)
 {
     if (w->row.state == UPLOAD_KEPT)
@@ -387,8 +371,11 @@ bool process_upload(struct upload_work *w)
         return false;
     w->attributes = crash.attributes;
     if (stack.count > 0 &&
-        (!write_callstack(&stack, w->job.arena, &names) ||
+        (!callstack_json(&stack, w->job.arena, &names) ||
          !attributes_set(&w->attributes, STR("callstack"), ATTRIBUTE_STRING, names)))
         return no_memory(w);
-    return make_combination(w) && make_row(w) && (!w->ticket.again || reprocess_weigh(w));
+    return make_combination(w) && make_row(w) &&
+           (!upload_format_is_error(w->upload.format) ||
+            row_of_upload(&w->cells, &w->row, &w->attributes, w->job.arena, &w->job.err)) &&
+           (!w->ticket.again || reprocess_weigh(w));
 }

@@ -285,6 +285,7 @@ static bool commit_batch(struct engine *en, struct batch *b, struct engine_job *
         tally_keep(&en->tally);
         batch_uploads_stored(b);
         edits_stored(b, jobs, count);
+        columns_publish(en->columns);
         if (!is_empty(b))
             batch_stored(b);
     } else {
@@ -433,6 +434,15 @@ static void resume_waiting(struct engine *en)
     } while (count > 0);
 }
 
+static void clear_columns(struct engine *en)
+{
+    struct err e = { 0 };
+    if (columns_clear(en->columns, &e))
+        columns_publish(en->columns);
+    else
+        log_line(LOG_ERROR, "not_cleared", "of=columns reason=%s", log_str(str_from_c(e.msg)));
+}
+
 /* Of uploads, what is on its way is gone, too: see batch_place_upload. Symbols stay. */
 static void delete_all(struct engine *en, struct engine_job *job)
 {
@@ -443,6 +453,7 @@ static void delete_all(struct engine *en, struct engine_job *job)
         view_replace(en, next);
         shorthand_reset(&en->shorthand);
         objects_clear(&en->objects, gone_below);
+        clear_columns(en);
         if (!tally_clear(&en->tally))
             log_line(LOG_ERROR, "no_memory", "doing=\"forgetting counts\"");
         log_line(LOG_WARN, "all_reports_deleted", "by=api");

@@ -267,15 +267,19 @@ static bool read_texts(const struct json *list, struct arena *a, struct str **ou
     return true;
 }
 
-bool fingerprint_report(const struct json *report, struct arena *a, uint8_t out[FINGERPRINT_BYTES],
-                        struct err *e)
+bool fingerprint_report_stack(const struct json *report, struct arena *a, struct callstack *stack)
 {
-    struct callstack stack;
+    return read_stack(json_get(report, STR("stacktrace")), a, stack);
+}
+
+bool fingerprint_report(const struct json *report, struct arena *a, uint8_t out[FINGERPRINT_BYTES],
+                        struct callstack *stack, struct err *e)
+{
     struct str *classifiers;
     size_t count;
-    bool ok = read_stack(json_get(report, STR("stacktrace")), a, &stack);
-    if (ok && stack.count > 0) {
-        by_stack(&stack, out);
+    bool ok = fingerprint_report_stack(report, a, stack);
+    if (ok && stack->count > 0) {
+        by_stack(stack, out);
         return true;
     }
     ok = ok && read_texts(json_get(report, STR("classifiers")), a, &classifiers, &count) &&

@@ -29,7 +29,11 @@ MUST_CHECK bool fingerprint_crash(const struct crash *c, struct str format, stru
                                   struct err *e);
 /* Of a report posted over the PartyCrasher API, from its parsed JSON. */
 MUST_CHECK bool fingerprint_report(const struct json *report, struct arena *a,
-                                   uint8_t out[FINGERPRINT_BYTES], struct err *e);
+                                   uint8_t out[FINGERPRINT_BYTES], struct callstack *stack,
+                                   struct err *e);
+/* Only the names. False: no memory. */
+MUST_CHECK bool fingerprint_report_stack(const struct json *report, struct arena *a,
+                                         struct callstack *stack);
 
 /* 64 lower-case hex digits, and back. */
 void fingerprint_hex(const uint8_t fp[FINGERPRINT_BYTES], char out[65]);

@@ -475,9 +475,10 @@ static void write_report(struct buf *out, const struct stack *s)
 static void hash_report(struct str text, uint8_t out[FINGERPRINT_BYTES], struct arena *a)
 {
     const struct json *j;
+    struct callstack stack;
     struct err e = { 0 };
     if (!json_parse(&j, text, (struct json_limits){ 64, 100000 }, a, &e) ||
-        !fingerprint_report(j, a, out, &e))
+        !fingerprint_report(j, a, out, &stack, &e))
         fail_msg("%.*s: %s", STR_ARG(text), e.msg);
 }
 

@@ -1,0 +1,48 @@
+/* rows.h - what an object is in the columns: a row of cells. Inside src/engine only.
+ *
+ * A row is made of what the store has, so that it is the same after a restart: of the attributes of
+ * an upload; of the texts and the call stack of a report of the PartyCrasher API. docs/columns.md
+ * has the list. Workers make the cells (row_of_*); the writer adds what is decided at commit, and
+ * puts the row into the columns (row_put), after the transaction and before anybody is told.
+ *
+ * Memory: the arena; texts borrow what they were made of. */
+#ifndef CRUMPLE_ENGINE_ROWS_H
+#define CRUMPLE_ENGINE_ROWS_H
+
+#include "columns/columns.h"
+#include "report/amended.h"
+#include "report/fingerprint.h"
+#include "report/report.h"
+#include "store/store.h"
+
+struct engine;
+
+struct row {
+    struct named_cell *cells; /* the first ROW_DECIDED are for row_put */
+    size_t count;
+};
+#define ROW_DECIDED 2 /* the fingerprint, now and before it was merged */
+
+/* Of an upload; `attributes` are its row's. ERR_NOMEM. */
+MUST_CHECK bool row_of_upload(struct row *out, const struct stored_upload *u,
+                              const struct attributes *attributes, struct arena *a, struct err *e);
+/* Of a report of the PartyCrasher API, as it is stored: what was amended is in it, too. The stack
+ * is the one that the fingerprint is made of. ERR_NOMEM. */
+MUST_CHECK bool row_of_report(struct row *out, const struct report *r,
+                              const struct callstack *stack, const struct amended *m,
+                              struct arena *a, struct err *e);
+/* What an attribute is in the columns. */
+struct cell cell_of_attribute(enum attribute_type type, struct str text);
+/* Whether a row has this name for something of its own, so that no attribute can be called so. */
+bool row_owns(struct str name);
+
+/* The writer. fingerprint NULL: it has none. What goes wrong is in the log: the object is stored,
+ * and only queries do not know it, or not all of it. */
+void row_put(struct engine *en, struct str project, uint64_t object, const struct row *row,
+             const uint8_t *fingerprint);
+
+/* Some cells of it. */
+void row_change(struct engine *en, struct str project, uint64_t object,
+                const struct named_cell *cells, size_t count);
+
+#endif
