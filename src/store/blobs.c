@@ -30,7 +30,7 @@
  *
  * Two threads may keep the same content at once: the lock of its directory lets one do it, and the
  * other finds it there. */
-#include "store/blobs.h"
+#include "store/blobs_internal.h"
 
 #include "base/dynlib.h"
 #include "store/directory.h"
@@ -62,33 +62,12 @@ static const struct dynlib_symbol gnutls[] = {
     DYNLIB_SYMBOL(gnutls_hmac_set_nonce), DYNLIB_SYMBOL(gnutls_strerror),
 };
 
-#define FANOUT 256
 #define SPOOL_FIRST ((size_t)4096) /* bytes of a spool's first buffer */
 #define SPOOL_LARGEST ((size_t)262144)
-#define SPOOLS_IDLE 16   /* buffers of that size that are kept for the next spools */
 #define SPOOL_GROWS 4    /* times; so that one of its sizes is BLOB_INLINE_MAX */
 #define DIRECT_UNIT 4096 /* bytes: what O_DIRECT wants addresses and lengths to be multiples of */
-#define UMAC_KEY_BYTES 16
 #define UMAC_BYTES 16
 #define UMAC_NONCE_BYTES 8
-#define TEMPORARY_NAME_BYTES 24
-#define FILE_NAME_BYTES (3 + 2 * CONTENT_HASH_BYTES + 1) /* "ab/abcdef..." */
-
-struct blobs {
-    /* Set by blobs_open, then never changed. */
-    int fd, tmp_fd; /* DIR/blobs and DIR/blobs/tmp */
-    uint8_t secret[BLOBS_SECRET_BYTES], umac_key[UMAC_KEY_BYTES];
-
-    _Atomic uint64_t next_temporary;
-    _Atomic size_t held_bytes; /* of the buffers of all spools */
-    /* Held, over I/O, while a file gets its name in DIR/blobs/00 to ff. */
-    pthread_mutex_t naming_mu[FANOUT];
-
-    /* Buffers that were used already: new ones would be new pages each time. Guarded by idle_mu. */
-    pthread_mutex_t idle_mu;
-    char *idle[SPOOLS_IDLE];
-    size_t idle_count;
-};
 
 struct spool {
     struct blobs *blobs;
@@ -104,13 +83,13 @@ struct spool {
     bool in_file; /* else all is in the buffer */
     bool direct;  /* the file is written past the system's cache */
     int fd;       /* of the file until the spool is finished; else -1 */
-    char temporary[TEMPORARY_NAME_BYTES];
+    char temporary[BLOBS_TEMPORARY_BYTES];
     void *map; /* of the file; NULL: not mapped */
 };
 
 /* The directory. */
 
-static bool blobs_failed(struct err *e, const char *what)
+bool blobs_failed(struct err *e, const char *what)
 {
     int errnum = errno;
     return err_set(e, directory_err_code(errnum), 0, "cannot %s in blobs: %s", what,
@@ -153,7 +132,7 @@ static bool open_in(const char *dir, const char *name, int *fd, struct err *e)
 /* Durable before the first file is. */
 static bool make_fanout(int blobs_fd, struct err *e)
 {
-    for (unsigned i = 0; i < FANOUT; i++) {
+    for (unsigned i = 0; i < BLOBS_FANOUT; i++) {
         char name[3];
         snprintf(name, sizeof name, "%02x", i);
         if (mkdirat(blobs_fd, name, 0700) != 0 && errno != EEXIST)
@@ -180,7 +159,7 @@ bool blobs_open(struct blobs **out, const char *dir, const uint8_t secret[BLOBS_
     if (!b)
         return err_set(e, ERR_NOMEM, 0, "large files");
     b->fd = b->tmp_fd = -1;
-    for (size_t i = 0; i < FANOUT; i++)
+    for (size_t i = 0; i < BLOBS_FANOUT; i++)
         pthread_mutex_init(&b->naming_mu[i], NULL);
     pthread_mutex_init(&b->idle_mu, NULL);
     if (sodium_init() < 0)
@@ -206,7 +185,7 @@ void blobs_close(struct blobs *b)
         close(b->fd);
     if (b->tmp_fd >= 0)
         close(b->tmp_fd);
-    for (size_t i = 0; i < FANOUT; i++)
+    for (size_t i = 0; i < BLOBS_FANOUT; i++)
         pthread_mutex_destroy(&b->naming_mu[i]);
     pthread_mutex_destroy(&b->idle_mu);
     while (b->idle_count > 0)
@@ -214,12 +193,18 @@ void blobs_close(struct blobs *b)
     free(b);
 }
 
-static void file_name(const uint8_t hash[CONTENT_HASH_BYTES], char out[FILE_NAME_BYTES])
+void blobs_file_name(const uint8_t hash[CONTENT_HASH_BYTES], char out[BLOBS_NAME_BYTES])
 {
-    sodium_bin2hex(out + 3, FILE_NAME_BYTES - 3, hash, CONTENT_HASH_BYTES);
+    sodium_bin2hex(out + 3, BLOBS_NAME_BYTES - 3, hash, CONTENT_HASH_BYTES);
     out[0] = out[3];
     out[1] = out[4];
     out[2] = '/';
+}
+
+void blobs_temporary_name(struct blobs *b, char out[BLOBS_TEMPORARY_BYTES])
+{
+    snprintf(out, BLOBS_TEMPORARY_BYTES, "%" PRIu64,
+             atomic_fetch_add_explicit(&b->next_temporary, 1, memory_order_relaxed));
 }
 
 /* Sweeping. */
@@ -236,8 +221,10 @@ static bool sweep_file(struct sweep *w, int directory, const char *name, struct 
 {
     uint8_t hash[CONTENT_HASH_BYTES];
     size_t len;
-    if (sodium_hex2bin(hash, sizeof hash, name, strlen(name), NULL, &len, NULL) != 0 ||
-        len != sizeof hash || strlen(name) != 2 * sizeof hash || w->is_needed(w->ctx, hash))
+    const char *end;
+    bool is_ours = sodium_hex2bin(hash, sizeof hash, name, strlen(name), NULL, &len, &end) == 0 &&
+                   len == sizeof hash && (*end == '\0' || strcmp(end, BLOBS_PACKED_SUFFIX) == 0);
+    if (!is_ours || w->is_needed(w->ctx, hash))
         return true;
     if (unlinkat(directory, name, 0) != 0)
         return blobs_failed(e, "remove a file");
@@ -267,7 +254,7 @@ bool blobs_sweep(struct blobs *b,
                  const void *ctx, size_t *removed, struct err *e)
 {
     struct sweep w = { b, is_needed, ctx, 0 };
-    for (unsigned i = 0; i < FANOUT; i++) {
+    for (unsigned i = 0; i < BLOBS_FANOUT; i++) {
         char name[3];
         snprintf(name, sizeof name, "%02x", i);
         if (!sweep_fanout(&w, name, e))
@@ -332,7 +319,7 @@ static void buffer_free(struct spool *s)
     char *p = s->buffer;
     if (s->buffer_bytes == SPOOL_LARGEST) {
         pthread_mutex_lock(&b->idle_mu);
-        if (b->idle_count < SPOOLS_IDLE) {
+        if (b->idle_count < BLOBS_SPOOLS_IDLE) {
             b->idle[b->idle_count++] = p;
             p = NULL;
         }
@@ -371,7 +358,8 @@ static bool spool_usable(const struct spool *s, struct err *e)
 static bool umac_begin(struct spool *s, struct err *e)
 {
     static const uint8_t nonce[UMAC_NONCE_BYTES];
-    int rc = dl_gnutls_hmac_init(&s->umac, GNUTLS_MAC_UMAC_128, s->blobs->umac_key, UMAC_KEY_BYTES);
+    int rc = dl_gnutls_hmac_init(&s->umac, GNUTLS_MAC_UMAC_128, s->blobs->umac_key,
+                                 BLOBS_UMAC_KEY_BYTES);
     if (rc != 0) {
         s->umac = NULL;
         return err_set(e, rc == GNUTLS_E_MEMORY_ERROR ? ERR_NOMEM : ERR_IO, 0,
@@ -403,8 +391,7 @@ static bool create_file(struct spool *s, struct err *e)
 {
     if (!umac_begin(s, e))
         return false;
-    snprintf(s->temporary, sizeof s->temporary, "%" PRIu64,
-             atomic_fetch_add_explicit(&s->blobs->next_temporary, 1, memory_order_relaxed));
+    blobs_temporary_name(s->blobs, s->temporary);
     s->fd = openat(s->blobs->tmp_fd, s->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     s->in_file = s->fd >= 0;
     if (!s->in_file)
@@ -534,8 +521,8 @@ static bool map_file(int fd, uint64_t size, void **out, struct err *e)
 
 static bool open_again(struct spool *s, struct err *e)
 {
-    char name[FILE_NAME_BYTES];
-    file_name(s->hash, name);
+    char name[BLOBS_NAME_BYTES];
+    blobs_file_name(s->hash, name);
     s->fd = openat(s->kept ? s->blobs->fd : s->blobs->tmp_fd, s->kept ? name : s->temporary,
                    O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     return s->fd >= 0 || blobs_failed(e, "open a file again");
@@ -564,8 +551,9 @@ bool spool_view(struct spool *s, struct str *out, struct err *e)
 
 /* Keeping. The caller of all of these but the last holds the lock of the directory. */
 
-static bool sync_fanout(struct blobs *b, const char *directory, struct err *e)
+bool blobs_sync_names(struct blobs *b, const char name[BLOBS_NAME_BYTES], struct err *e)
 {
+    const char directory[] = { name[0], name[1], '\0' };
     int fd = openat(b->fd, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return blobs_failed(e, "open a directory");
@@ -587,7 +575,7 @@ static bool is_there(struct blobs *b, const char *name, uint64_t size)
     return there;
 }
 
-static bool name_file(struct spool *s, const char *name, const char *directory, struct err *e)
+static bool name_file(struct spool *s, const char name[BLOBS_NAME_BYTES], struct err *e)
 {
     struct blobs *b = s->blobs;
     const unsigned all =
@@ -597,7 +585,7 @@ static bool name_file(struct spool *s, const char *name, const char *directory, 
     if (renameat(b->tmp_fd, s->temporary, b->fd, name) != 0)
         return blobs_failed(e, "name a file");
     bool ok = fsync(s->fd) == 0 || blobs_failed(e, "sync a file");
-    if (ok && sync_fanout(b, directory, e))
+    if (ok && blobs_sync_names(b, name, e))
         return true;
     unlinkat(b->fd, name, 0); /* nobody has relied on it yet */
     return false;
@@ -614,12 +602,11 @@ bool spool_keep(struct spool *s, struct err *e)
         return false;
     struct blobs *b = s->blobs;
     pthread_mutex_t *mu = &b->naming_mu[s->hash[0]];
-    char name[FILE_NAME_BYTES], directory[] = "00";
-    file_name(s->hash, name);
-    memcpy(directory, name, 2);
+    char name[BLOBS_NAME_BYTES];
+    blobs_file_name(s->hash, name);
     pthread_mutex_lock(mu);
     bool there = is_there(b, name, s->size);
-    s->kept = there ? sync_fanout(b, directory, e) : name_file(s, name, directory, e);
+    s->kept = there ? blobs_sync_names(b, name, e) : name_file(s, name, e);
     pthread_mutex_unlock(mu);
     if (there)
         unlinkat(b->tmp_fd, s->temporary, 0); /* failing, it goes at the next start */
@@ -636,11 +623,11 @@ bool spool_keep(struct spool *s, struct err *e)
 bool blobs_open_file(struct blobs *b, const struct content *c, int *fd, struct err *e)
 {
     assert(c->in_file);
-    char name[FILE_NAME_BYTES];
-    file_name(c->hash, name);
+    char name[BLOBS_NAME_BYTES];
+    blobs_file_name(c->hash, name);
     int file = openat(b->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (file < 0 && errno == ENOENT)
-        return err_set(e, ERR_NOT_FOUND, 0, "there is no file blobs/%s", name);
+        return blobs_open_packed(b, c, fd, e);
     if (file < 0)
         return blobs_failed(e, "open a file");
     struct stat st;

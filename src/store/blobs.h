@@ -1,6 +1,7 @@
 /* blobs.h - large bytes as files: uploads on their way in, and what is kept of them.
  *
  *     DIR/blobs/ab/abcdef...   one file for each content, named by it, never changed
+ *     DIR/blobs/ab/abcdef...zst   the same, compressed (blobs_packed.c)
  *     DIR/blobs/tmp/...        on their way in; emptied at start
  *
  * A name is a keyed hash: equal contents have the same, and nobody who does not know the secret of
@@ -49,6 +50,11 @@ MUST_CHECK bool spool_view(struct spool *s, struct str *out, struct err *e);
  * somewhere durable. After spool_finish. Waits for the disk. */
 MUST_CHECK bool spool_keep(struct spool *s, struct err *e);
 
+/* Compresses a kept file, as far as it is worth it, and counts it in *packed. From then on it takes
+ * its room there, and time to read. One that is compressed already, or is no file, stays as it is.
+ */
+MUST_CHECK bool blobs_compress(struct blobs *b, const struct content *c, size_t *packed,
+                               struct err *e);
 /* A kept file, open for reading; the caller closes it. ERR_NOT_FOUND. */
 MUST_CHECK bool blobs_open_file(struct blobs *b, const struct content *c, int *fd, struct err *e);
 /* The bytes of any content as one view: its own, or the file mapped until the arena goes. */

@@ -530,6 +530,128 @@ static void sweep(void **state)
     keep(p, noise_of(70001)); /* what is gone may come again */
 }
 
+/* Compressed files. */
+
+static bool is_file(const struct place *p, const struct content *c, const char *ending)
+{
+    char path[192], whole[200];
+    path_of(p, c, path);
+    snprintf(whole, sizeof whole, "%s%s", path, ending);
+    return access(whole, F_OK) == 0;
+}
+
+static struct bytes text_of(char *room, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        room[i] = "all work and no play "[i % 21];
+    return (struct bytes){ (const uint8_t *)room, n };
+}
+
+static void compressed(void **state)
+{
+    struct place *p = *state;
+    static const size_t sizes[] = { BLOB_INLINE_MAX + 1, 131072, 131073, 3000000 };
+    char *room = malloc(3000000);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        size_t packed = 0;
+        struct bytes in = text_of(room, sizes[i]);
+        struct content c = keep(p, in);
+        for (int twice = 0; twice < 2; twice++) {
+            OK(blobs_compress(p->blobs, &c, &packed, &e));
+            assert_int_equal(packed, 1);
+            assert_false(is_file(p, &c, ""));
+            assert_true(is_file(p, &c, ".zst"));
+            expect_content(p, in, &c);
+        }
+        /* The same content again has a file of its own until it is compressed, too. */
+        struct content again = keep(p, in);
+        assert_memory_equal(again.hash, c.hash, sizeof c.hash);
+        assert_true(is_file(p, &c, ""));
+        expect_content(p, in, &c);
+        OK(blobs_compress(p->blobs, &c, &packed, &e));
+        assert_false(is_file(p, &c, ""));
+        expect_content(p, in, &c);
+    }
+    free(room);
+}
+
+static void not_worth_compressing(void **state)
+{
+    struct place *p = *state;
+    struct bytes in = noise_of(300000);
+    struct content c = keep(p, in), small = keep(p, noise_of(100));
+    size_t packed = 0;
+    OK(blobs_compress(p->blobs, &c, &packed, &e));
+    OK(blobs_compress(p->blobs, &small, &packed, &e));
+    assert_int_equal(packed, 0);
+    assert_true(is_file(p, &c, ""));
+    expect_content(p, in, &c);
+}
+
+static void compressing_fails(void **state)
+{
+    struct place *p = *state;
+    char *room = malloc(200000);
+    struct bytes in = text_of(room, 200000);
+    struct content c = keep(p, in);
+    for (int call = 1; call <= 3; call++) { /* fsync of the file, its name, fsync of the names */
+        size_t packed = 0;
+        calls_until_failure = call;
+        FAILS(blobs_compress(p->blobs, &c, &packed, &e), ERR_IO);
+        calls_until_failure = 0;
+        assert_true(is_file(p, &c, ""));
+        expect_content(p, in, &c);
+    }
+    free(room);
+}
+
+static void compressed_and_damaged(void **state)
+{
+    struct place *p = *state;
+    char *room = malloc(200000), path[192], whole[200];
+    struct content c = keep(p, text_of(room, 200000));
+    size_t packed = 0;
+    OK(blobs_compress(p->blobs, &c, &packed, &e));
+    path_of(p, &c, path);
+    snprintf(whole, sizeof whole, "%s.zst", path);
+    struct stat st;
+    assert_int_equal(stat(whole, &st), 0);
+    struct {
+        const char *name;
+        off_t length;
+        int at;
+    } rows[] = { { "cut", st.st_size - 1, -1 }, { "empty", 0, -1 }, { "changed", -1, 20 } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int out;
+        c = keep(p, text_of(room, 200000));
+        OK(blobs_compress(p->blobs, &c, &packed, &e));
+        int fd = open(whole, O_RDWR);
+        if (rows[i].length >= 0)
+            assert_int_equal(ftruncate(fd, rows[i].length), 0);
+        else
+            assert_int_equal(pwrite(fd, "\xa5\x5a\x77", 3, rows[i].at), 3);
+        close(fd);
+        FAILS(blobs_open_file(p->blobs, &c, &out, &e), ERR_IO);
+    }
+    free(room);
+}
+
+static void sweep_compressed(void **state)
+{
+    struct place *p = *state;
+    char *room = malloc(200000);
+    struct content c = keep(p, text_of(room, 200000));
+    size_t packed = 0, removed = 0;
+    OK(blobs_compress(p->blobs, &c, &packed, &e));
+    const struct content none = { 0 };
+    OK(blobs_sweep(p->blobs, is_listed, &c, &removed, &e));
+    assert_int_equal(removed, 0);
+    OK(blobs_sweep(p->blobs, is_listed, &none, &removed, &e));
+    assert_int_equal(removed, 1);
+    assert_false(is_file(p, &c, ".zst"));
+    free(room);
+}
+
 static void *keep_and_look(void *arg)
 {
     struct place *p = arg;
@@ -585,6 +707,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(with_larger_units, setup, teardown),
         cmocka_unit_test_setup_teardown(many_spools, setup, teardown),
         cmocka_unit_test_setup_teardown(sweep, setup, teardown),
+        cmocka_unit_test_setup_teardown(compressed, setup, teardown),
+        cmocka_unit_test_setup_teardown(not_worth_compressing, setup, teardown),
+        cmocka_unit_test_setup_teardown(compressing_fails, setup, teardown),
+        cmocka_unit_test_setup_teardown(compressed_and_damaged, setup, teardown),
+        cmocka_unit_test_setup_teardown(sweep_compressed, setup, teardown),
         cmocka_unit_test_setup_teardown(same_content_at_once, setup, teardown),
     };
     int failed = cmocka_run_group_tests_name("blobs", tests, NULL, NULL);
