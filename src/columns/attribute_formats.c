@@ -2,6 +2,7 @@
 #include "columns/attribute_formats.h"
 
 /* Type of the column, and as clients name it. */
+#define FLAG COLUMN_BOOL, STR_INIT("bitmap")
 #define UINT32 COLUMN_UINT, STR_INIT("uint32")
 #define UINT64 COLUMN_UINT, STR_INIT("uint64")
 #define TEXT COLUMN_STRING, STR_INIT("dictionary")
@@ -9,6 +10,8 @@
 
 /* clang-format off: one a line, sorted by name */
 static const struct standard_attribute of_objects[] = {
+    { STR_INIT("_deleted"), FLAG, STR_INIT("none"),
+      STR_INIT("Whether the object itself has been deleted, and only its attributes are left.") },
     { STR_INIT("_tx"), UINT64, STR_INIT("none"),
       STR_INIT("The transaction in which the object came: it grows with every object.") },
     { STR_INIT("application"), TEXT, STR_INIT("none"), STR_INIT("The name of the application.") },
@@ -37,6 +40,8 @@ static const struct standard_attribute of_objects[] = {
       STR_INIT("How many files the process had open.") },
     { STR_INIT("environment"), TEXT, STR_INIT("none"),
       STR_INIT("Where the application ran: production, test, ...") },
+    { STR_INIT("error"), TEXT, STR_INIT("none"),
+      STR_INIT("What went wrong while the object was processed.") },
     { STR_INIT("error.message"), TEXT, STR_INIT("none"), STR_INIT("What the error says.") },
     { STR_INIT("error.type"), TEXT, STR_INIT("none"),
       STR_INIT("How the error was noticed: Crash, Exception, Message, ...") },

@@ -36,7 +36,7 @@ static const struct json *describe(struct columns *c, enum table_kind kind,
     const struct json *answer;
     struct json_writer w;
     struct buf out;
-    struct str text;
+    struct str text = { "", 0 };
     struct err e = { 0 };
     const struct columns_view *v = columns_acquire(c);
     buf_init(&out, 1 << 20);
