@@ -72,6 +72,16 @@ static const char *const sql_text[SQL_STATEMENTS] = {
     [SQL_UPLOAD_REMAKE] = "UPDATE uploads SET state = ?2, report = ?3, fingerprint = ?4,"
                           " error = ?5, attributes = ?6 WHERE object = ?1",
     [SQL_UPLOAD_READ] = "SELECT " UPLOAD_COLUMNS ", u.attributes, u.fields, u.body,"
+    [SQL_MERGE_PUT] = "INSERT OR REPLACE INTO merges VALUES (?1, ?2, ?3)",
+    [SQL_MERGE_DELETE] = "DELETE FROM merges WHERE project = ?1 AND fingerprint = ?2",
+    [SQL_MERGE_SCAN] = "SELECT p.name, m.fingerprint, m.merged FROM merges m"
+                       " LEFT JOIN projects p ON p.number = m.project",
+    [SQL_MERGES_DELETE] = "DELETE FROM merges",
+    [SQL_ISSUE_PUT] = "INSERT OR REPLACE INTO issues VALUES (?1, ?2, ?3)",
+    [SQL_ISSUE_SCAN] = "SELECT p.name, i.fingerprint, i.attributes FROM issues i"
+                       " LEFT JOIN projects p ON p.number = i.project",
+    [SQL_ISSUES_DELETE] = "DELETE FROM issues",
+
                         " ifnull(a.amended, '')" UPLOAD_ROWS
                         " LEFT JOIN amendments a ON a.object = u.object WHERE u.object = ?1",
     [SQL_UPLOAD_SCAN] = "SELECT " UPLOAD_COLUMNS UPLOAD_ROWS " ORDER BY u.object",

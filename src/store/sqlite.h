@@ -3,8 +3,8 @@
  * sqlite.c: connections, statements, errors.  sqlite_schema.c: the tables, and older ones.
  * sqlite_write.c: a batch as one transaction.  sqlite_reports.c, sqlite_uploads.c (with
  * attachments), sqlite_symbols.c (with what is missing), sqlite_buckets.c (counts and changes),
- * sqlite_removal.c (what is removed): its rows, in and out.  sqlite_access.c: universes, projects,
- * tokens, users. */
+ * sqlite_removal.c (what is removed), sqlite_groups.c (merges, issues): its rows, in and out.
+ * sqlite_access.c: universes, projects, tokens, users. */
 #ifndef CRUMPLE_STORE_SQLITE_H
 #define CRUMPLE_STORE_SQLITE_H
 
@@ -46,6 +46,13 @@ enum sql {
     SQL_GONE_ADD,
     SQL_GONE_FIND,
     SQL_UPLOAD_PUT,
+    SQL_MERGE_PUT,
+    SQL_MERGE_DELETE,
+    SQL_MERGE_SCAN,
+    SQL_MERGES_DELETE,
+    SQL_ISSUE_PUT,
+    SQL_ISSUE_SCAN,
+    SQL_ISSUES_DELETE,
     SQL_UPLOAD_REMAKE,
     SQL_UPLOAD_READ,
     SQL_UPLOAD_SCAN,
@@ -211,6 +218,8 @@ MUST_CHECK bool changes_apply(struct writing *w, const struct store_batch *b, st
 MUST_CHECK bool removals_apply(struct writing *w, const struct store_batch *b, struct err *e);
 /* sqlite_symbols.c: what an upload brings of symbols, or wants of them; its row's project. */
 MUST_CHECK bool symbols_put(struct writing *w, const struct stored_upload *u, sqlite3_int64 project,
+MUST_CHECK bool merges_apply(struct writing *w, const struct store_batch *b, struct err *e);
+MUST_CHECK bool issues_apply(struct writing *w, const struct store_batch *b, struct err *e);
                             struct err *e);
 
 /* Rows of access. A change takes the writer and begins; rights_change_end in any case: it commits

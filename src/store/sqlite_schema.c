@@ -23,6 +23,8 @@
  *     removed      number -> reports.number, since       a report that was removed when there were
  *                  `since`
  *     gone         object                                one that was removed with its row
+ *     merges       project, fingerprint, merged (the group's)
+ *     issues       project, fingerprint, attributes (JSON)
  *     counts       key, token, bucket, combination, count     one row a combination of attributes
  *     amendments   object -> uploads.object, amended     what submission buckets have set since
  *     universes    number, name                          1 is "default"
@@ -124,6 +126,12 @@ static const char *const steps[] = {
 
     "CREATE TABLE removed(number INTEGER PRIMARY KEY, since INTEGER NOT NULL) STRICT;"
     "CREATE TABLE gone(object INTEGER PRIMARY KEY) STRICT;"
+    "CREATE TABLE merges("
+    " project INTEGER NOT NULL, fingerprint BLOB NOT NULL, merged BLOB NOT NULL,"
+    " PRIMARY KEY (project, fingerprint)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE issues("
+    " project INTEGER NOT NULL, fingerprint BLOB NOT NULL, attributes TEXT NOT NULL,"
+    " PRIMARY KEY (project, fingerprint)) STRICT, WITHOUT ROWID;"
     /* People and what they configure. */
     "ALTER TABLE projects ADD COLUMN owner INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE projects ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;"

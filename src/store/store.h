@@ -166,6 +166,21 @@ struct stored_removed {
     uint32_t number, since; /* number < since */
 };
 
+/* A fingerprint (of objects, or of a group of such) that is merged into a group, or parted from it.
+ */
+struct stored_merge {
+    struct str project;
+    uint8_t fingerprint[STORE_FINGERPRINT_BYTES];
+    bool is_parted; /* and `into` does not count */
+    uint8_t into[STORE_FINGERPRINT_BYTES];
+};
+/* What people have said of the bug that a fingerprint stands for. */
+struct stored_issue {
+    struct str project;
+    uint8_t fingerprint[STORE_FINGERPRINT_BYTES];
+    struct str attributes; /* JSON object, the engine's; replaces what there was */
+};
+
 /* All that one commit brings; durable together. Written in this order. */
 struct store_batch {
     const struct stored_report *reports;
@@ -187,6 +202,10 @@ struct store_batch {
     size_t removal_count;
     const uint64_t *detached; /* ids of attachments, which are removed */
     size_t detached_count;
+    const struct stored_merge *merges; /* in this order */
+    size_t merge_count;
+    const struct stored_issue *issues;
+    size_t issue_count;
 };
 
 /* What the whole collection was grouped with; a store is opened only with the same. */
@@ -215,10 +234,10 @@ MUST_CHECK bool store_pack(struct str payload, struct arena *a, struct str *pack
 /* All or nothing, durable on return. Numbers of reports go on from what is stored. Projects that
  * are new are added, to the universe "default": a change of access. */
 MUST_CHECK bool store_write(struct store *s, const struct store_batch *batch, struct err *e);
-/* All reports, uploads, attachments and counts; projects and tokens stay, as do uploads that are no
- * errors (symbols), with all that belongs to them. Files stay until the next blobs_sweep. Durable
- * with it: that all other objects with ids below this are gone, also those that are not in the
- * store. */
+/* All reports, uploads, attachments, counts, merges and issues; projects and tokens stay, as do
+ * uploads that are no errors (symbols), with all that belongs to them. Files stay until the next
+ * blobs_sweep. Durable with it: that all other objects with ids below this are gone, also those
+ * that are not in the store. */
 MUST_CHECK bool store_delete_all(struct store *s, uint64_t gone_below, struct err *e);
 /* The highest gone_below that a deletion was made with; 0: there was none. */
 MUST_CHECK bool store_gone_below(struct store *s, uint64_t *out, struct err *e);
@@ -248,6 +267,16 @@ MUST_CHECK bool store_scan_removed(struct store *s,
                                    bool (*each)(void *ctx, const struct stored_removed *r,
                                                 struct err *e),
                                    void *ctx, struct err *e);
+/* All that are merged, and all issues that something was ever said of; in no order; stop as
+ * store_scan does. */
+MUST_CHECK bool store_scan_merges(struct store *s,
+                                  bool (*each)(void *ctx, const struct stored_merge *m,
+                                               struct err *e),
+                                  void *ctx, struct err *e);
+MUST_CHECK bool store_scan_issues(struct store *s,
+                                  bool (*each)(void *ctx, const struct stored_issue *i,
+                                               struct err *e),
+                                  void *ctx, struct err *e);
 /* Whether an object was removed with its row. This is kept for good, so that an upload that comes
  * from the inbox again is known to be done. */
 MUST_CHECK bool store_is_removed(struct store *s, uint64_t object, bool *out, struct err *e);
