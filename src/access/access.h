@@ -143,6 +143,8 @@ void attempts_free(struct attempts *t);
 DEFINE_CLEANUP(struct attempts, attempts_free)
 /* Counts one failure; false when the address has had too many. */
 bool attempts_failed(struct attempts *t, struct str address, int64_t now_ms);
+/* Whether the next failure would be one too many; counts nothing. */
+bool attempts_spent(struct attempts *t, struct str address, int64_t now_ms);
 
 /* Names of users and universes: 1 to ACCESS_NAME_MAX bytes of UTF-8 without control characters; a
  * universe, which stands in the same place of URLs as a project, none of the reserved names, nor

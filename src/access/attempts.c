@@ -125,3 +125,18 @@ bool attempts_failed(struct attempts *t, struct str address, int64_t now_ms)
     pthread_mutex_unlock(&t->mu);
     return ok;
 }
+
+bool attempts_spent(struct attempts *t, struct str address, int64_t now_ms)
+{
+    uint8_t key[16];
+    struct str text = { (const char *)key, 16 };
+    bool spent = false;
+    address_key(address, key);
+    pthread_mutex_lock(&t->mu);
+    const struct attempt *set = t->sets[idmap_hash(text, 0) & (SETS - 1)];
+    for (size_t i = 0; i < WAYS; i++)
+        if (set[i].used && memcmp(set[i].address, key, 16) == 0)
+            spent = left_at(t, &set[i], now_ms) < MINUTE_MS;
+    pthread_mutex_unlock(&t->mu);
+    return spent;
+}

@@ -3,7 +3,7 @@
  * What is hard here is the order: `:project` takes any segment, so the routes without a project
  * come first, and "/reports/x/summary" can never be the report "summary" of a project "reports"
  * (which cannot exist: the names of routes are reserved). */
-#include "api/backtrace.h"
+#include "api/console.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +33,14 @@ static const struct http_route routes[] = {
     BACKTRACE_ROUTE("POST", "api/unique-events/submit", api_unique_events),
     BACKTRACE_ROUTE("POST", "api/summed-events/submit", api_summed_events),
     BACKTRACE_ROUTE("POST", "api/control", api_control),
+    BACKTRACE_ROUTE("POST", "api/login", api_login),
+    BACKTRACE_ROUTE("GET POST", "api/logout", api_logout),
+    BACKTRACE_ROUTE("GET", "api/session", api_session_get),
+    BACKTRACE_ROUTE("POST", "api/session", api_session_post),
+    BACKTRACE_ROUTE("GET", "api/is_configured", api_is_configured),
+    BACKTRACE_ROUTE("GET", "api/config", api_console_config),
+    BACKTRACE_ROUTE("GET", "api/limits", api_limits),
+    BACKTRACE_ROUTE("POST", "api/bpg", api_bpg),
     BACKTRACE_ROUTE("POST", "api/delete", api_delete),
 
     HTTP_ROUTE("GET", ":project", api_project),
@@ -94,8 +102,9 @@ bool api_start(struct api **out, const struct api_config *config, struct err *e)
     a->partycrasher_needs_token = config->partycrasher_needs_token;
     a->memory.limit_bytes = config->job_max_bytes;
     struct http_server *http;
-    if (!settle_thresholds(a, config->default_threshold, e) ||
+    if (!settle_thresholds(a, config->default_threshold, e) || !login_desk_open(&a->logins, e) ||
         !http_start(&http, config->http, routes, sizeof routes / sizeof *routes, a, e)) {
+        login_desk_close(a->logins);
         free(a);
         return false;
     }
@@ -109,6 +118,7 @@ void api_stop(struct api *a)
     if (!a)
         return;
     http_stop(a->http);
+    login_desk_close(a->logins); /* whoever waited at it has been answered */
     free(a);
 }
 

@@ -2,6 +2,7 @@
 #include "api/backtrace.h"
 
 #include "api/measures.h"
+#include "base/log.h"
 
 #define BEARER "Bearer "
 
@@ -69,7 +70,7 @@ static int64_t monotonic_ms(void)
     return metric_clock_us() / 1000;
 }
 
-static unsigned refuse_token(struct http_exchange *x, struct api *a, struct err *e)
+unsigned backtrace_refuse_token(struct http_exchange *x, struct api *a, struct err *e)
 {
     bool may_try_again = attempts_failed(a->attempts, http_client(x), monotonic_ms());
     metric_add(may_try_again ? &api_measures.bad_token : &api_measures.too_many, 1);
@@ -88,7 +89,7 @@ unsigned backtrace_check_scopes(const struct token *t, uint32_t scopes, struct e
     } names[] = {
         { SCOPE_ERROR_POST, "error:post" }, { SCOPE_SYMBOL_POST, "symbol:post" },
         { SCOPE_OBJECT_GET, "object:get" }, { SCOPE_QUERY_POST, "query:post" },
-        { SCOPE_SYNC_POST, "sync:post" },
+        { SCOPE_SYNC_POST, "sync:post" },   { SCOPE_CHANGE, "query:post, and to change things" },
     };
     uint32_t missing = scopes & ~t->scopes;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -113,7 +114,7 @@ static void release(void *arg)
     access_release(h->access, h->view);
 }
 
-static const struct access_view *hold_view(struct http_exchange *x, struct api *a, struct err *e)
+const struct access_view *backtrace_view(struct http_exchange *x, struct api *a, struct err *e)
 {
     struct held_view *h = arena_zalloc(http_arena(x), sizeof *h);
     if (!h) {
@@ -132,10 +133,64 @@ static const struct access_view *hold_view(struct http_exchange *x, struct api *
     return h->view;
 }
 
+/* What a session may do in the project that is asked for, as if it were a token of it. Whether
+ * there is no such project, or the user may not see it, is not told apart. */
+static unsigned admit_session(struct http_exchange *x, const struct claim *claim,
+                              const struct access_view *view, const struct session *session,
+                              const struct token **out, struct err *e)
+{
+    const struct stored_project *p = access_find_project(view, claim->project);
+    if (claim->project.len == 0)
+        return fail(e, 400, ERR_INPUT, "no_project",
+                    "with a session the request must name a project: project=");
+    if (!p || !user_sees(session->user, p) ||
+        (claim->universe.len > 0 && !str_eq(claim->universe, p->universe))) {
+        (void)err_word(e, ERR_NOT_FOUND, "no_such_project", "there is no project '%.*s' for you",
+                       claim->project.len < 80 ? (int)claim->project.len : 80, claim->project.ptr);
+        return 404;
+    }
+    struct token *t = arena_zalloc(http_arena(x), sizeof *t);
+    if (!t)
+        return fail(e, 503, ERR_NOMEM, "out_of_memory", "no memory for this request");
+    t->scopes = user_scopes(session->user);
+    t->project = p->name;
+    t->universe = p->universe;
+    t->user = session->user->row->name;
+    t->bucket.name = t->metadata = STR("");
+    *out = t;
+    return 0;
+}
+
+static unsigned admit_token(const struct claim *claim, const struct token *t, struct err *e)
+{
+    bool elsewhere = (claim->universe.len > 0 && !str_eq(claim->universe, t->universe)) ||
+                     (claim->project.len > 0 && !str_eq(claim->project, t->project));
+    if (elsewhere || t->project_deleted)
+        metric_add(&api_measures.bad_token, 1);
+    if (elsewhere)
+        return fail(e, 403, ERR_INPUT, "invalid_token", "invalid token");
+    if (t->project_deleted)
+        return fail(e, 403, ERR_INPUT, "project_deleted", "invalid token: the project was deleted");
+    return 0;
+}
+
+static const struct session *find_session(struct api *a, const struct access_view *view,
+                                          struct str text)
+{
+    int64_t now_ms = date_now_ms();
+    const struct session *s = access_find_session(view, text, now_ms);
+    struct err ignored = { 0 };
+    /* A store that cannot be written to is no reason to keep people from reading. */
+    if (s && !session_touch(engine_store(a->engine), s, now_ms, &ignored))
+        log_line(LOG_WARN, "session_not_touched", "error=%s", log_str(str_from_c(ignored.msg)));
+    return s;
+}
+
 unsigned backtrace_admit(struct http_exchange *x, struct api *a, const struct claim *claim,
                          uint32_t scopes, const struct token **out, struct err *e)
 {
-    const struct access_view *view = hold_view(x, a, e);
+    const struct session *session = NULL;
+    const struct access_view *view = backtrace_view(x, a, e);
     if (!view)
         return http_status_of(e->code);
     if (claim->universe.len > 0 && !access_has_universe(view, claim->universe)) {
@@ -143,15 +198,27 @@ unsigned backtrace_admit(struct http_exchange *x, struct api *a, const struct cl
                        STR_ARG(claim->universe));
         return 503;
     }
-    const struct token *t = access_find_token(view, token_text(x, claim->token));
-    if (!t)
-        return refuse_token(x, a, e);
-    bool elsewhere = (claim->universe.len > 0 && !str_eq(claim->universe, t->universe)) ||
-                     (claim->project.len > 0 && !str_eq(claim->project, t->project));
-    if (elsewhere) {
-        metric_add(&api_measures.bad_token, 1);
-        return fail(e, 403, ERR_INPUT, "invalid_token", "invalid token");
-    }
+    struct str text = token_text(x, claim->token);
+    const struct token *t = access_find_token(view, text);
+    if (!t && !claim->no_session)
+        session = find_session(a, view, text);
+    if (!t && !session)
+        return backtrace_refuse_token(x, a, e);
+    unsigned status =
+        session ? admit_session(x, claim, view, session, &t, e) : admit_token(claim, t, e);
+    if (status)
+        return status;
     *out = t;
     return backtrace_check_scopes(t, scopes, e);
+}
+
+unsigned backtrace_admit_person(struct http_exchange *x, struct api *a, struct str token,
+                                const struct access_view **view, const struct session **out,
+                                struct err *e)
+{
+    *view = backtrace_view(x, a, e);
+    if (!*view)
+        return http_status_of(e->code);
+    *out = find_session(a, *view, token_text(x, token));
+    return *out ? 0 : backtrace_refuse_token(x, a, e);
 }

@@ -20,14 +20,26 @@ struct claim {
     struct str universe;
     struct str token; /* of the URL; empty: X-Coroner-Token, then Authorization: Bearer */
     struct str project;
+    bool no_session; /* only a token will do: the text stands in a path, which gets into logs */
 };
 /* Lets a request in: *out is its token, which has all of `scopes` and stays until the exchange
  * ends. Else the status to refuse with, and *e: 503 an unknown universe, 403 a token that is
  * unknown, or of another universe or project, or lacks a scope; 429 (Retry-After is set) when the
- * address has sent too many unknown tokens; 500, 503 when we fail. */
+ * address has sent too many unknown tokens; 500, 503 when we fail.
+ *
+ * A session is as good as a token: *out is then one for the project that the claim names, with what
+ * the user may do there. 400 without a project, 404 when the user sees none of that name. */
 MUST_CHECK unsigned backtrace_admit(struct http_exchange *x, struct api *a,
                                     const struct claim *claim, uint32_t scopes,
                                     const struct token **out, struct err *e);
+/* The same for what people do, whatever the project: only a session will do. */
+MUST_CHECK unsigned backtrace_admit_person(struct http_exchange *x, struct api *a, struct str token,
+                                           const struct access_view **view,
+                                           const struct session **out, struct err *e);
+/* Who may do what, as of now, until the exchange ends; NULL with *e. */
+const struct access_view *backtrace_view(struct http_exchange *x, struct api *a, struct err *e);
+/* Counts a bad token, or a bad password, of the sender's address: the status, and *e. */
+MUST_CHECK unsigned backtrace_refuse_token(struct http_exchange *x, struct api *a, struct err *e);
 /* 403 and *e when the token lacks one of `scopes`, else 0. */
 MUST_CHECK unsigned backtrace_check_scopes(const struct token *t, uint32_t scopes, struct err *e);
 
@@ -50,6 +62,17 @@ void api_symfile(struct http_exchange *x, void *ctx);
 void api_unique_events(struct http_exchange *x, void *ctx);
 void api_summed_events(struct http_exchange *x, void *ctx);
 void api_control(struct http_exchange *x, void *ctx);
+/* Removing objects and attachments: POST of "api/delete". */
+void api_delete(struct http_exchange *x, void *ctx);
+/* What people do: see console.h. */
+void api_login(struct http_exchange *x, void *ctx);
+void api_logout(struct http_exchange *x, void *ctx);
+void api_session_get(struct http_exchange *x, void *ctx);
+void api_session_post(struct http_exchange *x, void *ctx);
+void api_is_configured(struct http_exchange *x, void *ctx);
+void api_console_config(struct http_exchange *x, void *ctx);
+void api_limits(struct http_exchange *x, void *ctx);
+void api_bpg(struct http_exchange *x, void *ctx);
 #define BACKTRACE_ROUTE(methods_, pattern_, handler_)                                              \
     {                                                                                              \
         .methods = (methods_), .pattern = (pattern_), .handler = (handler_), .loose = true,        \
@@ -57,5 +80,3 @@ void api_control(struct http_exchange *x, void *ctx);
     }
 
 #endif
-/* Removing objects and attachments: POST of "api/delete". */
-void api_delete(struct http_exchange *x, void *ctx);

@@ -68,7 +68,8 @@ static bool admit(struct control *c)
                                  .project = text_of(c->body, "project") };
     const struct token *t;
     struct err e = { 0 };
-    unsigned status = backtrace_admit(c->x, c->api, &claim, SCOPE_QUERY_POST, &t, &e);
+    unsigned status =
+        backtrace_admit(c->x, c->api, &claim, SCOPE_QUERY_POST | SCOPE_CHANGE, &t, &e);
     if (status) {
         backtrace_refuse(c->x, status, &e);
         return false;

@@ -23,6 +23,7 @@ struct api {
     struct engine *engine;
     struct access *access;
     struct attempts *attempts;
+    struct login_desk *logins;
     struct upload_limits limits;
     uint64_t json_bytes; /* of one JSON report: it is parsed in memory, as other bodies are */
     bool partycrasher_needs_token;

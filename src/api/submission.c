@@ -35,7 +35,8 @@ static unsigned read_url(struct submission *s, struct err *e)
 
 static unsigned let_in(struct submission *s, struct err *e)
 {
-    const struct claim claim = { s->target.universe, s->target.token, s->target.project };
+    const struct claim claim = { s->target.universe, s->target.token, s->target.project,
+                                 .no_session = s->target.hosted };
     return backtrace_admit(s->x, s->api, &claim, 0, &s->token, e);
 }
 

@@ -1,0 +1,56 @@
+/* console.h - what people do who have logged in: what the files of it share. Inside src/api only.
+ *
+ *     console_login.c    POST /api/login, on a thread of its own: passwords take their time
+ *     console_session.c  who is logged in and what the server is: GET /api/logout, /api/session,
+ *                        /api/is_configured, /api/config, /api/limits
+ *     bpg.c              POST /api/bpg, the configuration store: see bpg.h
+ *     callstack.c        /api/callstack
+ *
+ * docs/console-api.md tells clients. Threads: one at a time, as the exchange. */
+#ifndef CRUMPLE_API_CONSOLE_H
+#define CRUMPLE_API_CONSOLE_H
+
+#include "api/backtrace.h"
+
+#define CONSOLE_DEPTH_MAX 8
+#define CONSOLE_NODES_MAX 50000
+
+/* One request of a person. */
+struct console {
+    struct api *api;
+    struct http_exchange *x;
+    struct arena *arena; /* goes with the exchange */
+    const struct access_view *view;
+    const struct session *session;
+    const struct user *user; /* the session's */
+    const struct json *body; /* NULL: not read */
+};
+/* Lets a person in. False: it has been answered. */
+MUST_CHECK bool console_begin(struct console *c, struct http_exchange *x, struct api *api);
+/* The body as a JSON object. False: it has been answered. */
+MUST_CHECK bool console_read_body(struct console *c);
+/* An arena for one request that goes with the exchange; NULL: 503 has been answered. */
+struct arena *console_arena(struct http_exchange *x, struct api *api);
+/* Answers with an error of the client's. */
+void console_refuse(struct http_exchange *x, unsigned status, const char *word,
+                    const char *message);
+
+/* What a user sees. */
+bool user_sees_universe(const struct access_view *v, const struct user *u, struct str universe);
+/* The universe that is meant when the user names none. */
+struct str user_universe(const struct access_view *v, const struct user *u);
+/* Where the client reaches the server: "https" and 8081. */
+struct console_address {
+    struct str protocol, host;
+    uint16_t port;
+};
+struct console_address console_address(struct http_exchange *x);
+
+/* The thread that looks at passwords: one at a time, so that logins take no more than 64 MiB and
+ * one processor. */
+struct login_desk;
+MUST_CHECK bool login_desk_open(struct login_desk **out, struct err *e);
+/* Nobody may wait at it any more. NULL is fine. */
+void login_desk_close(struct login_desk *d);
+
+#endif
