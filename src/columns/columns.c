@@ -262,7 +262,7 @@ void columns_release(struct columns *c, const struct columns_view *v)
 bool columns_table(const struct columns_view *v, struct str project, enum table_kind kind,
                    struct table *out)
 {
-    static const struct table_version none;
+    static const struct table_version none = { .keys_rise = true };
     struct table_state *t = table_find(memory_owner(v), project, kind);
     const struct table_version *shown =
         t ? atomic_load_explicit(&t->shown, memory_order_acquire) : NULL;

@@ -108,7 +108,8 @@ struct column_state *column_find(struct table_state *t, size_t place, struct str
             return s;
     }
     struct kept_text key;
-    uint32_t number = dictionary_look(&t->names, name, &key);
+    dictionary_keep(&t->names, name, &key);
+    uint32_t number = dictionary_look(&t->names, &key);
     if (number == DICTIONARY_NONE)
         return NULL;
     usual_note(t, place, number);
@@ -119,8 +120,8 @@ static bool column_make(struct columns *c, struct table_state *t, struct str nam
                         enum column_type type, struct column_state **out, struct err *e)
 {
     struct kept_text key;
-    uint32_t number = dictionary_look(&t->names, name, &key);
-    assert(number == DICTIONARY_NONE);
+    uint32_t number;
+    dictionary_keep(&t->names, name, &key);
     struct column *next = next_prepare(c, t, t->columns.len + 1);
     struct column_state *s = memory_new(&c->memory, sizeof *s);
     if (!next || !s || !VEC_RESERVE(&t->columns, 1) ||

@@ -35,37 +35,59 @@ static const char hex_lower[16] = { '0', '1', '2', '3', '4', '5', '6', '7',
 static const char hex_upper[16] = { '0', '1', '2', '3', '4', '5', '6', '7',
                                     '8', '9', 'A', 'B', 'C', 'D', 'E', 'F' };
 
-/* 0 to 15; over that when it is no digit of this case. */
-static unsigned digit_value(char c, char first_letter)
-{
-    unsigned digit = (unsigned)(unsigned char)c - '0';
-    unsigned letter = (unsigned)(unsigned char)c - (unsigned char)first_letter;
-    return digit < 10 ? digit : letter < 6 ? 10 + letter : 255;
-}
+#define DIGIT_VALUES                                                                               \
+    ['0'] = 16, ['1'] = 17, ['2'] = 18, ['3'] = 19, ['4'] = 20, ['5'] = 21, ['6'] = 22,            \
+    ['7'] = 23, ['8'] = 24, ['9'] = 25
+/* What a digit stands for, and 16; 0: it is none of this case. */
+static const unsigned char value_lower[256] = {
+    DIGIT_VALUES, ['a'] = 26, ['b'] = 27, ['c'] = 28, ['d'] = 29, ['e'] = 30, ['f'] = 31
+};
+static const unsigned char value_upper[256] = {
+    DIGIT_VALUES, ['A'] = 26, ['B'] = 27, ['C'] = 28, ['D'] = 29, ['E'] = 30, ['F'] = 31
+};
 
 static bool is_uuid_dash(size_t place)
 {
     return place == 8 || place == 13 || place == 18 || place == 23;
 }
 
-/* Digits in pairs into bytes; `dashes`: with those of a uuid between them. */
-static bool digits_keep(struct str text, char first_letter, bool dashes, unsigned char *out)
+/* Digits in pairs into bytes. */
+static bool digits_keep(const char *digits, size_t bytes, const unsigned char values[256],
+                        unsigned char *out)
 {
-    size_t i = 0;
-    while (i < text.len) {
-        if (dashes && is_uuid_dash(i)) {
-            if (text.ptr[i++] != '-')
-                return false;
-            continue;
-        }
-        unsigned high = digit_value(text.ptr[i], first_letter);
-        unsigned low = digit_value(text.ptr[i + 1], first_letter);
-        if ((high | low) > 15)
-            return false;
-        *out++ = (unsigned char)(high << 4 | low);
-        i += 2;
+    unsigned all = 16;
+    for (size_t i = 0; i < bytes; i++) {
+        unsigned high = values[(unsigned char)digits[2 * i]];
+        unsigned low = values[(unsigned char)digits[2 * i + 1]];
+        all &= high & low;
+        out[i] = (unsigned char)(high << 4 | (low & 15));
     }
-    return true;
+    return all != 0;
+}
+
+static bool uuid_keep(const char *uuid, unsigned char out[16])
+{
+    return uuid[8] == '-' && uuid[13] == '-' && uuid[18] == '-' && uuid[23] == '-' &&
+           digits_keep(uuid, 4, value_lower, out) &&
+           digits_keep(uuid + 9, 2, value_lower, out + 4) &&
+           digits_keep(uuid + 14, 2, value_lower, out + 6) &&
+           digits_keep(uuid + 19, 2, value_lower, out + 8) &&
+           digits_keep(uuid + 24, 6, value_lower, out + 10);
+}
+
+static enum text_kind kind_keep(struct str text, unsigned char *out)
+{
+    if (text.len == UUID_DIGITS && uuid_keep(text.ptr, out))
+        return TEXT_UUID;
+    if (text.len < HEX_LEAST || text.len > HEX_MOST || text.len % 2 != 0)
+        return TEXT_PLAIN;
+    /* Most texts are seen to be no digits by their first character. */
+    unsigned char first = (unsigned char)text.ptr[0];
+    if (value_lower[first] && digits_keep(text.ptr, text.len / 2, value_lower, out))
+        return TEXT_HEX;
+    if (value_upper[first] && digits_keep(text.ptr, text.len / 2, value_upper, out))
+        return TEXT_HEX_UPPER;
+    return TEXT_PLAIN;
 }
 
 static void digits_spell(struct str kept, const char digits[16], bool dashes, char *out)
@@ -87,14 +109,8 @@ static uint64_t kept_hash(const struct kept_text *t)
 
 static void text_keep(struct str text, bool plain, struct kept_text *out)
 {
-    out->kind = TEXT_PLAIN;
+    out->kind = plain ? TEXT_PLAIN : kind_keep(text, out->room);
     out->len = text.len;
-    if (!plain && text.len == UUID_DIGITS && digits_keep(text, 'a', true, out->room))
-        out->kind = TEXT_UUID;
-    else if (!plain && text.len >= HEX_LEAST && text.len <= HEX_MOST && text.len % 2 == 0)
-        out->kind = digits_keep(text, 'a', false, out->room)   ? TEXT_HEX
-                    : digits_keep(text, 'A', false, out->room) ? TEXT_HEX_UPPER
-                                                               : TEXT_PLAIN;
     out->bytes = text;
     if (out->kind != TEXT_PLAIN)
         out->bytes =
@@ -175,6 +191,39 @@ static uint32_t index_find(const struct dictionary_view *d, const struct kept_te
         if (((slot ^ (uint32_t)t->hash) & ~mask) == 0 && is_same(d, (slot & mask) - 1, t))
             return (slot & mask) - 1;
     }
+}
+
+/* The code + 1 of the first text whose slot looks like it; 0: none. */
+static uint32_t index_guess(const struct text_index *x, const struct kept_text *t)
+{
+    uint32_t mask = slot_mask(x);
+    for (uint32_t i = (uint32_t)(t->hash >> 32) & mask;; i = (i + 1) & mask) {
+        uint32_t slot = atomic_load_explicit(&x->slots[i], memory_order_relaxed);
+        if (slot == 0 || ((slot ^ (uint32_t)t->hash) & ~mask) == 0)
+            return slot & mask;
+    }
+}
+
+void dictionary_expect(const struct dictionary *d, struct kept_text *t, int step)
+{
+    if (!d->index)
+        return;
+    if (step == 0) {
+        __builtin_prefetch(&d->index->slots[(uint32_t)(t->hash >> 32) & slot_mask(d->index)]);
+        return;
+    }
+    if (step == 1)
+        t->likely = index_guess(d->index, t);
+    if (t->likely == 0)
+        return;
+    const struct text_page *page = d->pages[(t->likely - 1) / PAGE_TEXTS];
+    const uint32_t *at = &page->at[(t->likely - 1) % PAGE_TEXTS];
+    if (step == 1) {
+        __builtin_prefetch(at);
+        return;
+    }
+    uint64_t place = page->base + *at;
+    __builtin_prefetch(d->chunks[place >> CHUNK_SHIFT] + (place & (CHUNK_BYTES - 1)));
 }
 
 static void index_put(struct text_index *x, uint64_t hash, uint32_t code)
@@ -333,11 +382,15 @@ static struct str text_cut(struct str text)
     return text;
 }
 
-uint32_t dictionary_look(const struct dictionary *d, struct str text, struct kept_text *out)
+void dictionary_keep(const struct dictionary *d, struct str text, struct kept_text *out)
 {
     text_keep(text_cut(text), d->plain, out);
+}
+
+uint32_t dictionary_look(const struct dictionary *d, const struct kept_text *t)
+{
     struct dictionary_view v = dictionary_show(d);
-    return index_find(&v, out);
+    return index_find(&v, t);
 }
 
 bool dictionary_add(struct dictionary *d, struct memory_pool *m, const struct kept_text *t,

@@ -52,13 +52,18 @@ struct kept_text {
     size_t len; /* of the text */
     struct str bytes;
     uint64_t hash;
+    uint32_t likely; /* code + 1, by dictionary_expect */
     unsigned char room[COLUMN_TEXT_ROOM / 2];
 };
 
-/* The writer: looks for a text, and puts it in if it is not there. Texts over COLUMNS_TEXT_MAX are
- * cut. dictionary_add may retire what readers see, so that a new view must be shown. ERR_NOMEM,
- * ERR_LIMIT: no text was added. */
-uint32_t dictionary_look(const struct dictionary *d, struct str text, struct kept_text *out);
+/* A text to look for, as it is kept; over COLUMNS_TEXT_MAX it is cut. */
+void dictionary_keep(const struct dictionary *d, struct str text, struct kept_text *out);
+/* The text will be looked for soon: fetches from memory what that will read. In three steps, 0 to
+ * 2, each for many texts, so that they wait together. */
+void dictionary_expect(const struct dictionary *d, struct kept_text *t, int step);
+uint32_t dictionary_look(const struct dictionary *d, const struct kept_text *t);
+/* Adds a text that is not there. What readers see may be retired, so that a new view must be shown.
+ * ERR_NOMEM, ERR_LIMIT: no text was added. */
 MUST_CHECK bool dictionary_add(struct dictionary *d, struct memory_pool *m,
                                const struct kept_text *t, uint32_t *code, struct err *e);
 void dictionary_retire(struct dictionary *d,

@@ -122,9 +122,13 @@ struct planned_cells {
     bool is_set;
     uint64_t image;
 };
+/* A cell of a new row. */
 struct planned_cell {
     struct column_state *column;
+    const struct cell *value;
     uint64_t image;
+    bool has_text; /* both value and column are of texts: */
+    struct kept_text text;
 };
 
 struct columns {
@@ -175,9 +179,11 @@ MUST_CHECK bool block_list_own(struct memory_pool *m, struct block_list *l);
 MUST_CHECK bool block_list_extend(struct memory_pool *m, struct block_list *l, uint32_t count);
 
 /* columns_value.c: values and images. */
-/* The image of a value in a column, whose type changes if it must. */
+/* The image of a value in a column, whose type changes if it must. `text`: what dictionary_keep
+ * made of it; NULL: not yet. */
 MUST_CHECK bool column_image(struct columns *c, struct table_state *t, struct column_state *s,
-                             const struct cell *value, uint64_t *image, struct err *e);
+                             const struct cell *value, const struct kept_text *text,
+                             uint64_t *image, struct err *e);
 /* The type of a column that begins with this value. */
 enum column_type column_type_for(const struct cell *value);
 /* The value of an image; a text is its code, in `u`. */

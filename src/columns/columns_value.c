@@ -113,14 +113,14 @@ static struct str value_text(const struct cell *value, char room[NUMBER_TEXT_MAX
 
 /* The code of a text. */
 static bool text_image(struct columns *c, struct table_state *t, struct column_state *s,
-                       struct dictionary *texts, struct str text, uint64_t *image, struct err *e)
+                       struct dictionary *texts, const struct kept_text *text, uint64_t *image,
+                       struct err *e)
 {
-    struct kept_text key;
-    uint32_t code = dictionary_look(texts, text, &key);
+    uint32_t code = dictionary_look(texts, text);
     if (code == DICTIONARY_NONE) {
         if (!column_touch(c, t, s))
             return err_set(e, ERR_NOMEM, 0, "texts of a column");
-        if (!dictionary_add(texts, &c->memory, &key, &code, e))
+        if (!dictionary_add(texts, &c->memory, text, &code, e))
             return false;
     }
     *image = code;
@@ -178,7 +178,9 @@ static bool image_promote(struct promotion *p, uint64_t *image, struct err *e)
         return true;
     }
     char room[NUMBER_TEXT_MAX];
-    return text_image(p->c, p->table, p->column, &p->texts, value_text(&value, room), image, e);
+    struct kept_text text;
+    dictionary_keep(&p->texts, value_text(&value, room), &text);
+    return text_image(p->c, p->table, p->column, &p->texts, &text, image, e);
 }
 
 static bool block_promote(struct promotion *p, uint32_t block, struct err *e)
@@ -220,7 +222,8 @@ static bool column_promote(struct columns *c, struct table_state *t, struct colu
 }
 
 bool column_image(struct columns *c, struct table_state *t, struct column_state *s,
-                  const struct cell *value, uint64_t *image, struct err *e)
+                  const struct cell *value, const struct kept_text *text, uint64_t *image,
+                  struct err *e)
 {
     if (!type_holds(s->type, value) && !column_promote(c, t, s, value, e))
         return false;
@@ -229,5 +232,8 @@ bool column_image(struct columns *c, struct table_state *t, struct column_state 
         return true;
     }
     char room[NUMBER_TEXT_MAX];
-    return text_image(c, t, s, &s->texts, value_text(value, room), image, e);
+    struct kept_text own;
+    if (!text)
+        dictionary_keep(&s->texts, value_text(value, room), &own);
+    return text_image(c, t, s, &s->texts, text ? text : &own, image, e);
 }

@@ -27,23 +27,55 @@ static bool is_first_touch(struct columns *c, struct column_state *s)
 
 /* A new row. */
 
+/* The columns of a row's cells. */
+static bool row_columns(struct columns *c, struct table_state *t, const struct named_cell *cells,
+                        size_t count, size_t *left_out, struct err *e)
+{
+    c->row.len = 0;
+    if (!VEC_RESERVE(&c->row, count)) /* they must not move: a text may point to its own room */
+        return no_memory(e);
+    for (size_t i = 0; i < count; i++) {
+        const struct cell *value = &cells[i].value;
+        struct planned_cell *p = &c->row.at[c->row.len];
+        if (!is_set(value))
+            continue;
+        if (!column_take(c, t, i, cells[i].name, column_type_for(value), &p->column, e))
+            return false;
+        *left_out += !p->column;
+        if (!p->column || !is_first_touch(c, p->column))
+            continue;
+        p->value = value;
+        p->has_text = value->type == CELL_STRING && p->column->type == COLUMN_STRING;
+        if (p->has_text)
+            dictionary_keep(&p->column->texts, value->s, &p->text);
+        c->row.len++;
+    }
+    return true;
+}
+
+static void row_expect(struct columns *c)
+{
+    for (int step = 0; step < 3; step++) {
+        for (size_t i = 0; i < c->row.len; i++) {
+            struct planned_cell *p = &c->row.at[i];
+            if (p->has_text)
+                dictionary_expect(&p->column->texts, &p->text, step);
+        }
+    }
+}
+
 static bool row_plan(struct columns *c, struct table_state *t, const struct named_cell *cells,
                      size_t count, size_t *left_out, struct err *e)
 {
-    for (size_t i = 0; i < count; i++) {
-        const struct cell *value = &cells[i].value;
-        struct planned_cell planned;
-        if (!is_set(value))
-            continue;
-        if (!column_take(c, t, i, cells[i].name, column_type_for(value), &planned.column, e))
+    if (!row_columns(c, t, cells, count, left_out, e))
+        return false;
+    row_expect(c);
+    for (size_t i = 0; i < c->row.len; i++) {
+        struct planned_cell *p = &c->row.at[i];
+        const struct kept_text *text = p->has_text ? &p->text : NULL;
+        if (!column_image(c, t, p->column, p->value, text, &p->image, e))
             return false;
-        *left_out += !planned.column;
-        if (!planned.column || !is_first_touch(c, planned.column))
-            continue;
-        if (!column_image(c, t, planned.column, value, &planned.image, e))
-            return false;
-        if (!column_open(c, t, planned.column, t->rows, planned.image) ||
-            !VEC_PUSH(&c->row, planned))
+        if (!column_open(c, t, p->column, t->rows, p->image))
             return no_memory(e);
     }
     return true;
@@ -55,7 +87,6 @@ static bool row_append(struct columns *c, struct table_state *t, uint64_t key,
 {
     if (t->rows >= ROWS_MAX)
         return err_set(e, ERR_LIMIT, 0, "a table has at most %u rows", ROWS_MAX);
-    c->row.len = 0;
     if (!row_plan(c, t, cells, count, left_out, e))
         return false;
     if (!keys_open(c, t, key))
@@ -211,7 +242,7 @@ static bool change_plan(struct columns *c, struct table_state *t, const struct n
         if (!s || !is_first_touch(c, s))
             continue;
         uint64_t image = 0;
-        if (set && !column_image(c, t, s, value, &image, e))
+        if (set && !column_image(c, t, s, value, NULL, &image, e))
             return false;
         if (!cells_plan(c, t, s, set, image, rows, row_count))
             return no_memory(e);

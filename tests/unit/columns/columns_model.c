@@ -168,7 +168,8 @@ void model_copy(const struct model *m, struct model *out)
     out->cap = m->count ? m->count : 1;
     out->rows = malloc(out->cap * sizeof *out->rows);
     assert_non_null(out->rows);
-    memcpy(out->rows, m->rows, m->count * sizeof *out->rows);
+    if (m->count > 0)
+        memcpy(out->rows, m->rows, m->count * sizeof *out->rows);
 }
 
 void model_done(struct model *m)

@@ -1,5 +1,6 @@
 /* Random changes of a table, held against the model after each publish; and views that are held
- * meanwhile show what they showed at first. */
+ * meanwhile show what they showed at first. In some rounds memory is short now and then: the call
+ * says so, and works when it is tried again. */
 #include "columns_model.h"
 
 #include "../cmocka_all.h"
@@ -9,6 +10,36 @@
 
 #define PROJECT STR("p")
 #define HELD 6
+
+static unsigned until_failure; /* allocations, this one counted; 0: none fails */
+
+static bool fails(void)
+{
+    return until_failure > 0 && --until_failure == 0;
+}
+
+/* The linker sends all calls of the program here (--wrap). */
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+
+void *__wrap_malloc(size_t n)
+{
+    return fails() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return fails() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+    return fails() ? NULL : __real_realloc(p, n);
+}
 
 struct held {
     const struct columns_view *view;
@@ -23,7 +54,9 @@ struct trial {
     struct dice dice;
     uint64_t next_key;
     unsigned disorder; /* of keys: 0 rise, 1 nearly, 2 at random */
-    unsigned mixed;    /* percent of values that are of another kind than the column's usual */
+    bool short_of_memory;
+    unsigned failures;
+    unsigned mixed; /* percent of values that are of another kind than the column's usual */
 };
 
 static uint64_t random_key(struct trial *t)
@@ -125,8 +158,35 @@ static size_t random_cells(struct trial *t, struct model_value values[MODEL_COLU
     return count;
 }
 
+/* Before a call that may want memory. */
+static void memory_gets_short(struct trial *t)
+{
+    until_failure = t->short_of_memory && dice_percent(&t->dice, 30) ? 1 + dice(&t->dice, 30) : 0;
+}
+
+/* After it: whether it is to be tried again. What it made ready may be shown meanwhile. */
+static bool try_again(struct trial *t, bool ok, struct err *e)
+{
+    until_failure = 0;
+    if (ok || e->code != ERR_NOMEM)
+        return false;
+    assert_true(t->short_of_memory);
+    t->failures++;
+    *e = (struct err){ 0 };
+    if (dice_percent(&t->dice, 30))
+        columns_publish(t->columns);
+    return true;
+}
+/* Sets `ok` to what the call gives. */
+#define TRY(t, ok, e, call)                                                                        \
+    do {                                                                                           \
+        memory_gets_short(t);                                                                      \
+        ok = (call);                                                                               \
+    } while (try_again(t, ok, e))
+
 static void put(struct trial *t)
 {
+    bool ok;
     struct model_value values[MODEL_COLUMNS];
     struct named_cell cells[MODEL_COLUMNS];
     char names[MODEL_COLUMNS][16];
@@ -136,7 +196,9 @@ static void put(struct trial *t)
                        ? t->model.rows[dice(&t->dice, (uint32_t)t->model.count)].key
                        : random_key(t);
     size_t count = random_cells(t, values, cells, names, false);
-    assert_true(columns_put(t->columns, PROJECT, TABLE_OBJECTS, key, cells, count, &left_out, &e));
+    TRY(t, ok, &e,
+        columns_put(t->columns, PROJECT, TABLE_OBJECTS, key, cells, count, &left_out, &e));
+    assert_true(ok);
     assert_int_equal(left_out, 0);
     struct model_row *row = model_put(&t->model, key);
     for (size_t i = 0; i < MODEL_COLUMNS; i++)
@@ -175,18 +237,22 @@ static void change(struct trial *t)
         if (chosen >> i & 1)
             cells[count++] = (struct named_cell){ model_name(i, names[i]), model_cell(&values[i]) };
     }
+    bool ok;
     uint64_t keys[KEYS_MAX];
     size_t key_count = dice_percent(&t->dice, 50) ? 1 : dice(&t->dice, KEYS_MAX);
     for (size_t i = 0; i < key_count; i++)
         keys[i] = any_key(t);
     if (key_count == 1) {
         bool there = model_find(&t->model, keys[0]) != NULL;
-        assert_int_equal(
-            columns_change(t->columns, PROJECT, TABLE_OBJECTS, keys[0], cells, count, &e), there);
+        TRY(t, ok, &e,
+            columns_change(t->columns, PROJECT, TABLE_OBJECTS, keys[0], cells, count, &e));
+        assert_int_equal(ok, there);
         assert_int_equal(e.code, there ? ERR_NONE : ERR_NOT_FOUND);
     } else {
-        assert_true(columns_change_all(t->columns, PROJECT, TABLE_OBJECTS, keys, key_count, cells,
-                                       count, &e));
+        TRY(t, ok, &e,
+            columns_change_all(t->columns, PROJECT, TABLE_OBJECTS, keys, key_count, cells, count,
+                               &e));
+        assert_true(ok);
     }
     for (size_t i = 0; i < key_count; i++)
         change_model(t, keys[i], values, chosen);
@@ -196,10 +262,12 @@ static void remove_some(struct trial *t)
 {
     uint64_t keys[KEYS_MAX];
     struct err e = { 0 };
+    bool ok;
     size_t key_count = 1 + dice(&t->dice, 10);
     for (size_t i = 0; i < key_count; i++)
         keys[i] = any_key(t);
-    assert_true(columns_remove(t->columns, PROJECT, TABLE_OBJECTS, keys, key_count, &e));
+    TRY(t, ok, &e, columns_remove(t->columns, PROJECT, TABLE_OBJECTS, keys, key_count, &e));
+    assert_true(ok);
     for (size_t i = 0; i < key_count; i++) {
         struct model_row *row = model_find(&t->model, keys[i]);
         if (row)
@@ -210,8 +278,10 @@ static void remove_some(struct trial *t)
 static void clear(struct trial *t)
 {
     struct err e = { 0 };
-    assert_true(dice(&t->dice, 2) ? columns_clear(t->columns, &e)
-                                  : columns_clear_project(t->columns, PROJECT, &e));
+    bool ok, all = dice(&t->dice, 2) != 0;
+    TRY(t, ok, &e,
+        all ? columns_clear(t->columns, &e) : columns_clear_project(t->columns, PROJECT, &e));
+    assert_true(ok);
     model_clear(&t->model);
 }
 
@@ -242,6 +312,7 @@ static void one_trial(struct trial *t)
 {
     struct err e = { 0 };
     assert_true(columns_new(&t->columns, 100, &e));
+    t->short_of_memory = dice_percent(&t->dice, 40);
     t->disorder = dice(&t->dice, 3);
     t->mixed = dice(&t->dice, 2) ? 0 : dice(&t->dice, 10);
     unsigned steps = 200 + dice(&t->dice, 3000), publish = 1 + dice(&t->dice, 20);
@@ -261,6 +332,7 @@ static void one_trial(struct trial *t)
     publish_and_compare(t);
     for (size_t i = 0; i < HELD; i++)
         let_go(t, &t->held[i]);
+    assert_true(t->failures > 0 || !t->short_of_memory);
     columns_free(t->columns);
     model_done(&t->model);
 }
