@@ -6,6 +6,8 @@
 #include "base/leb128.h"
 
 #define KEY_MAX (1 << 20)
+#define HEAD_GOES_ON 0
+#define HEAD_BEGINS 1
 /* To be changed with the format, with the fields that are never values (collection_is_cold), and
  * with what trace_collect makes of a report. */
 #define KEY_VERSION "4"
@@ -43,6 +45,12 @@ void shorthand_reset(struct shorthand *s)
     trace_codes_reset(&s->traces);
     s->begun = s->kept_begun = false;
     s->kept_values = s->kept_fields = 0;
+}
+
+bool shorthand_is_empty(const struct shorthand *s)
+{
+    return !s->begun && s->values.numbers.len == 0 && s->fields.numbers.len == 0 &&
+           !s->traces.begun;
 }
 
 static void codes_truncate(struct codes *c, size_t len)
@@ -142,7 +150,7 @@ bool shorthand_write(struct shorthand *s, const struct collection *c, uint32_t r
                      const struct trace *trace, struct buf *out)
 {
     struct walk w = walk_of(c, report);
-    buf_char(out, s->begun ? 0 : 1);
+    buf_char(out, s->begun ? HEAD_GOES_ON : HEAD_BEGINS);
     if (!s->begun)
         write_str(out, buf_view(&s->key));
     s->begun = true;
@@ -154,6 +162,11 @@ bool shorthand_write(struct shorthand *s, const struct collection *c, uint32_t r
 }
 
 /* Reading: nothing in a form is believed. */
+
+bool shorthand_begins(struct str form)
+{
+    return form.len > 0 && form.ptr[0] == HEAD_BEGINS;
+}
 
 struct reading {
     struct str rest;
@@ -203,6 +216,7 @@ static bool read_field(const struct shorthand *s, const struct lexicon *lx, stru
     return true;
 }
 
+/* The text of a value that has a number is left to read_texts. */
 static bool read_value(const struct shorthand *s, const struct lexicon *lx, struct reading *r,
                        struct fresh *fresh, struct report_text *text, uint32_t *number)
 {
@@ -216,8 +230,7 @@ static bool read_value(const struct shorthand *s, const struct lexicon *lx, stru
     }
     if (code > 0) {
         *number = s->values.numbers.at[code - 1];
-        const struct lexicon_value *v = lexicon_value(lx, *number);
-        *text = (struct report_text){ lexicon_field(lx, v->field)->name, lexicon_value_text(v) };
+        __builtin_prefetch(lexicon_value(lx, *number));
         return true;
     }
     if (!read_field(s, lx, r, fresh, &text->field))
@@ -226,14 +239,23 @@ static bool read_value(const struct shorthand *s, const struct lexicon *lx, stru
     return !r->failed && VEC_PUSH(&fresh->values, *text);
 }
 
+static void read_texts(const struct lexicon *lx, struct shorthand_report *out)
+{
+    for (size_t i = 0; i < out->count; i++) {
+        if (out->known[i] == COLLECTION_NONE)
+            continue;
+        const struct lexicon_value *v = lexicon_value(lx, out->known[i]);
+        out->texts[i] =
+            (struct report_text){ lexicon_field(lx, v->field)->name, lexicon_value_text(v) };
+    }
+}
+
 static bool read_head(struct shorthand *s, struct reading *r)
 {
     size_t head = read_number(r);
-    if (head == 1) {
-        shorthand_reset(s);
-        s->begun = str_eq(read_str(r), buf_view(&s->key));
-    }
-    return head <= 1 && s->begun && !r->failed;
+    if (head == HEAD_BEGINS)
+        s->begun = shorthand_is_empty(s) && str_eq(read_str(r), buf_view(&s->key));
+    return head <= HEAD_BEGINS && s->begun && !r->failed;
 }
 
 static bool read_all(struct shorthand *s, const struct lexicon *lx, struct reading *r,
@@ -252,7 +274,10 @@ static bool read_all(struct shorthand *s, const struct lexicon *lx, struct readi
     for (size_t i = 0; i < count; i++)
         if (!read_value(s, lx, r, fresh, &out->texts[i], &out->known[i]))
             return false;
-    return trace_codes_read(&s->traces, &r->rest, a, &out->trace) && r->rest.len == 0;
+    if (!trace_codes_read(&s->traces, &r->rest, a, &out->trace))
+        return false;
+    read_texts(lx, out); /* so late, because the values come in from memory meanwhile */
+    return r->rest.len == 0;
 }
 
 bool shorthand_read(struct shorthand *s, const struct collection *c, struct str form,
@@ -264,7 +289,7 @@ bool shorthand_read(struct shorthand *s, const struct collection *c, struct str 
     VEC_FREE(&fresh.values);
     VEC_FREE(&fresh.fields);
     if (!ok)
-        shorthand_reset(s);
+        s->begun = false;
     return ok;
 }
 
@@ -276,7 +301,7 @@ bool shorthand_learn(struct shorthand *s, const struct collection *c, uint32_t r
         if (!code_of(&s->values, number, &code) ||
             (code == 0 && !code_of(&s->fields, lexicon_value(collection_lexicon(c), number)->field,
                                    &field_code))) {
-            shorthand_reset(s);
+            s->begun = false;
             return false;
         }
     }

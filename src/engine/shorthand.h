@@ -45,6 +45,7 @@ MUST_CHECK bool shorthand_init(struct shorthand *s, const struct bucket_index_co
 void shorthand_done(struct shorthand *s);
 /* The chain is over; the next report that is written begins another. */
 void shorthand_reset(struct shorthand *s);
+bool shorthand_is_empty(const struct shorthand *s); /* as after a reset */
 
 /* Appends the shorthand of a report that is in the collection, published or not; out keeps the
  * failure when it is over its limit. False: no memory. */
@@ -59,11 +60,13 @@ struct shorthand_report {
     struct report_text *texts;
     uint32_t *known;
     size_t count;
-    struct trace trace; /* good until the shorthand is used again */
+    struct trace trace; /* good until shorthand_reset, or until something is written */
 };
 
+/* Whether the form begins a chain: shorthand_reset comes before it is read. */
+bool shorthand_begins(struct str form);
 /* The texts are the form's, the lexicon's and the arena's. False: it does not go on with the chain,
- * is damaged, or memory is short; the chain is over then. */
+ * is damaged, or memory is short; the chain is over then: shorthand_reset comes next. */
 MUST_CHECK bool shorthand_read(struct shorthand *s, const struct collection *c, struct str form,
                                struct arena *a, struct shorthand_report *out);
 /* After the report that was read last has been added to the collection under this number. False: no

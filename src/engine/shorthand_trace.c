@@ -20,6 +20,7 @@ static bool begin(struct trace_codes *c)
     if (c->begun)
         return true;
     c->begun = true; /* so that trace_codes_reset takes away what is there */
+    seglist_init(&c->memos, sizeof(struct trace_memo));
     bool strings = names_init(&c->strings), kinds = number_map_init(&c->kind_map);
     if (!strings || !kinds)
         trace_codes_reset(c);
@@ -31,9 +32,9 @@ void trace_codes_reset(struct trace_codes *c)
     if (c->begun) {
         names_done(&c->strings);
         number_map_done(&c->kind_map);
+        seglist_done(&c->memos);
     }
     VEC_FREE(&c->kinds);
-    VEC_FREE(&c->memos);
     *c = (struct trace_codes){ 0 };
 }
 
@@ -59,8 +60,6 @@ void trace_codes_undo(struct trace_codes *c)
     names_rewind(&c->strings, c->kept_strings);
     while (c->kinds.len > c->kept_kinds)
         number_map_remove(&c->kind_map, kind_key(&c->kinds.at[--c->kinds.len]));
-    if (c->memos.len > c->kinds.len)
-        c->memos.len = c->kinds.len;
 }
 
 void trace_codes_keep(struct trace_codes *c)
@@ -160,8 +159,10 @@ static bool write_frame(struct trace_codes *c, const struct trace_frame *f, uint
 bool trace_codes_write(struct trace_codes *c, const struct trace *t, struct buf *out)
 {
     struct numbered build = { 0 }, death = { 0 };
-    VEC_FREE(&c->memos); /* the start is over */
-    if (!begin(c) || !number_string(c, t->build, &build) || !number_string(c, t->death, &death))
+    if (!begin(c))
+        return false;
+    seglist_done(&c->memos); /* the start is over */
+    if (!number_string(c, t->build, &build) || !number_string(c, t->death, &death))
         return false;
     write_string(&build, out);
     write_string(&death, out);
@@ -223,58 +224,81 @@ static struct str string_of(const struct trace_codes *c, uint32_t number)
     return number > 0 ? names_text(&c->strings, number - 1) : STR("");
 }
 
-static bool frame_of(const struct trace_codes *c, const struct frame_kind *k,
-                     struct str trace_build, size_t index, struct trace_memo *memo,
-                     struct trace_frame *f)
+/* A frame as it stands in the form. */
+struct form_frame {
+    size_t code; /* of its kind, + 1 */
+    size_t leap;
+    size_t place; /* PLACE_OF_KIND: where the first one of its kind stood */
+};
+#define PLACE_OF_KIND (PLACE_MAX + 1)
+
+/* A kind that is spelt out gets its code, and may be meant from the next frame on. */
+static bool read_frame(struct trace_codes *c, struct str *form, struct form_frame *f)
 {
+    size_t head;
+    struct frame_kind k = { 0 };
+    if (!leb128_read(form, &head))
+        return false;
+    *f = (struct form_frame){ .code = head >> HEAD_BITS, .place = PLACE_OF_KIND };
+    bool is_new = f->code == 0;
+    if (f->code > c->kinds.len || (is_new && !read_kind(c, form, &k)) ||
+        !read_if(head, HEAD_LEAP, form, REPORT_FRAMES_MAX, &f->leap) ||
+        !read_if(head, HEAD_PLACE, form, PLACE_MAX, &f->place))
+        return false;
+    if (!is_new) {
+        __builtin_prefetch(&c->kinds.at[f->code - 1]);
+        return true;
+    }
+    k.place = f->place == PLACE_OF_KIND ? 0 : (uint16_t)f->place;
+    if (number_map_find(&c->kind_map, kind_key(&k)) != NUMBER_MAP_NONE || !add_kind(c, &k) ||
+        !seglist_grow(&c->memos, 1))
+        return false;
+    f->code = c->kinds.len;
+    return true;
+}
+
+static void expect_strings(const struct trace_codes *c, const struct frame_kind *k)
+{
+    if (k->function > 0)
+        names_expect(&c->strings, k->function - 1);
+    if (k->module > 0)
+        names_expect(&c->strings, k->module - 1);
+}
+
+static bool frame_of(const struct trace_codes *c, const struct form_frame *in,
+                     struct str trace_build, size_t expected, struct trace_frame *f)
+{
+    const struct frame_kind *k = &c->kinds.at[in->code - 1];
+    size_t place = in->place == PLACE_OF_KIND ? k->place : in->place;
     *f = (struct trace_frame){
         .function = string_of(c, k->function),
         .module = string_of(c, k->module),
         .build = k->build > 0 ? string_of(c, k->build - 1) : trace_build,
-        .site = (uint16_t)(k->place >> 2),
-        .has_site = k->place & 2,
-        .inlined = k->place & 1,
-        .index = (uint32_t)index,
-        .memo = memo,
+        .site = (uint16_t)(place >> 2),
+        .has_site = place & 2,
+        .inlined = place & 1,
+        .index = (uint32_t)(expected + in->leap),
+        .memo = seglist_at(&c->memos, in->code - 1),
     };
-    return (f->has_site || f->site == 0) && index < REPORT_FRAMES_MAX;
+    return (f->has_site || f->site == 0) && f->index < REPORT_FRAMES_MAX;
 }
 
-static bool read_frame(struct trace_codes *c, struct str *form, struct str trace_build,
-                       size_t expected, struct trace_frame *f)
+/* In turns, so that what the frames need of the tables comes in meanwhile. */
+static bool read_frames(struct trace_codes *c, struct str *form, struct str trace_build,
+                        struct trace_frame *frames, size_t count)
 {
-    size_t head, leap = 0;
-    struct frame_kind k = { 0 };
-    if (!leb128_read(form, &head))
-        return false;
-    size_t code = head >> HEAD_BITS;
-    if (code > c->kinds.len || (code == 0 && !read_kind(c, form, &k)))
-        return false;
-    if (code > 0)
-        k = c->kinds.at[code - 1];
-    size_t place = k.place;
-    if (!read_if(head, HEAD_LEAP, form, REPORT_FRAMES_MAX, &leap) ||
-        !read_if(head, HEAD_PLACE, form, PLACE_MAX, &place))
-        return false;
-    k.place = (uint16_t)place;
-    if (code == 0) {
-        if (number_map_find(&c->kind_map, kind_key(&k)) != NUMBER_MAP_NONE || !add_kind(c, &k))
+    struct form_frame in[TRACE_FRAMES_MAX];
+    size_t expected = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!read_frame(c, form, &in[i]))
             return false;
-        code = c->kinds.len;
+    for (size_t i = 0; i < count; i++)
+        expect_strings(c, &c->kinds.at[in[i].code - 1]);
+    for (size_t i = 0; i < count; i++) {
+        if (!frame_of(c, &in[i], trace_build, expected, &frames[i]))
+            return false;
+        expected = (size_t)frames[i].index + 1;
     }
-    return frame_of(c, &k, trace_build, expected + leap, &c->memos.at[code - 1], f);
-}
-
-/* Memos for all kinds, and so many new ones: then they do not move. */
-static bool reserve_memos(struct trace_codes *c, size_t new_kinds)
-{
-    size_t need = c->kinds.len + new_kinds, len = c->memos.len;
-    if (need <= len)
-        return true;
-    if (!VEC_RESERVE(&c->memos, need - len))
-        return false;
-    memset(c->memos.at + len, 0, (need - len) * sizeof *c->memos.at);
-    c->memos.len = need;
     return true;
 }
 
@@ -283,17 +307,12 @@ bool trace_codes_read(struct trace_codes *c, struct str *form, struct arena *a, 
     uint32_t build, death;
     size_t count;
     if (!begin(c) || !read_string(c, form, &build) || !read_string(c, form, &death) ||
-        !leb128_read(form, &count) || count > TRACE_FRAMES_MAX || !reserve_memos(c, count))
+        !leb128_read(form, &count) || count > TRACE_FRAMES_MAX ||
+        !seglist_grow(&c->memos, c->kinds.len - c->memos.len))
         return false;
     struct trace_frame *frames = arena_array(a, count, sizeof *frames);
     if (!frames)
         return false;
     *out = (struct trace){ frames, count, string_of(c, build), string_of(c, death) };
-    size_t expected = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!read_frame(c, form, out->build, expected, &frames[i]))
-            return false;
-        expected = (size_t)frames[i].index + 1;
-    }
-    return true;
+    return read_frames(c, form, out->build, frames, count);
 }

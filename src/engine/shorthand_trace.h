@@ -19,6 +19,7 @@
 #define CRUMPLE_ENGINE_SHORTHAND_TRACE_H
 
 #include "base/buf.h"
+#include "base/seglist.h"
 #include "base/vec.h"
 #include "group/names.h"
 #include "group/number_map.h"
@@ -34,8 +35,8 @@ struct trace_codes {
     bool begun; /* the tables are there */
     struct names strings;
     VEC(struct frame_kind) kinds;
-    struct number_map kind_map;   /* function, module, build */
-    VEC(struct trace_memo) memos; /* by kind, while traces are read */
+    struct number_map kind_map; /* function, module, build */
+    struct seglist memos;       /* by kind, while traces are read: struct trace_memo */
     /* What trace_codes_undo goes back to. */
     struct names_mark kept_strings;
     size_t kept_kinds;
@@ -50,9 +51,10 @@ void trace_codes_keep(struct trace_codes *c);
 MUST_CHECK bool trace_codes_write(struct trace_codes *c, const struct trace *t, struct buf *out);
 
 /* Takes a trace off the front of *form, and learns what it spells out. Its strings are the codes',
- * and good until these are reset or undone; its memos until the codes are used again; the rest is
- * the arena's. False: it is damaged, or
- * memory is short, and the codes are of no more use but for trace_codes_reset. */
+ * and its memos, too: good until these are reset, undone, or used for writing. Who reads traces
+ * does not look into memos, so another thread may use those of traces that were read. The rest is
+ * the arena's. False: it is damaged, or memory is short, and the codes are of no more use but for
+ * trace_codes_reset. */
 MUST_CHECK bool trace_codes_read(struct trace_codes *c, struct str *form, struct arena *a,
                                  struct trace *out);
 

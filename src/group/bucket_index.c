@@ -281,77 +281,112 @@ static bool add_neighbour(struct bucket_index *ix, uint32_t number, const struct
                           stack, other, near, e);
 }
 
+/* Only `classic` weighs terms. */
+static void count_terms(struct bucket_index *ix)
+{
+    for (size_t i = 0; i < ix->counts.terms.len; i++) {
+        uint32_t term = ix->counts.terms.at[i].term;
+        _Atomic uint32_t *df = &lexicon_term(ix->lexicon, term)->df;
+        /* Nobody else changes it, so this need not be one step. */
+        atomic_store_explicit(df, atomic_load_explicit(df, memory_order_relaxed) + 1,
+                              memory_order_relaxed);
+        ix->counted.at[ix->counted.len++] = term;
+    }
+}
+
 /* To whichever similarities are used. */
 static bool add_compared(struct bucket_index *ix, const struct report *r, uint32_t number,
                          const struct placement *p, struct err *e)
 {
     const struct culprit_match near = { p->top_match, p->score };
-    if (!terms_count(ix, number, e) ||
-        (ix->culprit && !culprit_add(ix->culprit, r, number, near, e)))
+    if (ix->culprit && !culprit_add(ix->culprit, r, number, near, e))
         return false;
-    if (!ix->neighbours || add_neighbour(ix, number, p, e))
+    if (!ix->neighbours)
         return true;
+    if (terms_count(ix, number, e) && add_neighbour(ix, number, p, e)) {
+        count_terms(ix);
+        return true;
+    }
     if (ix->culprit)
         culprit_undo_last(ix->culprit);
     return false;
 }
 
-static void count_terms(struct bucket_index *ix)
-{
-    for (size_t i = 0; i < ix->counts.terms.len; i++) {
-        uint32_t term = ix->counts.terms.at[i].term;
-        atomic_fetch_add_explicit(&lexicon_term(ix->lexicon, term)->df, 1, memory_order_relaxed);
-        ix->counted.at[ix->counted.len++] = term;
-    }
-}
-
-/* Adds the report that was looked up last. */
+/* Adds the report that was looked up last to the collection. */
 static bool add_looked_up(struct bucket_index *ix, const struct report *r,
                           const struct placement *p, const struct str *buckets, struct err *e)
 {
     uint32_t names[COLLECTION_THRESHOLDS_MAX];
-    uint32_t number = collection_added(ix->collection);
     ix->looked_up.texts = NULL;
-    if (!bucket_names(ix, r, p, buckets, names, e) ||
-        !collection_add(ix->collection, r, &ix->lookup, p->top_match, p->score, names, e))
-        return false;
-    if (!add_compared(ix, r, number, p, e)) {
-        collection_undo_last(ix->collection);
-        return false;
-    }
-    count_terms(ix);
-    return true;
+    return bucket_names(ix, r, p, buckets, names, e) &&
+           collection_add(ix->collection, r, &ix->lookup, p->top_match, p->score, names, e);
 }
 
 bool bucket_index_add(struct bucket_index *ix, const struct report *r, const struct placement *p,
                       const struct str *buckets, struct err *e)
 {
-    return (is_looked_up(ix, r) || look_up(ix, r, e)) && add_looked_up(ix, r, p, buckets, e);
+    uint32_t number = collection_added(ix->collection);
+    if ((!is_looked_up(ix, r) && !look_up(ix, r, e)) || !add_looked_up(ix, r, p, buckets, e))
+        return false;
+    if (!add_compared(ix, r, number, p, e)) {
+        collection_undo_last(ix->collection);
+        return false;
+    }
+    return true;
+}
+
+/* Whom a report saw superseded that was added as this number. */
+struct superseded_before {
+    const struct collection *collection;
+    uint32_t number;
+};
+
+static bool is_superseded(const void *ctx, uint32_t report)
+{
+    const struct superseded_before *before = ctx;
+    return collection_is_superseded(before->collection, report, before->number);
+}
+
+/* No search finds it any more. before: see struct superseded_before. */
+static bool take_out(struct bucket_index *ix, uint32_t report, uint32_t before, struct err *e)
+{
+    const struct superseded_before ctx = { ix->collection, before };
+    return (!ix->neighbours || neighbours_supersede(ix->neighbours, report, e)) &&
+           (!ix->culprit || culprit_supersede(ix->culprit, report, is_superseded, &ctx, e));
+}
+
+static void keep_compared(struct bucket_index *ix)
+{
+    ix->counted.len = 0;
+    if (ix->neighbours)
+        neighbours_keep(ix->neighbours);
+    if (ix->culprit)
+        culprit_keep(ix->culprit);
 }
 
 bool bucket_index_restore(struct bucket_index *ix, const struct report *r, const uint32_t *known,
-                          const struct placement *p, const struct str *buckets, struct err *e)
+                          uint32_t instead, const struct placement *p, const struct str *buckets,
+                          struct err *e)
 {
+    collection_supersede(ix->collection, instead);
     return collection_lookup_known(ix->collection, r, known, &ix->lookup, e) &&
            add_looked_up(ix, r, p, buckets, e);
 }
 
-static bool is_superseded(const void *collection, uint32_t report)
+/* By now the collection may hold many more reports, and have superseded others by them. */
+bool bucket_index_restore_compared(struct bucket_index *ix, const struct report *r, uint32_t number,
+                                   uint32_t instead, const struct placement *p, struct err *e)
 {
-    return collection_is_superseded(collection, report, COLLECTION_NONE);
-}
-
-/* No search finds it any more. */
-static bool take_out(struct bucket_index *ix, uint32_t report, struct err *e)
-{
-    return (!ix->neighbours || neighbours_supersede(ix->neighbours, report, e)) &&
-           (!ix->culprit ||
-            culprit_supersede(ix->culprit, report, is_superseded, ix->collection, e));
+    if ((instead != COLLECTION_NONE && !take_out(ix, instead, number, e)) ||
+        !add_compared(ix, r, number, p, e))
+        return false;
+    keep_compared(ix);
+    return true;
 }
 
 bool bucket_index_supersede(struct bucket_index *ix, uint32_t report, struct err *e)
 {
-    if (!take_out(ix, report, e))
+    if (!take_out(ix, report, COLLECTION_NONE, e))
         return false;
     collection_supersede(ix->collection, report);
     return true;
@@ -359,7 +394,7 @@ bool bucket_index_supersede(struct bucket_index *ix, uint32_t report, struct err
 
 bool bucket_index_remove(struct bucket_index *ix, uint32_t report, struct err *e)
 {
-    return take_out(ix, report, e) && collection_remove(ix->collection, report, e);
+    return take_out(ix, report, COLLECTION_NONE, e) && collection_remove(ix->collection, report, e);
 }
 
 uint32_t bucket_index_added(const struct bucket_index *ix)
@@ -395,11 +430,7 @@ static void publish_costs(struct bucket_index *ix)
 
 void bucket_index_publish(struct bucket_index *ix)
 {
-    ix->counted.len = 0;
-    if (ix->neighbours)
-        neighbours_keep(ix->neighbours);
-    if (ix->culprit)
-        culprit_keep(ix->culprit);
+    keep_compared(ix);
     publish_costs(ix);
     collection_publish(ix->collection);
 }

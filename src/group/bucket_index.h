@@ -71,11 +71,21 @@ MUST_CHECK bool bucket_index_place(struct bucket_index *ix, const struct report 
 MUST_CHECK bool bucket_index_add(struct bucket_index *ix, const struct report *r,
                                  const struct placement *p, const struct str *buckets,
                                  struct err *e);
-/* The same at start, for a report whose values are known: known[i] is the lexicon's number of
- * r->texts[i], or COLLECTION_NONE to have it looked for. */
+/* The same at start, in two halves, which two threads may do: what readers see, and what is
+ * compared, each in the order of the reports. The second may be behind by any number of reports;
+ * all of *r must stay until then. Beside these, nothing of the writer's may be called but when the
+ * second has caught up; publish shows all. A failure is the end: the index can only be freed.
+ *
+ * known[i] is the lexicon's number of r->texts[i], or COLLECTION_NONE to have it looked for; NULL:
+ * of all. instead: the report whose place this one takes (see bucket_index_supersede), or
+ * COLLECTION_NONE. number: that the first half has given. */
 MUST_CHECK bool bucket_index_restore(struct bucket_index *ix, const struct report *r,
-                                     const uint32_t *known, const struct placement *p,
-                                     const struct str *buckets, struct err *e);
+                                     const uint32_t *known, uint32_t instead,
+                                     const struct placement *p, const struct str *buckets,
+                                     struct err *e);
+MUST_CHECK bool bucket_index_restore_compared(struct bucket_index *ix, const struct report *r,
+                                              uint32_t number, uint32_t instead,
+                                              const struct placement *p, struct err *e);
 /* The report that is added next has the database_id of this one and takes its place: from now on
  * bucket_index_place does not find this one. Not when it is superseded already. ERR_NOMEM:
  * bucket_index_undo comes next. */

@@ -48,6 +48,8 @@ struct reading {
     struct frame_memory *memory; /* or NULL */
     struct str build;
     uint32_t build_number;
+    /* The owner that was sought last, mostly that of the next frame, too; NONE: not found yet. */
+    uint32_t owner_build, owner_module, owner;
 };
 
 static uint32_t place_end(const struct trace *t, uint32_t i)
@@ -79,11 +81,24 @@ static bool read_chain(struct cleaned *c, const struct trace *t, struct clean_pl
 
 static bool read_build(struct reading *r, struct str build)
 {
-    if (r->build_number != NAMING_NONE && str_eq(build, r->build))
+    if (r->build_number != NAMING_NONE && build.len == r->build.len &&
+        (build.ptr == r->build.ptr || str_eq(build, r->build)))
         return true;
     r->build = build;
     r->build_number = naming_text_number(r->naming, build);
     return r->build_number != NAMING_NONE;
+}
+
+static bool is_latest_owner(const struct reading *r, const struct clean_place *p)
+{
+    return r->owner_build == p->build && r->owner_module == p->module_info->base;
+}
+
+static void set_latest_owner(struct reading *r, const struct clean_place *p, uint32_t owner)
+{
+    r->owner_build = p->build;
+    r->owner_module = p->module_info->base;
+    r->owner = owner;
 }
 
 /* Finds the place of frame `first`, but for its owner. False: no memory. */
@@ -104,8 +119,10 @@ static bool read_place(struct cleaned *c, struct reading *r, uint32_t first, str
     p->build = r->build_number;
     const struct trace_memo *memo = naming_memo(r->naming, p->module, r->project);
     p->owner = memo && memo->build == p->build ? memo->owner : FRAME_MEMORY_NONE;
-    if (p->owner == FRAME_MEMORY_NONE)
+    if (p->owner == FRAME_MEMORY_NONE && !is_latest_owner(r, p)) {
+        set_latest_owner(r, p, FRAME_MEMORY_NONE);
         frame_memory_expect_owner(r->memory, r->project, p->build, p->module_info->base);
+    }
     return true;
 }
 
@@ -114,7 +131,10 @@ static bool find_owner(struct reading *r, struct clean_place *p)
     if (!p->has_key)
         return true;
     if (p->owner == FRAME_MEMORY_NONE) {
-        p->owner = frame_memory_owner(r->memory, r->project, p->build, p->module_info->base);
+        if (r->owner == FRAME_MEMORY_NONE || !is_latest_owner(r, p))
+            set_latest_owner(
+                r, p, frame_memory_owner(r->memory, r->project, p->build, p->module_info->base));
+        p->owner = r->owner;
         if (p->owner == FRAME_MEMORY_NONE)
             return false;
         struct trace_memo *memo = naming_memo(r->naming, p->module, r->project);
@@ -278,7 +298,12 @@ static bool take_all(struct cleaned *c, struct reading *r, uint32_t from, bool k
 bool clean_trace(struct cleaned *c, const struct trace *t, uint32_t project, struct naming *n,
                  struct frame_memory *memory, bool keep_platform)
 {
-    struct reading r = { t, project, n, memory, STR(""), NAMING_NONE };
+    struct reading r = { .trace = t,
+                         .project = project,
+                         .naming = n,
+                         .memory = memory,
+                         .build_number = NAMING_NONE,
+                         .owner = FRAME_MEMORY_NONE };
     c->fates.len = 0;
     if (!VEC_RESERVE(&c->fates, t->count))
         return false;

@@ -31,7 +31,8 @@ struct lexicon_field {
 
 struct lexicon_term {
     uint32_t field, token;
-    _Atomic uint32_t df; /* reports that hold it; kept for grouped fields by the bucket index */
+    /* Reports that hold it; kept for grouped fields by the bucket index, when it has `classic`. */
+    _Atomic uint32_t df;
 };
 
 /* There are millions of these: 24 bytes. The text stands behind the terms: lexicon_value_text. */

@@ -38,6 +38,12 @@ struct names_mark names_mark(const struct names *n);
 /* Takes back the names added since the mark was made, none of which may be published. */
 void names_rewind(struct names *n, struct names_mark to);
 
+/* Its text will be asked for soon, and is fetched from memory meanwhile. */
+static inline void names_expect(const struct names *n, uint32_t name)
+{
+    __builtin_prefetch(seglist_at(&n->names, name));
+}
+
 /* Readers. */
 uint32_t names_find(const struct names *n, struct str name);
 struct str names_text(const struct names *n, uint32_t name);

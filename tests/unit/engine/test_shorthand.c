@@ -63,7 +63,9 @@ static void add(struct bucket_index *ix, const struct report *r, const uint32_t 
 {
     struct placement p = { .top_match = COLLECTION_NONE };
     struct err e = { 0 };
-    if (!bucket_index_restore(ix, r, known, &p, NULL, &e))
+    uint32_t number = bucket_index_added(ix);
+    if (!bucket_index_restore(ix, r, known, COLLECTION_NONE, &p, NULL, &e) ||
+        !bucket_index_restore_compared(ix, r, number, COLLECTION_NONE, &p, &e))
         fail_msg("%s", e.msg);
 }
 

@@ -308,6 +308,14 @@ static void remove_some(struct round *r)
     }
 }
 
+static bool is_removed_at(const struct round *r, uint32_t count)
+{
+    for (size_t i = 0; i < r->removed.len; i++)
+        if (r->removed_since.at[i] == count)
+            return true;
+    return false;
+}
+
 /* Those that were removed when there were `count` reports, in that order. */
 static void remove_again(const struct round *r, struct bucket_index *fresh, uint32_t count)
 {
@@ -333,7 +341,26 @@ static bool restore(struct round *r, struct bucket_index *fresh, const struct re
                        ? COLLECTION_NONE
                        : lexicon_find_value(lx, field, report->texts[i].text);
     }
-    return bucket_index_restore(fresh, report, known, p, buckets, &e);
+    return bucket_index_restore(fresh, report, known, r->instead.at[bucket_index_added(fresh)], p,
+                                buckets, &e);
+}
+
+static struct placement stored_placement(const struct round *r, uint32_t report)
+{
+    struct collected stored = collection_report(bucket_index_collection(r->ix), report);
+    return (struct placement){ .top_match = stored.top_match, .score = stored.score };
+}
+
+/* The other half, for reports from *compared on. */
+static void restore_compared(struct round *r, struct bucket_index *fresh, uint32_t *compared,
+                             uint32_t end)
+{
+    struct err e;
+    for (; *compared < end; ++*compared) {
+        struct placement p = stored_placement(r, *compared);
+        assert_true(bucket_index_restore_compared(fresh, &r->made.at[*compared].report, *compared,
+                                                  r->instead.at[*compared], &p, &e));
+    }
 }
 
 /* As at the start of the server: all reports in order, with the buckets that they were given. */
@@ -343,21 +370,32 @@ static void restart(struct round *r)
     const struct collection *c = bucket_index_collection(r->ix);
     struct err e;
     bool by_numbers = dice_percent(&r->d, 50);
+    uint32_t compared = 0;
     undo(r);
     assert_true(bucket_index_new(&fresh, r->config, &e));
     for (uint32_t i = 0; i < r->published; i++) {
         struct collected stored = collection_report(c, i);
-        struct placement p = { .top_match = stored.top_match, .score = stored.score };
+        struct placement p = stored_placement(r, i);
         struct str buckets[COLLECTION_THRESHOLDS_MAX];
         for (size_t t = 0; t < r->config->threshold_count; t++)
             buckets[t] = collection_name(c, stored.buckets[t]);
         const struct report *report = &r->made.at[i].report;
-        remove_again(r, fresh, i);
+        if (!by_numbers || is_removed_at(r, i)) {
+            restore_compared(r, fresh, &compared, by_numbers ? i : 0);
+            remove_again(r, fresh, i);
+        }
+        if (by_numbers) { /* one half is any number of reports behind the other */
+            assert_true(restore(r, fresh, report, &p, buckets));
+            if (dice_percent(&r->d, 5))
+                restore_compared(r, fresh, &compared, dice(&r->d, i + 2));
+            continue;
+        }
         assert_true(r->instead.at[i] == COLLECTION_NONE ||
                     bucket_index_supersede(fresh, r->instead.at[i], &e));
-        assert_true(by_numbers ? restore(r, fresh, report, &p, buckets)
-                               : bucket_index_add(fresh, report, &p, buckets, &e));
+        assert_true(bucket_index_add(fresh, report, &p, buckets, &e));
     }
+    if (by_numbers)
+        restore_compared(r, fresh, &compared, (uint32_t)r->published);
     remove_again(r, fresh, (uint32_t)r->published);
     bucket_index_free(r->ix);
     r->ix = fresh;
