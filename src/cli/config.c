@@ -236,6 +236,7 @@ static const struct key keys[] = {
     { "server", "log_level", set_log_level, 0, 0, 0 },
     { "server", "threads", set_size, AT(http.threads), 0, 1024 },
     { "server", "workers", set_size, AT(engine.workers), 0, 1024 },
+    { "server", "retention_interval_s", set_unsigned, AT(retention_interval_s), 1, 86400 },
     { "grouping", "thresholds", set_thresholds, 0, 0, 0 },
     { "grouping", "default_threshold", set_real, AT(default_threshold), 0, 0 },
     { "grouping", "similarity", set_similarity, 0, 0, 0 },
@@ -259,6 +260,7 @@ static const struct key keys[] = {
     { "limits", "idle_timeout_s", set_unsigned, AT(http.idle_timeout_s), 1, 86400 },
     { "limits", "request_timeout_s", set_unsigned, AT(http.request_timeout_s), 1, 86400 },
     { "limits", "queue_jobs", set_size, AT(engine.queue_limit), 1, 1000000 },
+    { "limits", "project_attributes", set_size, AT(engine.columns_max), 16, 1000000 },
     { "limits", "batch_reports", set_size, AT(engine.batch_reports), 1, 100000 },
 };
 #define KEYS (sizeof keys / sizeof *keys)
@@ -278,6 +280,7 @@ void config_init(struct config *c, struct arena *a)
                     .parts = 1000 },
         .failed_tokens_burst = 100,
         .failed_tokens_per_minute = 60,
+        .retention_interval_s = 60,
     };
     c->engine.inbox_max_bytes = 4 * GB;
     c->engine.work_max_bytes = GB;

@@ -202,12 +202,28 @@ void amend_show(struct batch *b, const struct amendment *m)
     row_change(b->engine, m->project, m->row.object, m->cells, m->cell_count);
 }
 
+/* What the collection has of a report outside its stack. */
+static bool collected_texts(struct engine *en, uint32_t report, struct arena *a, struct report *out)
+{
+    const struct collection *c = en->current->shown.collection;
+    const struct lexicon *lx = collection_lexicon(c);
+    struct values other = collection_report(c, report).other;
+    struct report_text *texts = arena_array(a, other.count + 1, sizeof *texts);
+    *out = (struct report){ .texts = texts, .text_count = other.count };
+    for (uint32_t i = 0; i < other.count && texts; i++) {
+        const struct lexicon_value *value = lexicon_value(lx, other.at[i]);
+        texts[i] = (struct report_text){ lexicon_field(lx, value->field)->name,
+                                         lexicon_value_text(value) };
+    }
+    return texts;
+}
+
 bool amend_restore(struct engine *en, const struct stored_change *c, struct arena *a, struct err *e)
 {
     struct stored_report stored;
     struct amended m;
+    struct report before;
     struct report_text *texts;
-    struct str json;
     size_t count;
     struct err why = { 0 };
     uint32_t report =
@@ -215,11 +231,14 @@ bool amend_restore(struct engine *en, const struct stored_change *c, struct aren
     if (report == STORE_NONE)
         return true;
     amended_init(&m, a);
-    bool ok =
-        amended_read(&m, c->amended, &why) && store_read(en->store, report, a, &stored, &why) &&
-        (c->no_upload ? report_amend(stored.payload, &m, a, &json, &texts, &count, &why)
-                      : crash_report_amend(stored.payload, &m, a, &json, &texts, &count, &why)) &&
-        bucket_index_amend(en->current->index, report, texts, count, &why);
+    if (!collected_texts(en, report, a, &before))
+        return no_memory(e);
+    bool ok = amended_read(&m, c->amended, &why) &&
+              store_read(en->store, report, a, &stored, &why) &&
+              (c->no_upload
+                   ? report_amended(&before, stored.payload, &m, a, &texts, &count, &why)
+                   : crash_report_amended(&before, stored.payload, &m, a, &texts, &count, &why)) &&
+              bucket_index_amend(en->current->index, report, texts, count, &why);
     if (ok)
         return true;
     if (why.code == ERR_NOMEM) {

@@ -37,9 +37,23 @@ static bool check_value(const struct edit_value *v, struct err *e)
                    UPLOAD_VALUE_MAX);
 }
 
+/* Whether the project's table has columns for all of them, or room. */
+static bool check_room(struct engine *en, const struct engine_edit *t, struct err *e)
+{
+    const struct columns_view *v = columns_acquire(en->columns);
+    struct table table;
+    size_t fresh = 0, most = en->config.columns_max;
+    (void)columns_table(v, t->project, TABLE_OBJECTS, &table);
+    for (size_t i = 0; i < t->value_count; i++)
+        fresh += !t->values[i].clear && !table_column(&table, t->values[i].name);
+    bool ok = fresh == 0 || table_column_count(&table) + fresh <= most;
+    columns_release(en->columns, v);
+    return ok ||
+           err_set(e, ERR_LIMIT, 0, "the project has %zu attributes, which is the limit", most);
+}
+
 static bool set_check(struct engine *en, const struct engine_edit *t, struct err *e)
 {
-    (void)en;
     if (t->project.len == 0)
         return err_set(e, ERR_INPUT, 0, "a project must be named");
     if (t->value_count > VALUES_MAX)
@@ -48,7 +62,7 @@ static bool set_check(struct engine *en, const struct engine_edit *t, struct err
     for (size_t i = 0; i < t->value_count; i++)
         if (!check_value(&t->values[i], e))
             return false;
-    return true;
+    return check_room(en, t, e);
 }
 
 static size_t set_count(const struct engine_edit *t)

@@ -17,6 +17,16 @@ bool process_parse(struct report *out, struct str payload, struct arena *a, stru
     return json_parse(&json, payload, limits(), a, e) && report_from_json(out, json, payload, a, e);
 }
 
+bool process_parse_stack(struct report *out, struct callstack *stack, struct str payload,
+                         struct arena *a, struct err *e)
+{
+    const struct json *json;
+    return json_parse(&json, payload, limits(), a, e) &&
+           report_from_json(out, json, payload, a, e) &&
+           (fingerprint_report_stack(json, a, stack) ||
+            err_set(e, ERR_NOMEM, 0, "no memory for a call stack"));
+}
+
 static bool is_blank(struct str s)
 {
     for (size_t i = 0; i < s.len; i++)

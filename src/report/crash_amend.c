@@ -205,25 +205,44 @@ static bool touched_names(const struct amended *m, struct attributes *out)
     return true;
 }
 
+static bool list_changes(struct changed_texts *c, const struct attributes *touched, struct arena *a,
+                         struct report_text **texts, size_t *text_count, struct err *e)
+{
+    for (size_t i = 0; i < touched->count; i++)
+        if (!add_fields(c, &touched->at[i], a))
+            return err_set(e, ERR_NOMEM, 0, "no memory for attributes");
+    *texts = c->texts;
+    *text_count = c->count;
+    return true;
+}
+
+bool crash_report_amended(const struct report *before, struct str payload, const struct amended *m,
+                          struct arena *a, struct report_text **texts, size_t *text_count,
+                          struct err *e)
+{
+    struct report after;
+    const struct json *j;
+    struct attributes touched;
+    struct changed_texts c = { .before = before, .after = &after };
+    attributes_init(&touched, a);
+    if (!touched_names(m, &touched))
+        return err_set(e, ERR_NOMEM, 0, "no memory for attributes");
+    return changed_texts_read(&after, &j, payload, a, e) &&
+           list_changes(&c, &touched, a, texts, text_count, e);
+}
+
 bool crash_report_amend(struct str payload, const struct amended *m, struct arena *a,
                         struct str *json, struct report_text **texts, size_t *text_count,
                         struct err *e)
 {
-    struct report before, after;
+    struct report before;
     const struct json *j;
     struct attributes touched;
     attributes_init(&touched, a);
     if (!touched_names(m, &touched))
         return err_set(e, ERR_NOMEM, 0, "no memory for attributes");
-    if (!changed_texts_read(&before, &j, payload, a, e) ||
-        !write_amended(j, &(struct amendment){ &m->set, &touched }, a, json, e) ||
-        !changed_texts_read(&after, &j, *json, a, e))
-        return false;
-    struct changed_texts c = { .before = &before, .after = &after };
-    for (size_t i = 0; i < touched.count; i++)
-        if (!add_fields(&c, &touched.at[i], a))
-            return err_set(e, ERR_NOMEM, 0, "no memory for attributes");
-    *texts = c.texts;
-    *text_count = c.count;
-    return true;
+    const struct amendment changes = { &m->set, &touched };
+    return changed_texts_read(&before, &j, payload, a, e) &&
+           write_amended(j, &changes, a, json, e) &&
+           crash_report_amended(&before, *json, m, a, texts, text_count, e);
 }

@@ -32,4 +32,9 @@ MUST_CHECK bool crash_report_amend(struct str payload, const struct amended *m, 
                                    struct str *json, struct report_text **texts, size_t *text_count,
                                    struct err *e);
 
+/* Only the texts, of a payload that has the changes in it; `before`: what the report came with. */
+MUST_CHECK bool crash_report_amended(const struct report *before, struct str payload,
+                                     const struct amended *m, struct arena *a,
+                                     struct report_text **texts, size_t *text_count, struct err *e);
+
 #endif

@@ -235,30 +235,50 @@ static bool write_amended(struct amending *m, const struct json *report,
            err_set(e, ERR_NOMEM, 0, "no memory to write a report");
 }
 
-bool report_amend(struct str payload, const struct amended *changes, struct arena *a,
-                  struct str *json, struct report_text **texts, size_t *text_count, struct err *e)
+/* The fields of all that was set and cleared. */
+static bool changed_fields(const struct amended *changes, struct arena *a, struct str **out,
+                           size_t *count, struct err *e)
 {
-    struct report before, after;
+    *count = 0;
+    *out = arena_array(a, changes->set.count + changes->cleared.count + 1, sizeof **out);
+    return (*out && add_fields(&changes->set, a, *out, count) &&
+            add_fields(&changes->cleared, a, *out, count)) ||
+           err_set(e, ERR_NOMEM, 0, "no memory for attributes");
+}
+
+bool report_amended(const struct report *before, struct str payload, const struct amended *changes,
+                    struct arena *a, struct report_text **texts, size_t *text_count, struct err *e)
+{
+    struct report after;
     const struct json *j;
-    struct buf b;
-    struct str *fields =
-        arena_array(a, changes->set.count + changes->cleared.count + 1, sizeof *fields);
-    struct amending m = { .arena = a, .fields = fields };
-    if (!fields || !add_fields(&changes->set, a, fields, &m.field_count) ||
-        !add_fields(&changes->cleared, a, fields, &m.field_count))
-        return err_set(e, ERR_NOMEM, 0, "no memory for attributes");
-    if (!changed_texts_read(&before, &j, payload, a, e))
+    struct str *fields;
+    size_t count;
+    if (!changed_fields(changes, a, &fields, &count, e) ||
+        !changed_texts_read(&after, &j, payload, a, e))
         return false;
-    buf_init(&b, PAYLOAD_MAX);
-    bool ok = write_amended(&m, j, &changes->set, &b, json, e);
-    buf_done(&b);
-    if (!ok || !changed_texts_read(&after, &j, *json, a, e))
-        return false;
-    struct changed_texts c = { .before = &before, .after = &after };
-    for (size_t i = 0; i < m.field_count; i++)
+    struct changed_texts c = { .before = before, .after = &after };
+    for (size_t i = 0; i < count; i++)
         if (!changed_texts_add(&c, fields[i], a))
             return err_set(e, ERR_NOMEM, 0, "no memory for attributes");
     *texts = c.texts;
     *text_count = c.count;
     return true;
+}
+
+bool report_amend(struct str payload, const struct amended *changes, struct arena *a,
+                  struct str *json, struct report_text **texts, size_t *text_count, struct err *e)
+{
+    struct report before;
+    const struct json *j;
+    struct buf b;
+    struct str *fields;
+    struct amending m = { .arena = a };
+    if (!changed_fields(changes, a, &fields, &m.field_count, e) ||
+        !changed_texts_read(&before, &j, payload, a, e))
+        return false;
+    m.fields = fields;
+    buf_init(&b, PAYLOAD_MAX);
+    bool ok = write_amended(&m, j, &changes->set, &b, json, e);
+    buf_done(&b);
+    return ok && report_amended(&before, *json, changes, a, texts, text_count, e);
 }

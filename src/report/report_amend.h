@@ -22,6 +22,11 @@ MUST_CHECK bool report_amend(struct str payload, const struct amended *m, struct
                              struct str *json, struct report_text **texts, size_t *text_count,
                              struct err *e);
 
+/* Only the texts, of a payload that has the changes in it; `before`: what the report came with. */
+MUST_CHECK bool report_amended(const struct report *before, struct str payload,
+                               const struct amended *m, struct arena *a, struct report_text **texts,
+                               size_t *text_count, struct err *e);
+
 /* The field that an attribute is in: "a:b.c" is "a_b.c". False: no memory. */
 MUST_CHECK bool report_attribute_field(struct arena *a, struct str attribute, struct str *out);
 

@@ -26,10 +26,11 @@
 #define WAL_KEPT_BYTES "67108864" /* what the log is cut back to after it has grown */
 #define QUERY_ONLY "PRAGMA query_only=1; PRAGMA cell_size_check=1"
 
-#define REPORT_ROWS                                                                                \
-    "SELECT r.number, r.database_id, p.name, r.date_ms, r.received_ms, r.has_date, r.top_match,"   \
-    " r.score, r.buckets, r.content_hash, r.shorthand, r.payload, r.object, r.fingerprint"         \
-    " FROM reports r LEFT JOIN projects p ON p.number = r.project"
+#define REPORT_COLUMNS                                                                             \
+    "r.number, r.database_id, p.name, r.date_ms, r.received_ms, r.has_date, r.top_match, r.score," \
+    " r.buckets, r.content_hash, r.shorthand, r.payload, r.object, r.fingerprint"
+#define REPORTS " FROM reports r LEFT JOIN projects p ON p.number = r.project"
+#define REPORT_ROWS "SELECT " REPORT_COLUMNS REPORTS
 #define UPLOAD_COLUMNS                                                                             \
     "u.object, p.name, u.format, u.state, u.received_ms, u.report, u.fingerprint, u.type, u.uuid," \
     " u.error, u.body_size, u.body_hash, u.body_in_file"
@@ -54,6 +55,10 @@ static const char *const sql_text[SQL_STATEMENTS] = {
     [SQL_REPORT_READ] = REPORT_ROWS " WHERE r.number = ?1",
     [SQL_REPORT_SCAN] = REPORT_ROWS " WHERE r.number >= ?1 ORDER BY r.number",
     [SQL_REPORT_NEXT] = "SELECT ifnull(max(number) + 1, 0) FROM reports",
+    [SQL_POST_SCAN] = "SELECT " REPORT_COLUMNS ", ifnull(a.amended, '')" REPORTS
+                      " LEFT JOIN amendments a ON a.object = r.object WHERE r.object > 0"
+                      " AND NOT EXISTS (SELECT 1 FROM uploads u WHERE u.object = r.object)"
+                      " ORDER BY r.number",
     [SQL_REPORT_CHANGE] = "UPDATE reports SET payload = ?2 WHERE number = ?1",
     [SQL_REPORTS_DELETE] = "DELETE FROM reports",
     [SQL_SUPERSEDED_ADD] = "INSERT INTO superseded VALUES (?1, ?2)",
@@ -67,11 +72,6 @@ static const char *const sql_text[SQL_STATEMENTS] = {
     [SQL_GONE_ADD] = "INSERT OR IGNORE INTO gone VALUES (?1)",
     [SQL_GONE_FIND] = "SELECT 1 FROM gone WHERE object = ?1",
 
-    [SQL_UPLOAD_PUT] = "INSERT OR REPLACE INTO uploads"
-                       " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
-    [SQL_UPLOAD_REMAKE] = "UPDATE uploads SET state = ?2, report = ?3, fingerprint = ?4,"
-                          " error = ?5, attributes = ?6 WHERE object = ?1",
-    [SQL_UPLOAD_READ] = "SELECT " UPLOAD_COLUMNS ", u.attributes, u.fields, u.body,"
     [SQL_MERGE_PUT] = "INSERT OR REPLACE INTO merges VALUES (?1, ?2, ?3)",
     [SQL_MERGE_DELETE] = "DELETE FROM merges WHERE project = ?1 AND fingerprint = ?2",
     [SQL_MERGE_SCAN] = "SELECT p.name, m.fingerprint, m.merged FROM merges m"
@@ -82,6 +82,11 @@ static const char *const sql_text[SQL_STATEMENTS] = {
                        " LEFT JOIN projects p ON p.number = i.project",
     [SQL_ISSUES_DELETE] = "DELETE FROM issues",
 
+    [SQL_UPLOAD_PUT] = "INSERT OR REPLACE INTO uploads"
+                       " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
+    [SQL_UPLOAD_REMAKE] = "UPDATE uploads SET state = ?2, report = ?3, fingerprint = ?4,"
+                          " error = ?5, attributes = ?6 WHERE object = ?1",
+    [SQL_UPLOAD_READ] = "SELECT " UPLOAD_COLUMNS ", u.attributes, u.fields, u.body,"
                         " ifnull(a.amended, '')" UPLOAD_ROWS
                         " LEFT JOIN amendments a ON a.object = u.object WHERE u.object = ?1",
     [SQL_UPLOAD_SCAN] = "SELECT " UPLOAD_COLUMNS UPLOAD_ROWS " ORDER BY u.object",
@@ -89,6 +94,8 @@ static const char *const sql_text[SQL_STATEMENTS] = {
                         " AND u.project = (SELECT number FROM projects WHERE name = ?2)"
                         " AND (?3 IS NULL OR u.format = ?3) AND (?4 IS NULL OR u.state = ?4)"
                         " ORDER BY u.object DESC LIMIT ?5",
+    [SQL_ATTRIBUTES_SCAN] = "SELECT " UPLOAD_COLUMNS ", u.attributes" UPLOAD_ROWS
+                            " WHERE u.format < 5 ORDER BY u.object", /* UPLOAD_SYMBOLS */
     [SQL_UPLOAD_CHANGE] = "UPDATE uploads SET attributes = ?2 WHERE object = ?1",
     [SQL_UPLOAD_EMPTY] = /* UPLOAD_REMOVED */
     "UPDATE uploads SET state = 4, report = NULL, type = '', fields = '[]',"

@@ -34,6 +34,7 @@ enum sql {
     SQL_REPORT_READ,
     SQL_REPORT_SCAN,
     SQL_REPORT_NEXT,
+    SQL_POST_SCAN,
     SQL_REPORT_CHANGE,
     SQL_REPORTS_DELETE,
     SQL_SUPERSEDED_ADD,
@@ -45,7 +46,6 @@ enum sql {
     SQL_REMOVED_DELETE,
     SQL_GONE_ADD,
     SQL_GONE_FIND,
-    SQL_UPLOAD_PUT,
     SQL_MERGE_PUT,
     SQL_MERGE_DELETE,
     SQL_MERGE_SCAN,
@@ -53,10 +53,12 @@ enum sql {
     SQL_ISSUE_PUT,
     SQL_ISSUE_SCAN,
     SQL_ISSUES_DELETE,
+    SQL_UPLOAD_PUT,
     SQL_UPLOAD_REMAKE,
     SQL_UPLOAD_READ,
     SQL_UPLOAD_SCAN,
     SQL_UPLOAD_LIST,
+    SQL_ATTRIBUTES_SCAN,
     SQL_UPLOAD_CHANGE,
     SQL_UPLOAD_EMPTY,
     SQL_UPLOAD_DELETE,
@@ -216,10 +218,10 @@ MUST_CHECK bool attachments_add(struct writing *w, const struct store_batch *b, 
 MUST_CHECK bool counts_put(struct writing *w, const struct store_batch *b, struct err *e);
 MUST_CHECK bool changes_apply(struct writing *w, const struct store_batch *b, struct err *e);
 MUST_CHECK bool removals_apply(struct writing *w, const struct store_batch *b, struct err *e);
-/* sqlite_symbols.c: what an upload brings of symbols, or wants of them; its row's project. */
-MUST_CHECK bool symbols_put(struct writing *w, const struct stored_upload *u, sqlite3_int64 project,
 MUST_CHECK bool merges_apply(struct writing *w, const struct store_batch *b, struct err *e);
 MUST_CHECK bool issues_apply(struct writing *w, const struct store_batch *b, struct err *e);
+/* sqlite_symbols.c: what an upload brings of symbols, or wants of them; its row's project. */
+MUST_CHECK bool symbols_put(struct writing *w, const struct stored_upload *u, sqlite3_int64 project,
                             struct err *e);
 
 /* Rows of access. A change takes the writer and begins; rights_change_end in any case: it commits

@@ -25,7 +25,8 @@ enum column {
     COLUMN_SHORTHAND,
     COLUMN_PAYLOAD,
     COLUMN_OBJECT,
-    COLUMN_FINGERPRINT
+    COLUMN_FINGERPRINT,
+    COLUMN_AMENDED /* of SQL_POST_SCAN alone */
 };
 
 static const uint8_t no_fingerprint[STORE_FINGERPRINT_BYTES];
@@ -254,6 +255,39 @@ bool store_scan(struct store *s, uint32_t first,
     if (!c)
         return false;
     bool ok = scan(s, c, first, each, ctx, e);
+    store_reader_give(s, c);
+    return ok;
+}
+
+static bool posts_scan(struct store *s, struct connection *c,
+                       bool (*each)(void *ctx, const struct stored_report *r, struct str amended,
+                                    struct err *e),
+                       void *ctx, struct err *e)
+{
+    struct str names[STORE_THRESHOLDS_MAX];
+    sqlite3_stmt *st = connection_statement(c, SQL_POST_SCAN, e);
+    bool row = st;
+    while (row) {
+        struct stored_report r;
+        if (!connection_step(c, st, &row, e))
+            return false;
+        if (row && (!row_read(st, &r, names, s->threshold_count, e) ||
+                    !each(ctx, &r, column_str(st, COLUMN_AMENDED), e)))
+            return false;
+    }
+    return st;
+}
+
+bool store_scan_posts(struct store *s,
+                      bool (*each)(void *ctx, const struct stored_report *r, struct str amended,
+                                   struct err *e),
+                      void *ctx, struct err *e)
+{
+    struct connection *c = store_reader_take(s, e);
+    if (!c)
+        return false;
+    bool ok = posts_scan(s, c, each, ctx, e);
+    connection_end(c, SQL_POST_SCAN);
     store_reader_give(s, c);
     return ok;
 }

@@ -297,6 +297,40 @@ bool store_scan_uploads(struct store *s,
     return ok;
 }
 
+static bool attributes_scan(struct connection *c,
+                            bool (*each)(void *ctx, const struct stored_upload *u, struct err *e),
+                            void *ctx, struct err *e)
+{
+    sqlite3_stmt *st = connection_statement(c, SQL_ATTRIBUTES_SCAN, e);
+    bool row = st;
+    while (row) {
+        struct stored_upload u;
+        if (!connection_step(c, st, &row, e))
+            return false;
+        if (!row)
+            break;
+        if (!upload_row(st, &u, e))
+            return false;
+        u.attributes = column_str(st, UPLOAD_ATTRIBUTES);
+        if (!each(ctx, &u, e))
+            return false;
+    }
+    return st;
+}
+
+bool store_scan_attributes(struct store *s,
+                           bool (*each)(void *ctx, const struct stored_upload *u, struct err *e),
+                           void *ctx, struct err *e)
+{
+    struct connection *c = store_reader_take(s, e);
+    if (!c)
+        return false;
+    bool ok = attributes_scan(c, each, ctx, e);
+    connection_end(c, SQL_ATTRIBUTES_SCAN);
+    store_reader_give(s, c);
+    return ok;
+}
+
 static bool files_scan(struct connection *c,
                        bool (*each)(void *ctx, const uint8_t hash[CONTENT_HASH_BYTES],
                                     struct err *e),

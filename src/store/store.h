@@ -288,6 +288,17 @@ MUST_CHECK bool store_scan_uploads(struct store *s,
                                    bool (*each)(void *ctx, const struct stored_upload *u,
                                                 struct err *e),
                                    void *ctx, struct err *e);
+/* The same for queries: those of errors alone, with their attributes. */
+MUST_CHECK bool store_scan_attributes(struct store *s,
+                                      bool (*each)(void *ctx, const struct stored_upload *u,
+                                                   struct err *e),
+                                      void *ctx, struct err *e);
+/* For queries, too: the reports whose objects have no upload, in order, payloads packed; and what
+ * was set and cleared in them (amended), or empty. */
+MUST_CHECK bool store_scan_posts(struct store *s,
+                                 bool (*each)(void *ctx, const struct stored_report *r,
+                                              struct str amended, struct err *e),
+                                 void *ctx, struct err *e);
 /* The hashes of all files (blobs.h) that uploads and attachments have; in no order, and one may
  * come again. Looks at all rows: a microsecond for each. */
 MUST_CHECK bool store_scan_files(struct store *s,

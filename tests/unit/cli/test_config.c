@@ -43,6 +43,7 @@ static void test_sample_has_the_defaults(void **state)
     assert_int_equal(sample.engine.workers, plain.engine.workers);
     assert_int_equal(sample.engine.queue_limit, plain.engine.queue_limit);
     assert_int_equal(sample.engine.batch_reports, plain.engine.batch_reports);
+    assert_int_equal(sample.engine.columns_max, plain.engine.columns_max);
     assert_int_equal(sample.engine.allow_delete_all, plain.engine.allow_delete_all);
     assert_int_equal(sample.http.listen_count, plain.http.listen_count);
     assert_string_equal(sample.listen[0].address, plain.listen[0].address);

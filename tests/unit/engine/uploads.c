@@ -4,14 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void call_init(struct call *c)
+void call_init(struct call *c)
 {
     pthread_mutex_init(&c->mu, NULL);
     pthread_cond_init(&c->came, NULL);
     c->has_come = false;
 }
 
-static void call_come(struct call *c)
+void call_come(struct call *c)
 {
     pthread_mutex_lock(&c->mu);
     assert_false(c->has_come);

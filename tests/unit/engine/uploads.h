@@ -15,6 +15,8 @@ struct call {
     pthread_cond_t came;
     bool has_come; /* guarded by mu */
 };
+void call_init(struct call *c);
+void call_come(struct call *c);
 void call_wait(struct call *c);
 
 /* One upload. */
