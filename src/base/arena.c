@@ -5,6 +5,8 @@
  * bounds what the process gives to the arena, not only what was asked for. */
 #include "base/arena.h"
 
+#include "base/pages.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +32,7 @@
 struct block {
     struct block *older;
     size_t room;
+    size_t mapped; /* bytes that pages_map was asked for; 0: it is of the heap */
     _Alignas(16) char at[];
 };
 
@@ -96,7 +99,10 @@ static void block_free(struct arena *a, struct block *b)
 {
     ASAN_UNPOISON_MEMORY_REGION(b->at, b->room);
     budget_give(a->budget, b->room);
-    free(b);
+    if (b->mapped)
+        pages_unmap(b, b->mapped);
+    else
+        free(b);
 }
 
 void arena_free(struct arena *a)
@@ -128,16 +134,18 @@ void arena_reset(struct arena *a)
         ASAN_POISON_MEMORY_REGION(a->blocks->at, a->blocks->room);
 }
 
-static struct block *block_new(struct arena *a, size_t room)
+static struct block *block_new(struct arena *a, size_t room, bool maps)
 {
     if (!budget_take(a->budget, room))
         return NULL;
-    struct block *b = malloc(sizeof *b + room);
+    size_t bytes = sizeof(struct block) + room;
+    struct block *b = maps ? pages_map(bytes) : malloc(bytes);
     if (!b) {
         budget_give(a->budget, room);
         return NULL;
     }
     b->room = room;
+    b->mapped = maps ? bytes : 0;
     b->older = a->blocks;
     a->blocks = b;
     a->room += room;
@@ -157,7 +165,7 @@ static char *alloc_in_new_block(struct arena *a, size_t n)
     if (usual > may_take)
         usual = may_take;
     bool alone = n > usual / 4;
-    struct block *b = block_new(a, alone ? n : usual);
+    struct block *b = block_new(a, alone ? n : usual, false);
     if (!b)
         return NULL;
     if (alone)
@@ -199,6 +207,25 @@ void *arena_array(struct arena *a, size_t n, size_t size)
 {
     size_t bytes;
     return __builtin_mul_overflow(n, size, &bytes) ? NULL : arena_alloc(a, bytes);
+}
+
+void *arena_large(struct arena *a, size_t n, size_t size)
+{
+    const size_t page_room = PAGES_LARGE - sizeof(struct block);
+    size_t bytes;
+    if (__builtin_mul_overflow(n, size, &bytes) || bytes > SIZE_MAX - ARENA_ALIGN)
+        return NULL;
+    size_t rounded = (bytes + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
+    if (rounded < page_room)
+        rounded = page_room;
+    if (bytes < page_room / 2 || rounded > a->limit - a->room)
+        return arena_alloc(a, bytes);
+    struct block *b = block_new(a, rounded, true);
+    if (!b)
+        return NULL;
+    a->used += rounded;
+    ASAN_UNPOISON_MEMORY_REGION(b->at, bytes);
+    return b->at;
 }
 
 bool arena_str(struct arena *a, struct str s, struct str *out)

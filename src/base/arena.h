@@ -32,6 +32,9 @@ MUST_CHECK void *arena_alloc(struct arena *a, size_t n);
 MUST_CHECK void *arena_zalloc(struct arena *a, size_t n);
 /* n * size with a check for overflow. */
 MUST_CHECK void *arena_array(struct arena *a, size_t n, size_t size);
+/* The same for arrays that may have megabytes and are soon filled: those then lie in large pages
+ * (pages.h), since a fault for every 4 KB would cost more than the filling. */
+MUST_CHECK void *arena_large(struct arena *a, size_t n, size_t size);
 /* A copy, with a NUL behind it that is not counted. False when memory is short. */
 MUST_CHECK bool arena_str(struct arena *a, struct str s, struct str *out);
 PRINTF_LIKE(3, 4)

@@ -34,7 +34,7 @@ bool run_match(const struct ask *q, const struct columns_view *v, struct str pro
     struct rows rows;
     if (!match(q, v, project, limits, a, &l, &m, e) || !rows_list(&l, &m, m.count, &rows, e))
         return false;
-    uint64_t *out = arena_array(a, (size_t)rows.count + 1, sizeof *out);
+    uint64_t *out = arena_large(a, (size_t)rows.count + 1, sizeof *out);
     if (!out)
         return run_no_memory(e);
     for (uint32_t k = 0; k < rows.count; k++)

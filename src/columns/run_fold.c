@@ -6,6 +6,9 @@
 __extension__ typedef __int128 int128;
 
 #define NO_PLACE UINT32_MAX
+/* Values for the answer come in pieces that grow to this many. */
+#define FOLD_ROOM_FIRST ((size_t)64)
+#define FOLD_ROOM_MOST ((size_t)1 << 17)
 
 struct folded_value *fold_values(struct folding *f, size_t count, struct err *e)
 {
@@ -16,9 +19,19 @@ struct folded_value *fold_values(struct folding *f, size_t count, struct err *e)
         return NULL;
     }
     f->values_left -= count;
-    struct folded_value *at = arena_array(f->list->arena, count, sizeof *at);
-    if (!at)
+    if (count > f->room) {
+        size_t next = f->next_room < FOLD_ROOM_MOST ? f->next_room * 2 : FOLD_ROOM_MOST;
+        f->next_room = next > FOLD_ROOM_FIRST ? next : FOLD_ROOM_FIRST;
+        f->room = count > f->next_room ? count : f->next_room;
+        f->values_at = arena_large(f->list->arena, f->room, sizeof *f->values_at);
+    }
+    if (!f->values_at) {
         (void)run_no_memory(e);
+        return NULL;
+    }
+    struct folded_value *at = f->values_at;
+    f->values_at += count;
+    f->room -= count;
     return at;
 }
 

@@ -21,8 +21,10 @@ struct folding {
     struct source_list *list;
     const struct source *const *sources; /* of ask.folds, one each */
     struct gathered *values;
-    uint64_t values_left;   /* of RUN_VALUES_MAX */
-    struct fold_bins *bins; /* NULL: not needed yet */
+    uint64_t values_left;           /* of RUN_VALUES_MAX */
+    struct folded_value *values_at; /* room for more of them, */
+    size_t room, next_room;         /* so many; and in the next piece */
+    struct fold_bins *bins;         /* NULL: not needed yet */
 };
 
 /* The folds `which[0..count)`: out[group * count + i] is of which[i]. */

@@ -39,7 +39,7 @@ static bool number_by_code(struct numbering *n, struct err *e)
 {
     const struct source *s = n->out->source;
     size_t codes = (s->type == COLUMN_BOOL ? 2 : (size_t)column_texts(s->texts)) + 1;
-    uint32_t *group_of = arena_array(n->list->arena, codes, sizeof *group_of);
+    uint32_t *group_of = arena_large(n->list->arena, codes, sizeof *group_of);
     if (!group_of)
         return run_no_memory(e);
     memset(group_of, 0xff, codes * sizeof *group_of);
@@ -68,7 +68,7 @@ static bool number_by_number(struct numbering *n, struct err *e)
     const struct source *s = n->out->source;
     const struct gathered *v = n->values;
     struct number_map map;
-    uint32_t *of_place = arena_array(n->list->arena, (size_t)n->rows->count + 1, sizeof *of_place);
+    uint32_t *of_place = arena_large(n->list->arena, (size_t)n->rows->count + 1, sizeof *of_place);
     if (!of_place)
         return run_no_memory(e);
     number_map_init(&map, n->list->arena);
@@ -98,7 +98,7 @@ static bool number_by_number(struct numbering *n, struct err *e)
 static bool make_starts(struct source_list *l, struct grouping *g, const uint32_t *sizes,
                         struct err *e)
 {
-    g->starts = arena_array(l->arena, (size_t)g->count + 1, sizeof *g->starts);
+    g->starts = arena_large(l->arena, (size_t)g->count + 1, sizeof *g->starts);
     if (!g->starts)
         return run_no_memory(e);
     g->starts[0] = 0;
@@ -127,7 +127,7 @@ static bool one_group(struct source_list *l, const struct rows *rows, struct gro
         return false;
     if (!rows->by_key)
         return true;
-    out->place = arena_array(l->arena, (size_t)rows->count + 1, sizeof *out->place);
+    out->place = arena_large(l->arena, (size_t)rows->count + 1, sizeof *out->place);
     if (!out->place)
         return run_no_memory(e);
     for (uint32_t k = 0; k < rows->count; k++)
@@ -147,10 +147,10 @@ bool group_rows(struct source_list *l, const struct source *source, const struct
         most = codes < most ? codes : most;
     }
     struct numbering n = { .list = l, .rows = rows, .values = g, .out = out };
-    n.sizes = arena_array(l->arena, most, sizeof *n.sizes);
-    out->values = arena_array(l->arena, most, sizeof *out->values);
-    out->group_of = arena_array(l->arena, (size_t)rows->count + 1, sizeof *out->group_of);
-    out->place = arena_array(l->arena, (size_t)rows->count + 1, sizeof *out->place);
+    n.sizes = arena_large(l->arena, most, sizeof *n.sizes);
+    out->values = arena_large(l->arena, most, sizeof *out->values);
+    out->group_of = arena_large(l->arena, (size_t)rows->count + 1, sizeof *out->group_of);
+    out->place = arena_large(l->arena, (size_t)rows->count + 1, sizeof *out->place);
     if (!n.sizes || !out->values || !out->group_of || !out->place)
         return run_no_memory(e);
     if (!gather(g, source, rows, NULL, e) ||
@@ -180,8 +180,8 @@ static bool begin_chosen(struct source_list *l, const struct grouping *all, cons
                          uint32_t count, struct grouping *out, uint32_t **now, struct err *e)
 {
     *out = (struct grouping){ .source = all->source, .count = count, .unset_group = NO_GROUP };
-    *now = arena_array(l->arena, (size_t)all->count + 1, sizeof **now);
-    uint32_t *sizes = arena_array(l->arena, (size_t)count + 1, sizeof *sizes);
+    *now = arena_large(l->arena, (size_t)all->count + 1, sizeof **now);
+    uint32_t *sizes = arena_large(l->arena, (size_t)count + 1, sizeof *sizes);
     out->values = arena_zalloc(l->arena, ((size_t)count + 1) * sizeof *out->values);
     if (!*now || !sizes || !out->values)
         return run_no_memory(e);
@@ -212,9 +212,9 @@ bool group_choose(struct source_list *l, const struct grouping *all, const struc
     if (!begin_chosen(l, all, chosen, count, out, &now, e))
         return false;
     uint32_t total = out->starts[count];
-    uint32_t *at = arena_array(l->arena, (size_t)total + 1, sizeof *at);
-    out->group_of = arena_array(l->arena, (size_t)total + 1, sizeof *out->group_of);
-    out->place = arena_array(l->arena, (size_t)total + 1, sizeof *out->place);
+    uint32_t *at = arena_large(l->arena, (size_t)total + 1, sizeof *at);
+    out->group_of = arena_large(l->arena, (size_t)total + 1, sizeof *out->group_of);
+    out->place = arena_large(l->arena, (size_t)total + 1, sizeof *out->place);
     if (!at || !out->group_of || !out->place)
         return run_no_memory(e);
     for (uint32_t i = 0; i < rows->count; i++) {

@@ -30,7 +30,7 @@ static bool use_slots(struct number_map *m, size_t slots, struct err *e)
 {
     if (slots > m->slot_room || m->stamp == UINT32_MAX) {
         size_t room = slots > m->slot_room ? slots : m->slot_room;
-        struct number_slot *at = arena_array(m->arena, room, sizeof *at);
+        struct number_slot *at = arena_large(m->arena, room, sizeof *at);
         if (!at)
             return run_no_memory(e);
         memset(at, 0, room * sizeof *at);
@@ -74,8 +74,8 @@ static bool grow_slots(struct number_map *m, struct err *e)
 static bool grow_numbers(struct number_map *m, struct err *e)
 {
     size_t room = m->room ? m->room * 2 : FIRST_GUESS;
-    uint64_t *numbers = arena_array(m->arena, room, sizeof *numbers);
-    uint32_t *counts = arena_array(m->arena, room, sizeof *counts);
+    uint64_t *numbers = arena_large(m->arena, room, sizeof *numbers);
+    uint32_t *counts = arena_large(m->arena, room, sizeof *counts);
     if (!numbers || !counts)
         return run_no_memory(e);
     if (m->count > 0) {

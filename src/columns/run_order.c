@@ -152,8 +152,8 @@ bool order_pick(struct source_list *l, const struct order_key *keys, size_t key_
     end = offset > things ? 0 : end > things ? things : end;
     bool by_heap = key_count > 0 && end<things / 4, sorts = key_count> 0 && !by_heap;
     uint32_t room = key_count == 0 || by_heap ? (uint32_t)end : things;
-    uint32_t *at = arena_array(l->arena, (size_t)room + 1, sizeof *at);
-    uint32_t *other = sorts ? arena_array(l->arena, (size_t)room + 1, sizeof *other) : NULL;
+    uint32_t *at = arena_large(l->arena, (size_t)room + 1, sizeof *at);
+    uint32_t *other = sorts ? arena_large(l->arena, (size_t)room + 1, sizeof *other) : NULL;
     if (!at || (sorts && !other))
         return run_no_memory(e);
     *count = end > offset ? (uint32_t)(end - offset) : 0;

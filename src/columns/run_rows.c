@@ -59,10 +59,10 @@ static struct keyed *sort_keyed(struct keyed *a, struct keyed *b, uint32_t count
 
 static bool order_by_key(struct source_list *l, struct rows *rows, struct err *e)
 {
-    struct keyed *a = arena_array(l->arena, rows->count, sizeof *a);
-    struct keyed *b = arena_array(l->arena, rows->count, sizeof *b);
-    uint32_t *by_key = arena_array(l->arena, rows->count, sizeof *by_key);
-    uint64_t *keys = arena_array(l->arena, COLUMNS_BLOCK_ROWS, sizeof *keys);
+    struct keyed *a = arena_large(l->arena, rows->count, sizeof *a);
+    struct keyed *b = arena_large(l->arena, rows->count, sizeof *b);
+    uint32_t *by_key = arena_large(l->arena, rows->count, sizeof *by_key);
+    uint64_t *keys = arena_large(l->arena, COLUMNS_BLOCK_ROWS, sizeof *keys);
     if (!a || !b || !by_key || !keys)
         return run_no_memory(e);
     uint32_t read = UINT32_MAX;
@@ -88,7 +88,7 @@ bool rows_list(struct source_list *l, const struct matches *m, uint64_t most, st
 {
     bool rise = table_keys_rise(&l->table);
     uint32_t wanted = rise && most < m->count ? (uint32_t)most : m->count, count = 0;
-    uint32_t *at = arena_array(l->arena, (size_t)wanted + 64, sizeof *at);
+    uint32_t *at = arena_large(l->arena, (size_t)wanted + 64, sizeof *at);
     if (!at)
         return run_no_memory(e);
     for (size_t w = 0; count < wanted; w++)
@@ -110,8 +110,8 @@ static bool need_codes(struct gathered *g, struct err *e)
     struct arena *a = g->list->arena;
     if (g->codes)
         return true;
-    g->codes = arena_array(a, (size_t)g->capacity + 1, sizeof *g->codes);
-    g->block_codes = arena_array(a, COLUMNS_BLOCK_ROWS, sizeof *g->block_codes);
+    g->codes = arena_large(a, (size_t)g->capacity + 1, sizeof *g->codes);
+    g->block_codes = arena_large(a, COLUMNS_BLOCK_ROWS, sizeof *g->block_codes);
     return (g->codes && g->block_codes) || run_no_memory(e);
 }
 
@@ -120,10 +120,10 @@ static bool need_numbers(struct gathered *g, struct err *e)
     struct arena *a = g->list->arena;
     if (g->numbers)
         return true;
-    g->numbers = arena_array(a, (size_t)g->capacity + 1, sizeof *g->numbers);
-    g->set = arena_array(a, (size_t)g->capacity + 1, sizeof *g->set);
-    g->block_numbers = arena_array(a, COLUMNS_BLOCK_ROWS, sizeof *g->block_numbers);
-    g->block_set = arena_array(a, WORDS, sizeof *g->block_set);
+    g->numbers = arena_large(a, (size_t)g->capacity + 1, sizeof *g->numbers);
+    g->set = arena_large(a, (size_t)g->capacity + 1, sizeof *g->set);
+    g->block_numbers = arena_large(a, COLUMNS_BLOCK_ROWS, sizeof *g->block_numbers);
+    g->block_set = arena_large(a, WORDS, sizeof *g->block_set);
     return (g->numbers && g->set && g->block_numbers && g->block_set) || run_no_memory(e);
 }
 

@@ -71,8 +71,8 @@ static bool select_columns(struct source_list *l, struct selected *s, struct out
     const struct ask *q = l->ask;
     size_t most = q->select_count + q->virtual_count + table_column_count(&l->table) +
                   table_column_count(&l->issues) + 1;
-    s->at = arena_array(l->arena, most, sizeof *s->at);
-    struct outcome_column *columns = arena_array(l->arena, most, sizeof *columns);
+    s->at = arena_large(l->arena, most, sizeof *s->at);
+    struct outcome_column *columns = arena_large(l->arena, most, sizeof *columns);
     if (!s->at || !columns)
         return run_no_memory(e);
     for (size_t i = 0; i < q->select_count; i++)
@@ -217,9 +217,9 @@ static bool narrow(struct source_list *l, const struct source *first, bool desce
     b->source = first;
     b->descends = descends;
     b->least.wanted = (uint32_t)most;
-    b->least.at = arena_array(l->arena, most, sizeof *b->least.at);
-    b->numbers = arena_array(l->arena, COLUMNS_BLOCK_ROWS, sizeof *b->numbers);
-    b->least_of_block = arena_array(l->arena, table_blocks(&l->table), sizeof *b->least_of_block);
+    b->least.at = arena_large(l->arena, most, sizeof *b->least.at);
+    b->numbers = arena_large(l->arena, COLUMNS_BLOCK_ROWS, sizeof *b->numbers);
+    b->least_of_block = arena_large(l->arena, table_blocks(&l->table), sizeof *b->least_of_block);
     if (!b->least.at || !b->numbers || !b->least_of_block)
         return run_no_memory(e);
     return keep_best(b, m, e);
@@ -230,10 +230,10 @@ static bool text_words(struct source_list *l, struct order_key *k, const struct 
 {
     const struct source *s = k->texts;
     size_t codes = (s->type == COLUMN_BOOL ? 2 : (size_t)column_texts(s->texts)) + 1;
-    uint64_t *word_of = arena_array(l->arena, codes, sizeof *word_of);
-    uint8_t *known = arena_zalloc(l->arena, codes), *set = arena_array(l->arena, count, 1);
+    uint64_t *word_of = arena_large(l->arena, codes, sizeof *word_of);
+    uint8_t *known = arena_zalloc(l->arena, codes), *set = arena_large(l->arena, count, 1);
     struct text_room room;
-    k->words = arena_array(l->arena, count, sizeof *k->words);
+    k->words = arena_large(l->arena, count, sizeof *k->words);
     if (!word_of || !known || !set || !k->words)
         return run_no_memory(e);
     for (uint32_t i = 0; i < count; i++) {
@@ -277,12 +277,12 @@ static bool pick_rows(struct source_list *l, const struct source *const *sources
                       const struct rows *rows, uint32_t **picked, uint32_t *count, struct err *e)
 {
     const struct ask *q = l->ask;
-    struct order_key *keys = arena_array(l->arena, q->order_count + 1, sizeof *keys);
+    struct order_key *keys = arena_large(l->arena, q->order_count + 1, sizeof *keys);
     uint32_t *place = NULL;
     if (!keys)
         return run_no_memory(e);
     if (rows->by_key) {
-        place = arena_array(l->arena, rows->count, sizeof *place);
+        place = arena_large(l->arena, rows->count, sizeof *place);
         if (!place)
             return run_no_memory(e);
         for (uint32_t k = 0; k < rows->count; k++)
@@ -319,8 +319,8 @@ static bool read_single(struct source_list *l, const struct selected *s, const u
 static bool read_blocks(struct source_list *l, const struct selected *s, const uint32_t *picked,
                         uint32_t count, struct cell *cells, struct err *e)
 {
-    struct order_key by_row = { .words = arena_array(l->arena, count, sizeof *by_row.words) };
-    uint32_t *at = arena_array(l->arena, count, sizeof *at), *place, sorted;
+    struct order_key by_row = { .words = arena_large(l->arena, count, sizeof *by_row.words) };
+    uint32_t *at = arena_large(l->arena, count, sizeof *at), *place, sorted;
     struct gathered g;
     if (!at || !by_row.words)
         return run_no_memory(e);
@@ -349,8 +349,8 @@ static bool give_rows(struct source_list *l, const struct selected *s, const uin
         return err_word(e, ERR_LIMIT, "query_too_large",
                         "the answer would have more than %d values: ask with a smaller limit",
                         RUN_VALUES_MAX);
-    struct cell *cells = arena_array(l->arena, s->count * count + 1, sizeof *cells);
-    uint64_t *keys = arena_array(l->arena, (size_t)count + 1, sizeof *keys);
+    struct cell *cells = arena_large(l->arena, s->count * count + 1, sizeof *cells);
+    uint64_t *keys = arena_large(l->arena, (size_t)count + 1, sizeof *keys);
     if (!cells || !keys)
         return run_no_memory(e);
     for (uint32_t i = 0; i < count; i++)
@@ -371,7 +371,7 @@ bool run_select(struct source_list *l, struct matches *m, struct outcome *out, s
     uint32_t *picked, count;
     uint64_t most =
         q->limit && q->limit <= m->count && q->offset <= m->count ? q->offset + q->limit : m->count;
-    const struct source **sources = arena_array(l->arena, q->order_count + 1, sizeof *sources);
+    const struct source **sources = arena_large(l->arena, q->order_count + 1, sizeof *sources);
     if (!sources)
         return run_no_memory(e);
     if (!select_columns(l, &s, out, e) || !order_sources(l, sources, e))

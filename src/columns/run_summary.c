@@ -28,8 +28,8 @@ static bool find_sources(struct summary *s, struct outcome *out, struct err *e)
 {
     const struct ask *q = s->ask;
     struct outcome_column *columns =
-        arena_array(s->list->arena, q->fold_count + 1, sizeof *columns);
-    s->sources = arena_array(s->list->arena, q->fold_count + 1, sizeof *s->sources);
+        arena_large(s->list->arena, q->fold_count + 1, sizeof *columns);
+    s->sources = arena_large(s->list->arena, q->fold_count + 1, sizeof *s->sources);
     if (!columns || !s->sources)
         return run_no_memory(e);
     for (size_t i = 0; i < q->fold_count; i++) {
@@ -70,9 +70,9 @@ static bool part_folds(struct summary *s, struct err *e)
 {
     const struct ask *q = s->ask;
     bool *decides = arena_zalloc(s->list->arena, q->fold_count + 1);
-    s->deciding = arena_array(s->list->arena, q->fold_count + 1, sizeof *s->deciding);
-    s->other = arena_array(s->list->arena, q->fold_count + 1, sizeof *s->other);
-    s->place_of = arena_array(s->list->arena, q->fold_count + 1, sizeof *s->place_of);
+    s->deciding = arena_large(s->list->arena, q->fold_count + 1, sizeof *s->deciding);
+    s->other = arena_large(s->list->arena, q->fold_count + 1, sizeof *s->other);
+    s->place_of = arena_large(s->list->arena, q->fold_count + 1, sizeof *s->place_of);
     if (!decides || !s->deciding || !s->other || !s->place_of)
         return run_no_memory(e);
     for (size_t i = 0; i < q->order_count; i++)
@@ -123,10 +123,10 @@ static bool make_order_key(struct summary *s, const struct ask_order *o, const u
                            uint32_t count, struct order_key *out, struct err *e)
 {
     struct arena *a = s->list->arena;
-    struct cell *cells = arena_array(a, (size_t)count + 1, sizeof *cells);
-    uint8_t *set = arena_array(a, (size_t)count + 1, 1);
+    struct cell *cells = arena_large(a, (size_t)count + 1, sizeof *cells);
+    uint8_t *set = arena_large(a, (size_t)count + 1, 1);
     *out = (struct order_key){ .descends = o->descends, .cells = cells, .set = set };
-    out->words = arena_array(a, (size_t)count + 1, sizeof *out->words);
+    out->words = arena_large(a, (size_t)count + 1, sizeof *out->words);
     if (!cells || !set || !out->words)
         return run_no_memory(e);
     for (uint32_t i = 0; i < count; i++) {
@@ -156,7 +156,7 @@ static bool filter_groups(struct summary *s, uint32_t **shown, uint32_t *count, 
                           struct err *e)
 {
     struct having_groups h = { &s->groups, s->decided, s->deciding_count, s->place_of };
-    *shown = arena_array(s->list->arena, (size_t)s->groups.count + 1, sizeof **shown);
+    *shown = arena_large(s->list->arena, (size_t)s->groups.count + 1, sizeof **shown);
     *count = 0;
     if (!*shown)
         return run_no_memory(e);
@@ -176,7 +176,7 @@ static bool cut_page(struct summary *s, uint32_t **page, uint32_t *count, struct
 {
     const struct ask *q = s->ask;
     uint32_t *shown, shown_count;
-    struct order_key *keys = arena_array(s->list->arena, q->order_count + 1, sizeof *keys);
+    struct order_key *keys = arena_large(s->list->arena, q->order_count + 1, sizeof *keys);
     if (!keys)
         return run_no_memory(e);
     if (!filter_groups(s, &shown, &shown_count, out, e))
@@ -197,7 +197,7 @@ static bool cut_page(struct summary *s, uint32_t **page, uint32_t *count, struct
 static bool new_folded(struct summary *s, size_t groups, size_t folds, struct folded **out,
                        struct err *e)
 {
-    *out = arena_array(s->list->arena, groups * folds + 1, sizeof **out);
+    *out = arena_large(s->list->arena, groups * folds + 1, sizeof **out);
     return *out || run_no_memory(e);
 }
 
@@ -225,7 +225,7 @@ static bool give_groups(struct summary *s, const uint32_t *page, uint32_t count,
                         const struct folded *others, struct outcome *out, struct err *e)
 {
     const struct ask *q = s->ask;
-    struct outcome_group *groups = arena_array(s->list->arena, (size_t)count + 1, sizeof *groups);
+    struct outcome_group *groups = arena_large(s->list->arena, (size_t)count + 1, sizeof *groups);
     struct folded *folded;
     if (!groups)
         return run_no_memory(e);

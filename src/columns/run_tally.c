@@ -10,9 +10,14 @@ bool tally_init(struct tally *t, struct source_list *l, const struct source *s, 
         return true;
     }
     size_t codes = s->type == COLUMN_BOOL ? 2 : s->texts ? column_texts(s->texts) : 0;
-    t->codes = arena_array(l->arena, (codes < rows ? codes : rows) + 1, sizeof *t->codes);
+    t->codes = arena_large(l->arena, (codes < rows ? codes : rows) + 1, sizeof *t->codes);
     t->count_of = arena_zalloc(l->arena, (codes + 1) * sizeof *t->count_of);
-    return (t->codes && t->count_of) || run_no_memory(e);
+    t->cell_of = arena_large(l->arena, codes + 1, sizeof *t->cell_of);
+    if (!t->codes || !t->count_of || !t->cell_of)
+        return run_no_memory(e);
+    for (size_t i = 0; i <= codes; i++)
+        t->cell_of[i].type = CELL_UNSET;
+    return true;
 }
 
 static void fill_codes(struct tally *t, const uint32_t *codes, uint32_t count)
@@ -57,8 +62,13 @@ void tally_empty(struct tally *t)
 
 bool tally_cell(struct tally *t, struct source_list *l, uint32_t i, struct cell *out, struct err *e)
 {
-    if (t->codes)
-        return source_code_cell(l, t->source, t->codes[i], out, e);
-    *out = value_of_bits(t->source->type, t->numbers.numbers[i]);
+    if (!t->codes) {
+        *out = value_of_bits(t->source->type, t->numbers.numbers[i]);
+        return true;
+    }
+    struct cell *known = &t->cell_of[t->codes[i]];
+    if (known->type == CELL_UNSET && !source_code_cell(l, t->source, t->codes[i], known, e))
+        return false;
+    *out = *known;
     return true;
 }

@@ -14,6 +14,7 @@ struct tally {
     uint32_t count; /* of the different values */
     /* Of codes: which ones, and by code how often. */
     uint32_t *codes, *count_of;
+    struct cell *cell_of; /* by code, made when first asked for */
     struct number_map numbers;
 };
 
