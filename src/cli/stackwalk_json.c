@@ -3,8 +3,7 @@
  * as doubles. */
 #include "cli/stackwalk.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include "base/digits.h"
 
 static void write_text(struct json_writer *w, const char *key, struct str text)
 {
@@ -17,11 +16,10 @@ static void write_text(struct json_writer *w, const char *key, struct str text)
 
 static void write_hex(struct json_writer *w, struct str key, bool known, uint64_t n)
 {
-    char text[24];
+    char text[2 + DIGITS_ROOM] = "0x";
     json_key(w, key);
-    int len = snprintf(text, sizeof text, "0x%" PRIx64, n);
     if (known)
-        json_str(w, (struct str){ text, (size_t)len });
+        json_str(w, (struct str){ text, 2 + digits_hex(text + 2, n, 0) });
     else
         json_null(w);
 }

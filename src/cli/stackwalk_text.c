@@ -1,8 +1,7 @@
 /* stackwalk_text.c - a dump for people, in the manner of minidump_stackwalk. */
 #include "cli/stackwalk.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include "base/digits.h"
 
 #define REGISTERS_WIDE 2   /* of 64 bits, in a line */
 #define REGISTERS_NARROW 4 /* of 32 bits */
@@ -16,39 +15,62 @@ static void add(struct buf *b, struct str text)
     }
 }
 
+static void add_hex(struct buf *b, uint64_t n, size_t width)
+{
+    char text[DIGITS_ROOM];
+    buf_str(b, STR("0x"));
+    buf_add(b, text, digits_hex(text, n, width));
+}
+
+static void add_decimal(struct buf *b, uint64_t n, size_t width)
+{
+    char text[DIGITS_ROOM];
+    size_t len = digits_decimal(text, n);
+    for (size_t i = len; i < width; i++)
+        buf_char(b, ' ');
+    buf_add(b, text, len);
+}
+
 static void print_system(struct buf *b, const struct dump *d)
 {
-    buf_printf(b, "Operating system: ");
+    buf_str(b, STR("Operating system: "));
     add(b, d->os_name);
-    buf_printf(b, "\n                  ");
+    buf_str(b, STR("\n                  "));
     add(b, d->os_version);
-    buf_printf(b, "\nCPU: ");
+    buf_str(b, STR("\nCPU: "));
     add(b, d->cpu_name);
     if (d->cpu_text.len > 0) {
-        buf_printf(b, "\n     ");
+        buf_str(b, STR("\n     "));
         add(b, d->cpu_text);
     }
-    buf_printf(b, "\n     %u CPU%s\n\n", d->cpu_count, d->cpu_count == 1 ? "" : "s");
+    buf_str(b, STR("\n     "));
+    add_decimal(b, d->cpu_count, 0);
+    buf_str(b, d->cpu_count == 1 ? STR(" CPU\n\n") : STR(" CPUs\n\n"));
 }
 
 static void print_crash(struct buf *b, const struct dump *d)
 {
     if (d->has_crash) {
-        buf_printf(b, "Crash reason:  ");
+        buf_str(b, STR("Crash reason:  "));
         add(b, d->reason);
-        buf_printf(b, "\nCrash address: 0x%" PRIx64 "\n", d->address);
+        buf_str(b, STR("\nCrash address: "));
+        add_hex(b, d->address, 0);
+        buf_char(b, '\n');
     } else {
-        buf_printf(b, "No crash\n");
+        buf_str(b, STR("No crash\n"));
     }
     if (d->assertion.len > 0) {
-        buf_printf(b, "Assertion: ");
+        buf_str(b, STR("Assertion: "));
         add(b, d->assertion);
         buf_char(b, '\n');
     }
-    if (d->has_uptime)
-        buf_printf(b, "Process uptime: %" PRId64 " seconds\n", d->uptime_s);
-    else
-        buf_printf(b, "Process uptime: not available\n");
+    buf_str(b, STR("Process uptime: "));
+    if (d->has_uptime) {
+        add_decimal(b, (uint64_t)d->uptime_s, 0);
+        buf_str(b, STR(" seconds\n"));
+    } else {
+        buf_str(b, STR("not available\n"));
+    }
 }
 
 /* --- frames -------------------------------------------------------------------------------- */
@@ -57,22 +79,26 @@ static void print_place(struct buf *b, const struct dump *d, const struct walk_f
 {
     const struct dump_module *m = dump_frame_module(d, f);
     if (!m) {
-        buf_printf(b, "0x%" PRIx64, f->address);
+        add_hex(b, f->address, 0);
         return;
     }
     add(b, dump_base_name(m->code_file));
     if (f->function.len == 0) {
-        buf_printf(b, " + 0x%" PRIx64, f->address - m->base);
+        buf_str(b, STR(" + "));
+        add_hex(b, f->address - m->base, 0);
         return;
     }
     buf_char(b, '!');
     add(b, f->function);
     if (f->file.len > 0) {
-        buf_printf(b, " [");
+        buf_str(b, STR(" ["));
         add(b, dump_base_name(f->file));
-        buf_printf(b, " : %u]", f->line);
+        buf_str(b, STR(" : "));
+        add_decimal(b, f->line, 0);
+        buf_char(b, ']');
     } else {
-        buf_printf(b, " + 0x%" PRIx64, f->function_offset);
+        buf_str(b, STR(" + "));
+        add_hex(b, f->function_offset, 0);
     }
 }
 
@@ -84,8 +110,14 @@ static void print_registers(struct buf *b, const struct cpu_facts *facts,
         if (!(registers->known >> r & 1))
             continue;
         bool starts = n % in_line == 0; /* a line */
-        buf_printf(b, "%s%*s = 0x%0*" PRIx64, starts && n > 0 ? "\n" : "", starts ? 7 : 6,
-                   facts->names[r], facts->word * 2, registers->at[r]);
+        struct str name = str_from_c(facts->names[r]);
+        if (starts && n > 0)
+            buf_char(b, '\n');
+        for (size_t i = name.len; i < (starts ? 7 : 6); i++)
+            buf_char(b, ' ');
+        buf_str(b, name);
+        buf_str(b, STR(" = "));
+        add_hex(b, registers->at[r], facts->word * 2);
         n++;
     }
     if (n > 0)
@@ -110,41 +142,53 @@ static void print_thread(struct buf *b, const struct dump *d, size_t i)
 {
     const struct dump_thread *t = &d->threads[i];
     const struct cpu_facts *facts = cpu_facts(d->cpu);
-    buf_printf(b, "\nThread %zu", i);
+    buf_str(b, STR("\nThread "));
+    add_decimal(b, i, 0);
     if (t->name.len > 0) {
         buf_char(b, ' ');
         add(b, t->name);
     }
     if (i == d->crash_thread)
-        buf_printf(b, d->has_crash ? " (crashed)" : " (requested dump)");
+        buf_str(b, d->has_crash ? STR(" (crashed)") : STR(" (requested dump)"));
     buf_char(b, '\n');
     if (t->frame_count == 0)
-        buf_printf(b, " <no frames>\n");
+        buf_str(b, STR(" <no frames>\n"));
     for (size_t k = 0; k < t->frame_count; k++) {
-        buf_printf(b, "%2zu  ", k);
+        add_decimal(b, k, 2);
+        buf_str(b, STR("  "));
         print_place(b, d, &t->frames[k]);
         buf_char(b, '\n');
         if (facts && !t->frames[k].inlined)
             print_registers(b, facts, &t->frames[k].registers);
-        buf_printf(b, "    Found by: %s\n", found_by(&t->frames[k]));
+        buf_str(b, STR("    Found by: "));
+        buf_str(b, str_from_c(found_by(&t->frames[k])));
+        buf_char(b, '\n');
     }
+}
+
+static void print_range(struct buf *b, const struct dump_module *m)
+{
+    add_hex(b, m->base, 8);
+    buf_str(b, STR(" - "));
+    add_hex(b, m->base + m->size - 1, 8);
+    buf_str(b, STR("  "));
 }
 
 static void print_modules(struct buf *b, const struct dump *d)
 {
-    buf_printf(b, "\nLoaded modules:\n");
+    buf_str(b, STR("\nLoaded modules:\n"));
     for (size_t i = 0; i < d->module_count; i++) {
         const struct dump_module *m = &d->modules[i];
-        buf_printf(b, "0x%08" PRIx64 " - 0x%08" PRIx64 "  ", m->base, m->base + m->size - 1);
+        print_range(b, m);
         add(b, dump_base_name(m->code_file));
-        buf_printf(b, "  ");
+        buf_str(b, STR("  "));
         add(b, m->version.len > 0 ? m->version : STR("???"));
         if (i == d->main_module)
-            buf_printf(b, "  (main)");
+            buf_str(b, STR("  (main)"));
         if (m->missing) {
-            buf_printf(b, "  (WARNING: No symbols, ");
+            buf_str(b, STR("  (WARNING: No symbols, "));
             add(b, dump_base_name(m->debug_file));
-            buf_printf(b, ", ");
+            buf_str(b, STR(", "));
             add(b, m->debug_id);
             buf_char(b, ')');
         }
@@ -155,10 +199,10 @@ static void print_modules(struct buf *b, const struct dump *d)
 static void print_unloaded(struct buf *b, const struct dump *d)
 {
     if (d->unloaded_count > 0)
-        buf_printf(b, "\nUnloaded modules:\n");
+        buf_str(b, STR("\nUnloaded modules:\n"));
     for (size_t i = 0; i < d->unloaded_count; i++) {
         const struct dump_module *m = &d->unloaded[i];
-        buf_printf(b, "0x%08" PRIx64 " - 0x%08" PRIx64 "  ", m->base, m->base + m->size - 1);
+        print_range(b, m);
         add(b, dump_base_name(m->code_file));
         buf_char(b, '\n');
     }
@@ -176,7 +220,7 @@ void stackwalk_print(struct buf *out, const struct dump *d)
     print_modules(out, d);
     print_unloaded(out, d);
     for (size_t i = 0; i < d->error_count; i++) {
-        buf_printf(out, "%sPassed over: ", i == 0 ? "\n" : "");
+        buf_str(out, i == 0 ? STR("\nPassed over: ") : STR("Passed over: "));
         add(out, d->errors[i]);
         buf_char(out, '\n');
     }

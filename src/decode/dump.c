@@ -1,6 +1,8 @@
 /* dump.c - from a dump to a crash: frames with the names of their modules, classifiers, and the
  * attributes that every format of dumps has. */
 #include "decode/dump_parts.h"
+
+#include "base/digits.h"
 #include "decode/formats.h"
 
 #include <inttypes.h>
@@ -105,8 +107,9 @@ static bool set_text(struct crash *c, const char *name, struct str text)
 
 static bool set_number(struct crash *c, const char *name, bool known, uint64_t n)
 {
-    struct str text;
-    return !known || (arena_printf(c->attributes.arena, &text, "%" PRIu64, n) &&
+    char digits[DIGITS_ROOM];
+    struct str text = { digits, known ? digits_decimal(digits, n) : 0 };
+    return !known || (arena_str(c->attributes.arena, text, &text) &&
                       attributes_set(&c->attributes, str_from_c(name), ATTRIBUTE_UNSIGNED, text));
 }
 

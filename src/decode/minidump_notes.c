@@ -2,8 +2,7 @@
  * and annotations, which are shown. docs/backtrace-mapping.md lists their names. */
 #include "decode/minidump_parts.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include "base/digits.h"
 
 bool minidump_attribute(struct minidump *m, const char *name, struct str text)
 {
@@ -19,8 +18,9 @@ bool minidump_attribute_new(struct minidump *m, struct str name, struct str text
 
 bool minidump_number(struct minidump *m, const char *name, uint64_t n)
 {
+    char digits[DIGITS_ROOM];
     struct str text;
-    return arena_printf(m->arena, &text, "%" PRIu64, n) &&
+    return arena_str(m->arena, (struct str){ digits, digits_decimal(digits, n) }, &text) &&
            attributes_set(&m->dump->attributes, str_from_c(name), ATTRIBUTE_UNSIGNED, text);
 }
 
@@ -37,9 +37,8 @@ struct json_writer *minidump_note(struct minidump *m, const char *name)
 
 void minidump_note_hex(struct json_writer *w, const char *key, uint64_t n)
 {
-    char text[24];
-    int len = snprintf(text, sizeof text, "0x%" PRIx64, n);
-    json_member(w, key, (struct str){ text, (size_t)len });
+    char text[2 + DIGITS_ROOM] = "0x";
+    json_member(w, key, (struct str){ text, 2 + digits_hex(text + 2, n, 0) });
 }
 
 bool minidump_take_notes(struct minidump *m)
