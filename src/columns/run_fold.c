@@ -176,7 +176,7 @@ static void number_ends(const struct fold_group *g, uint32_t ends[2])
 /* Of the different codes of a group, as codes. Texts that are spelt out need rooms of their own. */
 static void code_ends(const struct fold_group *g, uint32_t ends[2])
 {
-    const struct tally *t = g->tally;
+    const struct run_tally *t = g->tally;
     struct text_room rooms[2], room;
     struct str texts[2] = { { "", 0 }, { "", 0 } };
     for (uint32_t i = 0; i < t->count; i++) {
@@ -226,13 +226,13 @@ static bool fold_ends(const struct fold_group *g, bool least, bool greatest, str
 
 static bool fold_histogram(const struct fold_group *g, struct folded *out, struct err *e)
 {
-    struct tally *t = g->tally;
+    struct run_tally *t = g->tally;
     struct folded_value *v = fold_values(g->folding, t->count, e);
     if (!v)
         return false;
     for (uint32_t i = 0; i < t->count; i++) {
-        v[i] = (struct folded_value){ .count = tally_rows(t, i) };
-        if (!tally_cell(t, g->folding->list, i, &v[i].value, e))
+        v[i] = (struct folded_value){ .count = run_tally_rows(t, i) };
+        if (!run_tally_cell(t, g->folding->list, i, &v[i].value, e))
             return false;
     }
     *out = (struct folded){ .values = v, .count = t->count };
@@ -240,14 +240,14 @@ static bool fold_histogram(const struct fold_group *g, struct folded *out, struc
 }
 
 /* Whether the value at place a is to be shown after the one at b. */
-static bool is_rarer(const struct tally *t, uint32_t a, uint32_t b)
+static bool is_rarer(const struct run_tally *t, uint32_t a, uint32_t b)
 {
-    uint32_t of_a = tally_rows(t, a), of_b = tally_rows(t, b);
+    uint32_t of_a = run_tally_rows(t, a), of_b = run_tally_rows(t, b);
     return of_a != of_b ? of_a < of_b : a > b;
 }
 
 /* Lets the value at the root of a heap, rarest on top, sink to where it belongs. */
-static void sink(const struct tally *t, uint32_t *heap, uint32_t count, uint32_t at)
+static void sink(const struct run_tally *t, uint32_t *heap, uint32_t count, uint32_t at)
 {
     for (uint32_t child; (child = 2 * at + 1) < count; at = child) {
         if (child + 1 < count && is_rarer(t, heap[child + 1], heap[child]))
@@ -261,7 +261,7 @@ static void sink(const struct tally *t, uint32_t *heap, uint32_t count, uint32_t
 }
 
 /* The `kept` most frequent ones, most frequent first. */
-static void most_frequent(const struct tally *t, uint32_t *heap, uint32_t kept)
+static void most_frequent(const struct run_tally *t, uint32_t *heap, uint32_t kept)
 {
     for (uint32_t i = 0; i < kept; i++)
         heap[i] = i;
@@ -284,7 +284,7 @@ static void most_frequent(const struct tally *t, uint32_t *heap, uint32_t kept)
 static bool fold_distribution(const struct fold_group *g, const struct ask_fold *fold,
                               struct folded *out, struct err *e)
 {
-    struct tally *t = g->tally;
+    struct run_tally *t = g->tally;
     uint32_t kept = fold->kept < t->count ? fold->kept : t->count;
     struct folded_value *v = fold_values(g->folding, kept, e);
     uint32_t *heap = arena_array(g->folding->list->arena, (size_t)kept + 1, sizeof *heap);
@@ -295,11 +295,11 @@ static bool fold_distribution(const struct fold_group *g, const struct ask_fold 
     most_frequent(t, heap, kept);
     *out = (struct folded){ .values = v, .count = kept, .distinct = t->count };
     for (uint32_t i = 0; i < t->count; i++)
-        out->rest += tally_rows(t, i);
+        out->rest += run_tally_rows(t, i);
     for (uint32_t i = 0; i < kept; i++) {
-        v[i] = (struct folded_value){ .count = tally_rows(t, heap[i]) };
+        v[i] = (struct folded_value){ .count = run_tally_rows(t, heap[i]) };
         out->rest -= v[i].count;
-        if (!tally_cell(t, g->folding->list, heap[i], &v[i].value, e))
+        if (!run_tally_cell(t, g->folding->list, heap[i], &v[i].value, e))
             return false;
     }
     return true;
@@ -360,23 +360,23 @@ static bool fold_column(struct folding *f, const struct source *s, const struct 
                         struct err *e)
 {
     const struct ask_fold *folds = f->list->ask->folds;
-    struct tally tally;
+    struct run_tally tally;
     bool tallies = false;
     for (size_t i = 0; i < c->mine_count; i++)
         tallies |= needs_tally(folds[c->which[c->mine[i]]].op, s->type);
-    if (tallies && !tally_init(&tally, f->list, s, rows, e))
+    if (tallies && !run_tally_init(&tally, f->list, s, rows, e))
         return false;
     for (uint32_t group = 0; group < groups->count; group++) {
         struct fold_group g = { f, s, tallies ? &tally : NULL, groups->starts[group],
                                 groups->starts[group + 1] };
         if (!pace_check(&f->list->pace, g.end - g.from + 100, e) ||
-            (tallies && !tally_fill(&tally, f->values, g.from, g.end, e)))
+            (tallies && !run_tally_fill(&tally, f->values, g.from, g.end, e)))
             return false;
         for (size_t i = 0; i < c->mine_count; i++)
             if (!fold_one(&g, &folds[c->which[c->mine[i]]], &out[group * c->count + c->mine[i]], e))
                 return false;
         if (tallies)
-            tally_empty(&tally);
+            run_tally_empty(&tally);
     }
     return true;
 }

@@ -36,8 +36,8 @@ MUST_CHECK bool fold_groups(struct folding *f, const size_t *which, size_t count
 struct fold_group {
     struct folding *folding;
     const struct source *source;
-    struct tally *tally; /* filled when the fold needs it */
-    uint32_t from, end;  /* places */
+    struct run_tally *tally; /* filled when the fold needs it */
+    uint32_t from, end;      /* places */
 };
 /* More values for the answer; NULL: too many, or no memory. */
 struct folded_value *fold_values(struct folding *f, size_t count, struct err *e);

@@ -67,19 +67,19 @@ static bool number_by_number(struct numbering *n, struct err *e)
 {
     const struct source *s = n->out->source;
     const struct gathered *v = n->values;
-    struct number_map map;
+    struct run_number_map map;
     uint32_t *of_place = arena_large(n->list->arena, (size_t)n->rows->count + 1, sizeof *of_place);
     if (!of_place)
         return run_no_memory(e);
-    number_map_init(&map, n->list->arena);
-    if (!number_map_reset(&map, n->rows->count, e))
+    run_number_map_init(&map, n->list->arena);
+    if (!run_number_map_reset(&map, n->rows->count, e))
         return false;
     for (uint32_t k = 0, before = 0, place = 0; k < n->rows->count; k++, before = map.count) {
         uint32_t i = row_by_key(n->rows, k), *group = &n->out->unset_group;
         if (k % PACE_STEPS == 0 && !pace_check(&n->list->pace, PACE_STEPS, e))
             return false;
         if (v->set[i]) {
-            if (!number_map_add(&map, one_zero(s->type, v->numbers[i]), &place, e))
+            if (!run_number_map_add(&map, one_zero(s->type, v->numbers[i]), &place, e))
                 return false;
             group = &of_place[place];
             if (map.count != before)

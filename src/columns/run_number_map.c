@@ -11,13 +11,13 @@ __extension__ typedef unsigned __int128 uint128;
 #define FIRST_SLOTS 64u
 #define FIRST_GUESS 1024u /* of a large group it is not known how many of its numbers differ */
 
-void number_map_init(struct number_map *m, struct arena *a)
+void run_number_map_init(struct run_number_map *m, struct arena *a)
 {
-    *m = (struct number_map){ .arena = a };
+    *m = (struct run_number_map){ .arena = a };
     randombytes_buf(&m->key, sizeof m->key);
 }
 
-static size_t slot_of(const struct number_map *m, uint64_t number)
+static size_t slot_of(const struct run_number_map *m, uint64_t number)
 {
     uint128 product = (uint128)(number ^ m->key) * UINT64_C(0x9e3779b97f4a7c15);
     uint64_t folded = (uint64_t)product ^ (uint64_t)(product >> 64);
@@ -26,7 +26,7 @@ static size_t slot_of(const struct number_map *m, uint64_t number)
 }
 
 /* Takes `slots` of them, a power of two, into use, all empty. */
-static bool use_slots(struct number_map *m, size_t slots, struct err *e)
+static bool use_slots(struct run_number_map *m, size_t slots, struct err *e)
 {
     if (slots > m->slot_room || m->stamp == UINT32_MAX) {
         size_t room = slots > m->slot_room ? slots : m->slot_room;
@@ -43,7 +43,7 @@ static bool use_slots(struct number_map *m, size_t slots, struct err *e)
     return true;
 }
 
-bool number_map_reset(struct number_map *m, size_t most, struct err *e)
+bool run_number_map_reset(struct run_number_map *m, size_t most, struct err *e)
 {
     size_t slots = FIRST_SLOTS;
     while (slots < 2 * (most < FIRST_GUESS ? most : FIRST_GUESS))
@@ -53,7 +53,7 @@ bool number_map_reset(struct number_map *m, size_t most, struct err *e)
 }
 
 /* The slot that has the number, or the empty one where it would be. */
-static struct number_slot *find_slot(const struct number_map *m, uint64_t number)
+static struct number_slot *find_slot(const struct run_number_map *m, uint64_t number)
 {
     size_t i = slot_of(m, number);
     while (m->slots[i].stamp == m->stamp && m->slots[i].number != number)
@@ -61,7 +61,7 @@ static struct number_slot *find_slot(const struct number_map *m, uint64_t number
     return &m->slots[i];
 }
 
-static bool grow_slots(struct number_map *m, struct err *e)
+static bool grow_slots(struct run_number_map *m, struct err *e)
 {
     if (!use_slots(m, (m->mask + 1) * 2, e))
         return false;
@@ -71,7 +71,7 @@ static bool grow_slots(struct number_map *m, struct err *e)
     return true;
 }
 
-static bool grow_numbers(struct number_map *m, struct err *e)
+static bool grow_numbers(struct run_number_map *m, struct err *e)
 {
     size_t room = m->room ? m->room * 2 : FIRST_GUESS;
     uint64_t *numbers = arena_large(m->arena, room, sizeof *numbers);
@@ -88,7 +88,7 @@ static bool grow_numbers(struct number_map *m, struct err *e)
     return true;
 }
 
-bool number_map_add(struct number_map *m, uint64_t number, uint32_t *place, struct err *e)
+bool run_number_map_add(struct run_number_map *m, uint64_t number, uint32_t *place, struct err *e)
 {
     struct number_slot *slot = find_slot(m, number);
     if (slot->stamp == m->stamp) {

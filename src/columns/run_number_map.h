@@ -16,7 +16,7 @@ struct number_slot {
     uint32_t stamp; /* of the filling that it is of */
 };
 
-struct number_map {
+struct run_number_map {
     struct arena *arena;
     uint64_t key;
     struct number_slot *slots;
@@ -28,11 +28,11 @@ struct number_map {
     size_t room;
 };
 
-void number_map_init(struct number_map *m, struct arena *a);
+void run_number_map_init(struct run_number_map *m, struct arena *a);
 /* Empties it; about `most` numbers will come. */
-MUST_CHECK bool number_map_reset(struct number_map *m, size_t most, struct err *e);
+MUST_CHECK bool run_number_map_reset(struct run_number_map *m, size_t most, struct err *e);
 /* The place of a number that came once more. */
-MUST_CHECK bool number_map_add(struct number_map *m, uint64_t number, uint32_t *place,
-                               struct err *e);
+MUST_CHECK bool run_number_map_add(struct run_number_map *m, uint64_t number, uint32_t *place,
+                                   struct err *e);
 
 #endif

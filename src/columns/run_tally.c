@@ -1,12 +1,12 @@
 /* run_tally.c - counts values. */
 #include "columns/run_tally.h"
 
-bool tally_init(struct tally *t, struct source_list *l, const struct source *s, uint32_t rows,
-                struct err *e)
+bool run_tally_init(struct run_tally *t, struct source_list *l, const struct source *s,
+                    uint32_t rows, struct err *e)
 {
-    *t = (struct tally){ .source = s };
+    *t = (struct run_tally){ .source = s };
     if (!type_has_codes(s->type)) {
-        number_map_init(&t->numbers, l->arena);
+        run_number_map_init(&t->numbers, l->arena);
         return true;
     }
     size_t codes = s->type == COLUMN_BOOL ? 2 : s->texts ? column_texts(s->texts) : 0;
@@ -20,7 +20,7 @@ bool tally_init(struct tally *t, struct source_list *l, const struct source *s, 
     return true;
 }
 
-static void fill_codes(struct tally *t, const uint32_t *codes, uint32_t count)
+static void fill_codes(struct run_tally *t, const uint32_t *codes, uint32_t count)
 {
     uint32_t different = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -31,8 +31,8 @@ static void fill_codes(struct tally *t, const uint32_t *codes, uint32_t count)
     t->count = different;
 }
 
-bool tally_fill(struct tally *t, const struct gathered *g, uint32_t from, uint32_t end,
-                struct err *e)
+bool run_tally_fill(struct run_tally *t, const struct gathered *g, uint32_t from, uint32_t end,
+                    struct err *e)
 {
     const uint64_t minus_zero = UINT64_C(1) << 63;
     uint32_t place;
@@ -40,27 +40,28 @@ bool tally_fill(struct tally *t, const struct gathered *g, uint32_t from, uint32
         fill_codes(t, g->codes + from, end - from);
         return true;
     }
-    if (!number_map_reset(&t->numbers, end - from, e))
+    if (!run_number_map_reset(&t->numbers, end - from, e))
         return false;
     for (uint32_t i = from; i < end; i++) {
         uint64_t number = g->numbers[i];
         if (t->source->type == COLUMN_DOUBLE && number == minus_zero)
             number = 0;
-        if (g->set[i] && !number_map_add(&t->numbers, number, &place, e))
+        if (g->set[i] && !run_number_map_add(&t->numbers, number, &place, e))
             return false;
     }
     t->count = t->numbers.count;
     return true;
 }
 
-void tally_empty(struct tally *t)
+void run_tally_empty(struct run_tally *t)
 {
     for (uint32_t i = 0; t->codes && i < t->count; i++)
         t->count_of[t->codes[i]] = 0;
     t->count = 0;
 }
 
-bool tally_cell(struct tally *t, struct source_list *l, uint32_t i, struct cell *out, struct err *e)
+bool run_tally_cell(struct run_tally *t, struct source_list *l, uint32_t i, struct cell *out,
+                    struct err *e)
 {
     if (!t->codes) {
         *out = value_of_bits(t->source->type, t->numbers.numbers[i]);
