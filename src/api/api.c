@@ -41,6 +41,8 @@ static const struct http_route routes[] = {
     BACKTRACE_ROUTE("GET", "api/config", api_console_config),
     BACKTRACE_ROUTE("GET", "api/limits", api_limits),
     BACKTRACE_ROUTE("POST", "api/bpg", api_bpg),
+    BACKTRACE_ROUTE("POST", "api/callstack", api_callstack_evaluate),
+    BACKTRACE_ROUTE("GET", "api/callstack", api_callstack_get),
     BACKTRACE_ROUTE("POST", "api/delete", api_delete),
 
     HTTP_ROUTE("GET", ":project", api_project),

@@ -139,14 +139,15 @@ static unsigned admit_session(struct http_exchange *x, const struct claim *claim
                               const struct access_view *view, const struct session *session,
                               const struct token **out, struct err *e)
 {
-    const struct stored_project *p = access_find_project(view, claim->project);
-    if (claim->project.len == 0)
+    struct str project = claim->project.len > 0 ? claim->project : claim->session_project;
+    const struct stored_project *p = access_find_project(view, project);
+    if (project.len == 0)
         return fail(e, 400, ERR_INPUT, "no_project",
                     "with a session the request must name a project: project=");
     if (!p || !user_sees(session->user, p) ||
         (claim->universe.len > 0 && !str_eq(claim->universe, p->universe))) {
         (void)err_word(e, ERR_NOT_FOUND, "no_such_project", "there is no project '%.*s' for you",
-                       claim->project.len < 80 ? (int)claim->project.len : 80, claim->project.ptr);
+                       project.len < 80 ? (int)project.len : 80, project.ptr);
         return 404;
     }
     struct token *t = arena_zalloc(http_arena(x), sizeof *t);

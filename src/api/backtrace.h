@@ -20,6 +20,7 @@ struct claim {
     struct str universe;
     struct str token; /* of the URL; empty: X-Coroner-Token, then Authorization: Bearer */
     struct str project;
+    struct str session_project; /* when `project` is empty: what a session would be for */
     bool no_session; /* only a token will do: the text stands in a path, which gets into logs */
 };
 /* Lets a request in: *out is its token, which has all of `scopes` and stays until the exchange
@@ -73,6 +74,8 @@ void api_is_configured(struct http_exchange *x, void *ctx);
 void api_console_config(struct http_exchange *x, void *ctx);
 void api_limits(struct http_exchange *x, void *ctx);
 void api_bpg(struct http_exchange *x, void *ctx);
+void api_callstack_evaluate(struct http_exchange *x, void *ctx);
+void api_callstack_get(struct http_exchange *x, void *ctx);
 #define BACKTRACE_ROUTE(methods_, pattern_, handler_)                                              \
     {                                                                                              \
         .methods = (methods_), .pattern = (pattern_), .handler = (handler_), .loose = true,        \

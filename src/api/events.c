@@ -20,6 +20,7 @@ static bool let_in(struct http_exchange *x, struct api *api)
     struct err e = { 0 };
     (void)http_param(x, "universe", &claim.universe);
     (void)http_param(x, "token", &claim.token);
+    (void)http_param(x, "project", &claim.session_project);
     unsigned status = backtrace_admit(x, api, &claim, SCOPE_ERROR_POST, &t, &e);
     if (status)
         backtrace_refuse(x, status, &e);

@@ -31,12 +31,25 @@ static bool may(const struct token *t, enum guard_need need)
                               : (t->scopes & SCOPES_READING) != 0;
 }
 
+/* A project that was deleted is not there, for anybody. */
+static bool is_deleted(struct http_exchange *x, struct api *a, struct str project)
+{
+    struct err ignored = { 0 };
+    const struct access_view *view = project.len > 0 ? backtrace_view(x, a, &ignored) : NULL;
+    const struct stored_project *p = view ? access_find_project(view, project) : NULL;
+    return p && p->deleted;
+}
+
 bool guard_pass(struct http_exchange *x, struct api *a, enum guard_need need, struct str *project)
 {
     struct claim claim = { 0 };
     const struct token *t;
     struct err e = { 0 };
     *project = http_segment(x, "project");
+    if (is_deleted(x, a, *project)) {
+        answer_no_route(x);
+        return false;
+    }
     if (!a->partycrasher_needs_token)
         return true;
     if (!has_token(x, &claim.token)) {
@@ -44,6 +57,7 @@ bool guard_pass(struct http_exchange *x, struct api *a, enum guard_need need, st
         http_set_header(x, "WWW-Authenticate", STR("Bearer"));
         return refuse(x, 401, "no_token", "this server asks for a token: Authorization: Bearer");
     }
+    claim.session_project = *project;
     unsigned status = backtrace_admit(x, a, &claim, 0, &t, &e);
     if (status)
         return refuse(x, status, e.word ? e.word : "not_ready", e.msg);
