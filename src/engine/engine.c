@@ -5,6 +5,7 @@
 #include "base/late_math.h"
 #include "base/log.h"
 #include "engine/measures.h"
+#include "engine/sampler.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -38,6 +39,11 @@ const struct engine_config *engine_config_of(const struct engine *en)
 struct columns *engine_columns(struct engine *en)
 {
     return en->columns;
+}
+
+struct sampler *engine_sampler(struct engine *en)
+{
+    return en->sampler;
 }
 
 bool engine_projects(struct engine *en, struct arena *a, struct str **out, size_t *count,
@@ -290,7 +296,7 @@ static bool open_parts(struct engine *en, struct err *e)
     en->ready = queue_new(c->queue_limit + BACKLOG_IN_WORK + DELETIONS_MAX);
     if (!en->keep || !en->received || !en->jobs || !en->ready)
         return err_set(e, ERR_NOMEM, 0, "queues");
-    if (!columns_new(&en->columns, c->columns_max, e))
+    if (!columns_new(&en->columns, c->columns_max, e) || !sampler_new(&en->sampler, e))
         return false;
     if (!objects_init(&en->objects) || !tally_init(&en->tally))
         return err_set(e, ERR_NOMEM, 0, "tables of objects");
@@ -364,6 +370,7 @@ void engine_close(struct engine *en)
     if (en->current)
         view_drop(en, en->current);
     columns_free(en->columns);
+    sampler_free(en->sampler);
     library_close(en->library);
     symbol_images_close(en->images);
     inbox_close(en->inbox);

@@ -180,6 +180,7 @@ MUST_CHECK bool engine_edit(struct engine *en, struct engine_edit *t, struct err
 /* What queries are answered from (columns/columns.h): all objects, committed ones; any thread may
  * read. */
 struct columns *engine_columns(struct engine *en);
+struct sampler *engine_sampler(struct engine *en); /* engine/sampler.h */
 
 /* Reading what was uploaded. All of them any thread; ERR_NOT_FOUND also for another project's, and
  * for what was removed. */

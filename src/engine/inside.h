@@ -169,6 +169,7 @@ struct engine {
     struct shorthand shorthand;
     struct tally tally;
     struct columns *columns;    /* the writer changes them; any thread reads */
+    struct sampler *sampler;
     int64_t left_out_logged_us; /* the writer's: see rows.c */
     uint64_t last_attachment;
     VEC(struct engine_job *) waiting; /* for objects that are not committed yet */

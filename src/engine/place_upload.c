@@ -10,6 +10,7 @@
 #include "decode/decode.h"
 #include "engine/amend.h"
 #include "engine/measures.h"
+#include "engine/sampler.h"
 #include "report/fingerprint.h"
 
 /* Submission buckets. */
@@ -243,10 +244,23 @@ static void put_rows(struct batch *b)
     }
 }
 
+/* Whether its bytes are kept, of an error that has just come. */
+static void sample(struct engine *en, const struct upload_work *w)
+{
+    char hex[2 * STORE_FINGERPRINT_BYTES + 1];
+    if (w->ticket.again || !w->row.has_fingerprint)
+        return;
+    fingerprint_hex(w->row.fingerprint, hex);
+    (void)sampler_keeps(en->sampler, w->upload.project, str_from_c(hex), &w->attributes,
+                        w->upload.object, w->upload.received_ms);
+}
+
 void batch_uploads_stored(struct batch *b)
 {
     struct objects *objects = &b->engine->objects;
     put_rows(b);
+    for (size_t i = 0; i < b->uploads.len; i++)
+        sample(b->engine, b->uploads.at[i]);
     for (size_t i = 0; i < b->added.len; i++)
         objects_committed(objects, b->added.at[i]->object, b->base + (uint32_t)i);
     for (size_t i = 0; i < b->uploads.len; i++)
