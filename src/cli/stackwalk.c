@@ -77,6 +77,21 @@ static const char *cache_folder(const struct options *o, struct arena *a)
     return ok ? path.ptr : NULL;
 }
 
+/* Not by stdio, which would ask what standard output is and take memory to copy the text to. */
+static bool write_out(struct str text, struct err *e)
+{
+    while (text.len > 0) {
+        ssize_t n = write(STDOUT_FILENO, text.ptr, text.len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_set(e, ERR_IO, 0, "cannot write: %m");
+        text.ptr += n;
+        text.len -= (size_t)n;
+    }
+    return true;
+}
+
 static bool print(const struct dump *d, bool json, struct err *e)
 {
     struct buf out;
@@ -86,8 +101,7 @@ static bool print(const struct dump *d, bool json, struct err *e)
     else
         stackwalk_print(&out, d);
     bool ok = buf_ok(&out) || err_set(e, ERR_NOMEM, 0, "no memory for the output");
-    if (ok && (fwrite(out.ptr, 1, out.len, stdout) != out.len || fflush(stdout) != 0))
-        ok = err_set(e, ERR_IO, 0, "cannot write: %m");
+    ok = ok && write_out(buf_view(&out), e);
     buf_done(&out);
     return ok;
 }

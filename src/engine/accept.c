@@ -68,7 +68,7 @@ static void describe_duplicate(struct engine *en, struct engine_upload *u)
         return;
     u->settled = true;
     u->has_fingerprint = first.has_fingerprint;
-    memcpy(u->fingerprint, first.fingerprint, sizeof u->fingerprint);
+    (void)merges_shown(&en->merges, u->upload.project, first.fingerprint, u->fingerprint);
     u->unique = false;
     u->bucket_count = 0;
     u->errors = first.error;
@@ -224,7 +224,7 @@ static void tell_waiter(const struct upload_work *w)
     struct engine_upload *u = w->ticket.waiter;
     u->ok = u->settled = true;
     u->has_fingerprint = w->row.has_fingerprint;
-    memcpy(u->fingerprint, w->row.fingerprint, sizeof u->fingerprint);
+    (void)merges_shown(&w->engine->merges, w->row.project, w->row.fingerprint, u->fingerprint);
     u->unique = w->unique;
     u->bucket_count = w->count;
     if (!arena_str(u->arena, w->row.error, &u->errors))

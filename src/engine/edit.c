@@ -12,6 +12,9 @@ static const struct edit_steps *steps_of(enum edit_kind kind)
         [EDIT_SET] = &edit_set,
         [EDIT_REMOVE] = &edit_remove,
         [EDIT_DETACH] = &edit_detach,
+        [EDIT_MERGE] = &edit_merge,
+        [EDIT_UNMERGE] = &edit_unmerge,
+        [EDIT_ISSUES] = &edit_issues,
     };
     return (size_t)kind < sizeof kinds / sizeof *kinds ? kinds[kind] : NULL;
 }
@@ -65,6 +68,7 @@ bool edit_prepare(struct batch *b, struct engine_job *job)
     struct edit *d = job->work->edit;
     arena_reset(d->arena);
     d->changed = 0;
+    d->made = NULL;
     return steps_of(d->request->kind)->prepare(b, d, &job->err);
 }
 

@@ -25,6 +25,7 @@ struct edit {
     struct arena *arena; /* of the portion: what is put into the batch may live here */
     size_t at, end;      /* the portion: things from `at` to before `end` */
     size_t changed;      /* by the portion; counts once it is stored */
+    void *made;          /* the kind's own, from prepare to stored */
 };
 
 struct edit_steps {
@@ -42,6 +43,8 @@ struct edit_steps {
 };
 extern const struct edit_steps edit_set;                 /* edit_set.c */
 extern const struct edit_steps edit_remove, edit_detach; /* remove.c */
+extern const struct edit_steps edit_merge, edit_unmerge; /* merge.c */
+extern const struct edit_steps edit_issues;              /* issues.c */
 
 /* For the writer. */
 

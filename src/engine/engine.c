@@ -298,7 +298,8 @@ static bool open_parts(struct engine *en, struct err *e)
         return err_set(e, ERR_NOMEM, 0, "queues");
     if (!columns_new(&en->columns, c->columns_max, e) || !sampler_new(&en->sampler, e))
         return false;
-    if (!objects_init(&en->objects) || !tally_init(&en->tally))
+    if (!objects_init(&en->objects) || !tally_init(&en->tally) || !merges_init(&en->merges) ||
+        !issues_init(&en->issues))
         return err_set(e, ERR_NOMEM, 0, "tables of objects");
     en->work_memory.limit_bytes = c->work_max_bytes;
     en->current = view_new(&c->grouping, e); /* first: it checks the configuration */
@@ -386,6 +387,8 @@ void engine_close(struct engine *en)
     backlog_done(&en->conversions);
     objects_done(&en->objects);
     tally_done(&en->tally);
+    merges_done(&en->merges);
+    issues_done(&en->issues);
     VEC_FREE(&en->waiting);
     pthread_mutex_destroy(&en->view_mu);
     shorthand_done(&en->shorthand);

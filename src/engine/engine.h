@@ -186,6 +186,11 @@ struct sampler *engine_sampler(struct engine *en); /* engine/sampler.h */
  * for what was removed. */
 MUST_CHECK bool engine_upload_read(struct engine *en, uint64_t object, struct str project,
                                    struct arena *a, struct stored_upload *out, struct err *e);
+/* The fingerprint that objects of this one are shown with: that of their group, when it is merged.
+ */
+void engine_fingerprint_shown(struct engine *en, struct str project,
+                              const uint8_t fingerprint[STORE_FINGERPRINT_BYTES],
+                              uint8_t shown[STORE_FINGERPRINT_BYTES]);
 /* The stored JSON of a report by its object id, whichever API it came by. */
 MUST_CHECK bool engine_object_report(struct engine *en, uint64_t object, struct str project,
                                      struct arena *a, struct str *json, struct err *e);

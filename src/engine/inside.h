@@ -14,7 +14,9 @@
 #include "engine/backlog.h"
 #include "engine/engine.h"
 #include "engine/late.h"
+#include "engine/issues.h"
 #include "engine/later.h"
+#include "engine/merges.h"
 #include "engine/objects.h"
 #include "engine/rows.h"
 #include "engine/shorthand.h"
@@ -168,6 +170,8 @@ struct engine {
     struct engine_wait poke_wait;
     struct shorthand shorthand;
     struct tally tally;
+    struct merges merges;
+    struct issues issues;
     struct columns *columns;    /* the writer changes them; any thread reads */
     struct sampler *sampler;
     int64_t left_out_logged_us; /* the writer's: see rows.c */
@@ -192,6 +196,9 @@ MUST_CHECK bool process_parse(struct report *out, struct str payload, struct are
  * later; w->unreadable: it does not come back from where it is kept. Whatever else is wrong with it
  * is kept with it. */
 MUST_CHECK bool process_upload(struct upload_work *w);
+/* Its combination, by the fingerprint that it is shown with. ERR_NOMEM. */
+MUST_CHECK bool upload_combination(struct upload_work *w,
+                                   const uint8_t fingerprint[STORE_FINGERPRINT_BYTES]);
 /* It cannot become a report after all: it is kept without one, and says why. ERR_NOMEM. */
 MUST_CHECK bool upload_without_report(struct upload_work *w, const struct err *why);
 

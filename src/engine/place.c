@@ -11,7 +11,7 @@ bool batch_reset(struct batch *b, struct err *e)
 {
     idmap_done(&b->by_id);
     b->added.len = b->uploads.len = b->attachments.len = b->counts.len = b->amendments.len = 0;
-    b->removals.len = b->emptied.len = b->detached.len = 0;
+    b->removals.len = b->emptied.len = b->detached.len = b->merges.len = b->issues.len = 0;
     b->base = bucket_index_added(b->index);
     return idmap_init(&b->by_id) || err_set(e, ERR_NOMEM, 0, "batch");
 }
@@ -47,6 +47,9 @@ void batch_done(struct batch *b)
     VEC_FREE(&b->removals);
     VEC_FREE(&b->emptied);
     VEC_FREE(&b->detached);
+    VEC_FREE(&b->merges);
+    VEC_FREE(&b->issues);
+    arena_free(b->said);
 }
 
 /* Finding. */

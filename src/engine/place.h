@@ -31,6 +31,12 @@ struct removed_object {
     struct str uuid; /* of its upload; may be empty */
 };
 
+/* What is said of an issue from now on. */
+struct issue_change {
+    struct stored_issue row;
+    uint32_t at; /* which, see issues.h */
+};
+
 struct batch {
     struct engine *engine;
     struct bucket_index *index;
@@ -45,6 +51,9 @@ struct batch {
     VEC(struct removed_object) removals;
     VEC(struct stored_upload) emptied; /* rows for those of them that had none, and keep one */
     VEC(uint64_t) detached;            /* ids of attachments */
+    VEC(struct stored_merge) merges;
+    VEC(struct issue_change) issues; /* of one issue: the last counts */
+    struct arena *said;              /* for what these say; NULL as long as none is needed */
     struct idmap by_id;                /* from database_id to the place in `added` */
     struct arena *scratch; /* for one report read back from the store; then for shorthands */
 };

@@ -67,6 +67,11 @@ static bool place_counts(struct batch *b, struct upload_work *w)
         return false;
     if (bucket->name.len == 0)
         return true;
+    uint8_t shown[STORE_FINGERPRINT_BYTES];
+    if (w->row.has_fingerprint &&
+        merges_shown(&b->engine->merges, w->upload.project, w->row.fingerprint, shown) &&
+        !upload_combination(w, shown))
+        return false;
     w->count = tally_count(t, w->combination.key);
     return !bucket->use || count_use(b, bucket, &w->combination, &w->job.err);
 }
@@ -152,7 +157,9 @@ static bool read_subject(struct batch *b, const struct stored_upload *u, struct 
     const struct amendment *earlier = amend_find(b, u->object);
     attributes_init(&s->attributes, a);
     s->has_fingerprint = u->has_fingerprint;
-    fingerprint_hex(u->fingerprint, hex);
+    uint8_t shown[STORE_FINGERPRINT_BYTES];
+    (void)merges_shown(&b->engine->merges, u->project, u->fingerprint, shown);
+    fingerprint_hex(shown, hex);
     if (!arena_str(a, str_from_c(hex), &s->fingerprint))
         return err_set(e, ERR_NOMEM, 0, "an attachment");
     return attributes_read(&s->attributes, earlier ? earlier->row.attributes : u->attributes, e);
@@ -192,7 +199,9 @@ static bool read_report(struct batch *b, uint32_t report, struct engine_attachme
 /* Counts the use for the object's combination, and sets what the bucket says. */
 static bool use_bucket(struct batch *b, struct engine_attachment *t, uint32_t report)
 {
-    struct stored_upload u = { .object = t->object, .attributes = STR("{}") };
+    struct stored_upload u = { .object = t->object,
+                               .project = t->project,
+                               .attributes = STR("{}") };
     struct subject s;
     struct combination c;
     bool is_upload = store_upload_head(b->engine->store, t->object, t->arena, &u, &t->err);

@@ -308,12 +308,12 @@ static bool attribute_value(const void *ctx, struct str attribute, struct str *o
     return found;
 }
 
-static bool make_combination(struct upload_work *w)
+bool upload_combination(struct upload_work *w, const uint8_t fingerprint[STORE_FINGERPRINT_BYTES])
 {
     char hex[2 * STORE_FINGERPRINT_BYTES + 1];
     if (w->upload.bucket.name.len == 0)
         return true;
-    fingerprint_hex(w->row.fingerprint, hex);
+    fingerprint_hex(fingerprint, hex);
     if (!arena_str(w->job.arena, str_from_c(hex), &w->hex))
         return no_memory(w);
     return combination_make(&w->combination, &w->upload.bucket, attribute_value, w, w->job.arena,
@@ -374,7 +374,7 @@ bool process_upload(struct upload_work *w)
         (!callstack_json(&stack, w->job.arena, &names) ||
          !attributes_set(&w->attributes, STR("callstack"), ATTRIBUTE_STRING, names)))
         return no_memory(w);
-    return make_combination(w) && make_row(w) &&
+    return upload_combination(w, w->row.fingerprint) && make_row(w) &&
            (!upload_format_is_error(w->upload.format) ||
             row_of_upload(&w->cells, &w->row, &w->attributes, w->job.arena, &w->job.err)) &&
            (!w->ticket.again || reprocess_weigh(w));

@@ -40,6 +40,13 @@ bool engine_upload_read(struct engine *en, uint64_t object, struct str project, 
            (out->state != UPLOAD_REMOVED || removed(e));
 }
 
+void engine_fingerprint_shown(struct engine *en, struct str project,
+                              const uint8_t fingerprint[STORE_FINGERPRINT_BYTES],
+                              uint8_t shown[STORE_FINGERPRINT_BYTES])
+{
+    (void)merges_shown(&en->merges, project, fingerprint, shown);
+}
+
 bool engine_object_report(struct engine *en, uint64_t object, struct str project, struct arena *a,
                           struct str *json, struct err *e)
 {

@@ -539,13 +539,27 @@ static bool each_removed(void *ctx, const struct stored_removed *s, struct err *
     return VEC_PUSH(&r->removed, *s) || err_set(e, ERR_NOMEM, 0, "reading the store");
 }
 
+static bool each_merge(void *ctx, const struct stored_merge *m, struct err *e)
+{
+    struct engine *en = ctx;
+    return merges_restore(&en->merges, m, e);
+}
+
+static bool each_issue(void *ctx, const struct stored_issue *i, struct err *e)
+{
+    struct engine *en = ctx;
+    return issues_restore(&en->issues, i, e);
+}
+
 bool recovery_run(struct engine *en, struct err *e)
 {
     struct recovery r = { .engine = en, .began_us = metric_clock_us() };
     r.logged_us = r.began_us;
     bool ok = store_count(en->store, &r.total, e) &&
               store_scan_superseded(en->store, each_superseded, &r, e) &&
-              store_scan_removed(en->store, each_removed, &r, e) && read_all(&r, e) &&
+              store_scan_removed(en->store, each_removed, &r, e) &&
+              store_scan_merges(en->store, each_merge, en, e) && merges_check(&en->merges, e) &&
+              store_scan_issues(en->store, each_issue, en, e) && read_all(&r, e) &&
               remove_all(&r, r.total, e);
     VEC_FREE(&r.superseded);
     VEC_FREE(&r.removed);

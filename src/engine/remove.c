@@ -9,9 +9,12 @@
 #include "base/log.h"
 #include "engine/place.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #define PORTION_OBJECTS 256
+#define ATTRIBUTES_JSON_MAX ((size_t)256 << 20)
+#define DOUBLE_TEXT_MAX 64
 
 static bool no_memory(struct err *e)
 {
@@ -128,6 +131,100 @@ static bool remove_report(struct batch *b, uint32_t report, struct removed_objec
     return bucket_index_remove(b->index, report, e);
 }
 
+/* The row that stays of a report of the PartyCrasher API: its attributes were made of the payload,
+ * so that from now on they are kept as those of an upload are. */
+
+static bool double_text(double d, struct arena *a, struct str *out)
+{
+    struct buf buf;
+    struct json_writer j;
+    buf_init(&buf, DOUBLE_TEXT_MAX);
+    json_writer_init(&j, &buf);
+    json_double(&j, d);
+    return take_text(&buf, a, out);
+}
+
+static bool add_cell(struct attributes *to, struct str name, const struct cell *c)
+{
+    struct arena *a = to->arena;
+    struct str text = STR("");
+    switch (c->type) {
+    case CELL_UNSET:
+        return true;
+    case CELL_UINT:
+        return arena_printf(a, &text, "%" PRIu64, c->u) &&
+               attributes_set(to, name, ATTRIBUTE_UNSIGNED, text);
+    case CELL_INT:
+        return arena_printf(a, &text, "%" PRId64, c->i) &&
+               attributes_set(to, name, c->i < 0 ? ATTRIBUTE_SIGNED : ATTRIBUTE_UNSIGNED, text);
+    case CELL_DOUBLE:
+        return double_text(c->d, a, &text) && attributes_set(to, name, ATTRIBUTE_DOUBLE, text);
+    case CELL_BOOL:
+        return attributes_set(to, name, ATTRIBUTE_BOOLEAN, c->b ? STR("true") : STR("false"));
+    case CELL_STRING:
+        break;
+    }
+    return arena_str(a, c->s, &text) && attributes_set(to, name, ATTRIBUTE_STRING, text);
+}
+
+static bool read_row(const struct table *t, uint32_t row, struct attributes *to)
+{
+    bool ok = true;
+    for (size_t i = 0; i < table_column_count(t) && ok; i++) {
+        const struct column *column = table_column_at(t, i);
+        struct str name = column_name(column);
+        struct text_room room;
+        struct cell cell = column_cell(t, column, row, &room);
+        if (!row_owns(name) || str_eq(name, STR("timestamp")))
+            ok = arena_str(to->arena, name, &name) && add_cell(to, name, &cell);
+    }
+    return ok;
+}
+
+static bool read_attributes(struct engine *en, struct str project, uint64_t object,
+                            struct attributes *to)
+{
+    const struct columns_view *v = columns_acquire(en->columns);
+    struct table t;
+    uint32_t row = UINT32_MAX;
+    if (columns_table(v, project, TABLE_OBJECTS, &t))
+        row = table_row(&t, object);
+    bool ok = row == UINT32_MAX || read_row(&t, row, to);
+    columns_release(en->columns, v);
+    return ok;
+}
+
+static bool write_attributes(const struct attributes *attributes, struct arena *a, struct str *out)
+{
+    struct buf buf;
+    struct json_writer j;
+    buf_init(&buf, ATTRIBUTES_JSON_MAX);
+    json_writer_init(&j, &buf);
+    attributes_write(&j, attributes);
+    return take_text(&buf, a, out);
+}
+
+static bool keep_row(struct batch *b, const struct edit *d, const struct victim *v, struct err *e)
+{
+    struct stored_report r;
+    struct attributes attributes;
+    struct stored_upload u = { .object = v->object,
+                               .project = d->request->project,
+                               .format = UPLOAD_JSON,
+                               .state = UPLOAD_REMOVED,
+                               .report = STORE_NONE,
+                               .has_fingerprint = true };
+    if (!store_read(b->engine->store, v->report, d->arena, &r, e))
+        return false;
+    u.received_ms = r.received_ms;
+    u.body.size = r.payload.len;
+    memcpy(u.fingerprint, r.fingerprint, sizeof u.fingerprint);
+    attributes_init(&attributes, d->arena);
+    return (read_attributes(b->engine, d->request->project, v->object, &attributes) &&
+            write_attributes(&attributes, d->arena, &u.attributes) && VEC_PUSH(&b->emptied, u)) ||
+           no_memory(e);
+}
+
 /* The portion. */
 
 static bool remove_one(struct batch *b, const struct edit *d, const struct victim *v, struct err *e)
@@ -137,7 +234,8 @@ static bool remove_one(struct batch *b, const struct edit *d, const struct victi
                                          .part = is_all ? STORED_ALL : STORED_BYTES,
                                          .since = b->base },
                                 .uuid = v->uuid };
-    return remove_report(b, v->report, &r, d->arena, e) &&
+    bool keeps = !is_all && !v->had_upload && v->report != OBJECT_NO_REPORT;
+    return (!keeps || keep_row(b, d, v, e)) && remove_report(b, v->report, &r, d->arena, e) &&
            (VEC_PUSH(&b->removals, r) || no_memory(e));
 }
 
@@ -159,6 +257,18 @@ static bool remove_prepare(struct batch *b, struct edit *d, struct err *e)
     return true;
 }
 
+static void remove_rows(struct batch *b, const struct edit *d)
+{
+    struct err e = { 0 };
+    uint64_t keys[PORTION_OBJECTS];
+    size_t count = 0;
+    for (size_t i = 0; i < b->removals.len; i++)
+        if (b->removals.at[i].row.part == STORED_ALL)
+            keys[count++] = b->removals.at[i].row.object;
+    if (!columns_remove(b->engine->columns, d->request->project, TABLE_OBJECTS, keys, count, &e))
+        log_line(LOG_ERROR, "not_cleared", "of=columns reason=%s", log_str(str_from_c(e.msg)));
+}
+
 static void remove_stored(struct batch *b, struct edit *d)
 {
     struct objects *objects = &b->engine->objects;
@@ -169,6 +279,7 @@ static void remove_stored(struct batch *b, struct edit *d)
         else
             objects_committed(objects, r->row.object, OBJECT_NO_REPORT);
     }
+    remove_rows(b, d);
     if (b->removals.len > 0)
         log_line(LOG_INFO, "objects_removed", "project=%s objects=%zu rows=%s",
                  log_str(d->request->project), b->removals.len,

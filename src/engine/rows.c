@@ -265,15 +265,6 @@ static void tell_left_out(struct engine *en, struct str project, uint64_t object
              count, log_str((struct str){ sentence, (size_t)n }));
 }
 
-/* The fingerprint that an object is shown with. */
-static void fingerprint_now(struct engine *en, struct str project,
-                            const uint8_t original[FINGERPRINT_BYTES],
-                            uint8_t now[FINGERPRINT_BYTES])
-{
-    (void)en, (void)project;
-    memcpy(now, original, FINGERPRINT_BYTES);
-}
-
 void row_put(struct engine *en, struct str project, uint64_t object, const struct row *row,
              const uint8_t *fingerprint)
 {
@@ -284,7 +275,8 @@ void row_put(struct engine *en, struct str project, uint64_t object, const struc
     row->cells[0] = (struct named_cell){ .name = STR("fingerprint") };
     row->cells[1] = (struct named_cell){ .name = STR("fingerprint;original") };
     if (fingerprint) {
-        fingerprint_now(en, project, fingerprint, now);
+        (void)merges_shown(&en->merges, project, fingerprint, now);
+        issues_seen(en, project, now);
         fingerprint_hex(now, now_hex);
         fingerprint_hex(fingerprint, original_hex);
         row->cells[0].value = cell_text(str_from_c(now_hex));

@@ -78,16 +78,32 @@ static bool is_same_fingerprint(const void *ctx, uint32_t at)
     return memcmp(s->t->fingerprints.at[at].key, s->key, sizeof s->t->fingerprints.at->key) == 0;
 }
 
+static void fingerprint_key(struct tally_fingerprint *f, struct str project,
+                            const uint8_t fingerprint[STORE_FINGERPRINT_BYTES])
+{
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, NULL, 0, sizeof f->key);
+    crypto_generichash_update(&state, fingerprint, STORE_FINGERPRINT_BYTES);
+    crypto_generichash_update(&state, (const uint8_t *)project.ptr, project.len);
+    crypto_generichash_final(&state, f->key, sizeof f->key);
+}
+
+bool tally_has(const struct tally *t, struct str project,
+               const uint8_t fingerprint[STORE_FINGERPRINT_BYTES])
+{
+    struct tally_fingerprint f;
+    const struct sought s = { t, f.key };
+    fingerprint_key(&f, project, fingerprint);
+    return idmap_find(&t->fingerprint_map, hash_key(f.key, sizeof f.key), is_same_fingerprint,
+                      &s) != IDMAP_NONE;
+}
+
 bool tally_fingerprint(struct tally *t, struct str project,
                        const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], bool *first,
                        struct err *e)
 {
     struct tally_fingerprint f;
-    crypto_generichash_state state;
-    crypto_generichash_init(&state, NULL, 0, sizeof f.key);
-    crypto_generichash_update(&state, fingerprint, STORE_FINGERPRINT_BYTES);
-    crypto_generichash_update(&state, (const uint8_t *)project.ptr, project.len);
-    crypto_generichash_final(&state, f.key, sizeof f.key);
+    fingerprint_key(&f, project, fingerprint);
     uint64_t hash = hash_key(f.key, sizeof f.key);
     struct sought s = { t, f.key };
     *first = idmap_find(&t->fingerprint_map, hash, is_same_fingerprint, &s) == IDMAP_NONE;

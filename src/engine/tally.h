@@ -39,6 +39,10 @@ MUST_CHECK bool tally_fingerprint(struct tally *t, struct str project,
                                   const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], bool *first,
                                   struct err *e);
 
+/* Whether the project has had one. */
+bool tally_has(const struct tally *t, struct str project,
+               const uint8_t fingerprint[STORE_FINGERPRINT_BYTES]);
+
 /* A combination of values: its key, and the same for people as JSON. */
 struct combination {
     uint8_t key[32];

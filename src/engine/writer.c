@@ -187,9 +187,10 @@ static bool make_rows(struct batch *b, struct store_batch *all, struct err *e)
     struct stored_upload *uploads = arena_array(a, upload_count + 1, sizeof *uploads);
     struct stored_change *changes = arena_array(a, b->amendments.len + 1, sizeof *changes);
     struct stored_removal *removals = arena_array(a, b->removals.len + 1, sizeof *removals);
+    struct stored_issue *issues = arena_array(a, b->issues.len + 1, sizeof *issues);
     size_t superseded_count;
     struct stored_superseding *superseded = superseded_rows(b, &superseded_count);
-    if (!reports || !uploads || !changes || !removals || !superseded)
+    if (!reports || !uploads || !changes || !removals || !issues || !superseded)
         return err_set(e, ERR_NOMEM, 0, "batch of %zu reports", b->added.len);
     for (size_t i = 0; i < b->added.len; i++)
         reports[i] = report_row(b, b->added.at[i]);
@@ -199,6 +200,8 @@ static bool make_rows(struct batch *b, struct store_batch *all, struct err *e)
         uploads[b->uploads.len + i] = b->emptied.at[i];
     for (size_t i = 0; i < b->removals.len; i++)
         removals[i] = b->removals.at[i].row;
+    for (size_t i = 0; i < b->issues.len; i++)
+        issues[i] = b->issues.at[i].row;
     for (size_t i = 0; i < b->amendments.len; i++)
         changes[i] = b->amendments.at[i].row;
     *all = (struct store_batch){ .reports = reports,
@@ -216,7 +219,11 @@ static bool make_rows(struct batch *b, struct store_batch *all, struct err *e)
                                  .removals = removals,
                                  .removal_count = b->removals.len,
                                  .detached = b->detached.at,
-                                 .detached_count = b->detached.len };
+                                 .detached_count = b->detached.len,
+                                 .merges = b->merges.at,
+                                 .merge_count = b->merges.len,
+                                 .issues = issues,
+                                 .issue_count = b->issues.len };
     return write_shorthands(b, reports, e);
 }
 
@@ -224,7 +231,8 @@ static bool make_rows(struct batch *b, struct store_batch *all, struct err *e)
 static bool is_empty(const struct batch *b)
 {
     return b->added.len == 0 && b->uploads.len == 0 && b->attachments.len == 0 &&
-           b->amendments.len == 0 && b->removals.len == 0 && b->detached.len == 0;
+           b->amendments.len == 0 && b->removals.len == 0 && b->detached.len == 0 &&
+           b->merges.len == 0 && b->issues.len == 0;
 }
 
 static bool batch_store(struct batch *b, struct err *e)
@@ -233,7 +241,7 @@ static bool batch_store(struct batch *b, struct err *e)
     if (is_empty(b))
         return true;
     int64_t began_us = metric_clock_us();
-    bool ok = take_ids(b, e) && make_rows(b, &all, e) && store_write(b->engine->store, &all, e);
+    bool ok = take_ids(b, e) && issues_reopen(b, e) && make_rows(b, &all, e) && store_write(b->engine->store, &all, e);
     metric_observe_us(&measures.store, metric_clock_us() - began_us);
     return ok;
 }
@@ -284,6 +292,7 @@ static bool commit_batch(struct engine *en, struct batch *b, struct engine_job *
         shorthand_keep(&en->shorthand);
         tally_keep(&en->tally);
         batch_uploads_stored(b);
+        issues_stored(b);
         edits_stored(b, jobs, count);
         columns_publish(en->columns);
         if (!is_empty(b))
@@ -454,6 +463,8 @@ static void delete_all(struct engine *en, struct engine_job *job)
         shorthand_reset(&en->shorthand);
         objects_clear(&en->objects, gone_below);
         clear_columns(en);
+        merges_clear(&en->merges);
+        issues_clear(&en->issues);
         if (!tally_clear(&en->tally))
             log_line(LOG_ERROR, "no_memory", "doing=\"forgetting counts\"");
         log_line(LOG_WARN, "all_reports_deleted", "by=api");
