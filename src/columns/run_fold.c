@@ -19,7 +19,7 @@ struct folded_value *fold_values(struct folding *f, size_t count, struct err *e)
         return NULL;
     }
     f->values_left -= count;
-    if (count > f->room) {
+    if (count > f->room || !f->values_at) { /* also for a first group without values */
         size_t next = f->next_room < FOLD_ROOM_MOST ? f->next_room * 2 : FOLD_ROOM_MOST;
         f->next_room = next > FOLD_ROOM_FIRST ? next : FOLD_ROOM_FIRST;
         f->room = count > f->next_room ? count : f->next_room;
