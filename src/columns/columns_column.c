@@ -88,7 +88,9 @@ void column_retire(struct columns *c, struct column_state *s)
     for (uint32_t b = 0; b < s->blocks.count; b++)
         memory_retire(&c->memory, s->blocks.at[b]);
     memory_retire(&c->memory, s->blocks.at);
+    memory_free(&c->memory, s->packed);
     s->blocks = (struct block_list){ 0 };
+    s->packed = NULL;
     dictionary_retire(&s->texts, &c->memory);
 }
 
@@ -172,7 +174,7 @@ void column_block_replace(struct columns *c, struct column_state *s, uint32_t bl
 static void block_finish(struct columns *c, struct column_state *s, uint32_t block)
 {
     struct block *b = column_block(s, block), *packed;
-    if (!b)
+    if (!b || b->is_packed)
         return;
     block_load(b, 0, &c->parts);
     if (block_pack(&c->memory, &c->parts, &packed)) /* it is not needed */
@@ -193,37 +195,58 @@ static bool column_extend(struct columns *c, struct table_state *t, struct colum
     return true;
 }
 
-/* Rows that a block should have cells for, when it must have one for this. */
-static uint32_t rows_for(const struct block *b, uint32_t in_block)
+/* With the row that completes the block: packed, to take its place with column_put. */
+static bool column_complete(struct columns *c, struct column_state *s, const struct block *b,
+                            uint32_t in_block, uint64_t image)
 {
-    uint32_t rows = b ? b->rows : 0;
-    if (in_block < rows)
-        return rows;
-    uint32_t want = BLOCK_FIRST_ROWS;
-    while (want <= in_block)
-        want *= 2;
-    return want;
+    block_load(b, in_block + 1, &c->parts);
+    block_parts_put(&c->parts, in_block, image);
+    return block_pack(&c->memory, &c->parts, &s->packed);
+}
+
+static struct block *block_reopen(struct columns *c, const struct block *b, uint32_t in_block,
+                                  uint64_t image)
+{
+    struct block *next;
+    if (!b)
+        return block_first(&c->memory, image);
+    if (block_lacks_room(b, in_block, image))
+        return block_enlarge(&c->memory, b, in_block);
+    block_load(b, in_block + 1, &c->parts);
+    block_parts_put(&c->parts, in_block, image);
+    if (!block_pack_open(&c->memory, &c->parts, &next))
+        return NULL;
+    block_unset(next, in_block); /* not yet; there is only room for it */
+    return next;
 }
 
 bool column_open(struct columns *c, struct table_state *t, struct column_state *s, uint32_t row,
                  uint64_t image)
 {
     uint32_t block = row / COLUMNS_BLOCK_ROWS, in_block = row % COLUMNS_BLOCK_ROWS;
-    struct block *b = column_block(s, block), *next = NULL;
-    if (block_takes(b, in_block, image))
+    struct block *b = column_block(s, block);
+    bool completes = in_block == COLUMNS_BLOCK_ROWS - 1;
+    if (!completes && block_takes(b, in_block, image))
         return true;
     if (!column_extend(c, t, s, block))
         return false;
-    uint32_t rows = rows_for(b, in_block);
-    if (b && block_fits(b, image)) {
-        next = block_enlarge(&c->memory, b, rows);
-    } else {
-        block_load(b, rows, &c->parts);
-        block_parts_put(&c->parts, in_block, image);
-        if (block_pack_open(&c->memory, &c->parts, &next))
-            block_unset(next, in_block); /* not yet; there is only room for it */
-    }
+    memory_free(&c->memory, s->packed); /* of a row that did not come to be */
+    s->packed = NULL;
+    if (completes)
+        return column_complete(c, s, b, in_block, image);
+    struct block *next = block_reopen(c, b, in_block, image);
     if (next)
         column_block_replace(c, s, block, next);
     return next != NULL;
+}
+
+void column_put(struct columns *c, struct column_state *s, uint32_t row, uint64_t image)
+{
+    uint32_t block = row / COLUMNS_BLOCK_ROWS, in_block = row % COLUMNS_BLOCK_ROWS;
+    if (in_block == COLUMNS_BLOCK_ROWS - 1) {
+        column_block_replace(c, s, block, s->packed);
+        s->packed = NULL;
+    } else {
+        block_put(column_block(s, block), in_block, image);
+    }
 }

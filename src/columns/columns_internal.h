@@ -43,6 +43,7 @@ struct column_state {
     enum column_type type;
     struct dictionary texts;
     struct block_list blocks;
+    struct block *packed;       /* the last block with the row that completes it, by column_open */
     uint64_t change;            /* the last one that touched it */
     const struct column *shown; /* NULL: not yet */
     struct column *next;        /* to be filled and shown; NULL: it is as it was */
@@ -171,9 +172,10 @@ MUST_CHECK bool column_own(struct columns *c, struct table_state *t, struct colu
 /* Another block in its place, or NULL; the old one is retired. */
 void column_block_replace(struct columns *c, struct column_state *s, uint32_t block,
                           struct block *next);
-/* Makes sure that block_put can put that image in at a row behind all shown ones. */
+/* Makes sure that column_put can put that image in at the row behind all others. */
 MUST_CHECK bool column_open(struct columns *c, struct table_state *t, struct column_state *s,
                             uint32_t row, uint64_t image);
+void column_put(struct columns *c, struct column_state *s, uint32_t row, uint64_t image);
 /* Lists by block. */
 MUST_CHECK bool block_list_own(struct memory_pool *m, struct block_list *l);
 MUST_CHECK bool block_list_extend(struct memory_pool *m, struct block_list *l, uint32_t count);
@@ -195,7 +197,7 @@ struct keys_seen keys_seen(const struct table_state *t);
 uint32_t keys_find(const struct keys_seen *k, uint64_t key); /* ROW_NONE */
 /* Makes sure that keys_put can put in the key of the next row. */
 MUST_CHECK bool keys_open(struct columns *c, struct table_state *t, uint64_t key);
-void keys_put(struct table_state *t, uint64_t key);
+void keys_put(struct columns *c, struct table_state *t, uint64_t key);
 /* A complete block whose rows are all removed: its keys are let go. keys_drop_prepare first. */
 MUST_CHECK bool keys_drop_prepare(struct columns *c, struct table_state *t);
 void keys_drop(struct columns *c, struct table_state *t, uint32_t block);

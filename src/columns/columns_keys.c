@@ -7,7 +7,7 @@
  * the end as a rule. Of the rows with one key only the last can be live. */
 #include "columns/columns_internal.h"
 
-#include <assert.h>
+#define ORDER_LEAST 256u /* rows that an order has room for */
 
 struct keys_seen keys_seen(const struct table_state *t)
 {
@@ -99,7 +99,7 @@ static bool tail_order_enlarge(struct columns *c, struct key_tail *tail, uint32_
 {
     if (rows < tail->cap)
         return true;
-    uint32_t cap = tail->cap ? tail->cap : BLOCK_FIRST_ROWS;
+    uint32_t cap = tail->cap ? tail->cap : ORDER_LEAST;
     while (cap <= rows)
         cap *= 2;
     uint16_t *order = memory_new(&c->memory, cap * sizeof *order);
@@ -124,11 +124,11 @@ bool keys_open(struct columns *c, struct table_state *t, uint64_t key)
     return rises || tail_order_enlarge(c, &t->tail, in_block);
 }
 
-void keys_put(struct table_state *t, uint64_t key)
+void keys_put(struct columns *c, struct table_state *t, uint64_t key)
 {
     uint32_t in_block = t->rows % COLUMNS_BLOCK_ROWS;
-    struct block *b = column_block(&t->keys, t->rows / COLUMNS_BLOCK_ROWS);
-    block_put(b, in_block, key);
+    column_put(c, &t->keys, t->rows, key);
+    const struct block *b = column_block(&t->keys, t->rows / COLUMNS_BLOCK_ROWS);
     struct key_tail *tail = &t->tail;
     if (tail->order) {
         uint32_t place = places_upto(b, tail->order, in_block, key);

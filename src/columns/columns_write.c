@@ -91,10 +91,9 @@ static bool row_append(struct columns *c, struct table_state *t, uint64_t key,
         return false;
     if (!keys_open(c, t, key))
         return no_memory(e);
-    uint32_t block = t->rows / COLUMNS_BLOCK_ROWS, in_block = t->rows % COLUMNS_BLOCK_ROWS;
     for (size_t i = 0; i < c->row.len; i++)
-        block_put(column_block(c->row.at[i].column, block), in_block, c->row.at[i].image);
-    keys_put(t, key);
+        column_put(c, c->row.at[i].column, t->rows, c->row.at[i].image);
+    keys_put(c, t, key);
     t->rows++;
     return true;
 }
@@ -119,6 +118,8 @@ static bool is_taken(const struct planned_cells *p, const struct block *b)
 {
     if (!p->is_set)
         return block_takes_unset(b);
+    if (block_is_sparse(b) && p->row_count > 1)
+        return false;
     /* The last row is the one that there may be no cell for. */
     return block_takes(b, p->rows[p->row_count - 1] % COLUMNS_BLOCK_ROWS, p->image);
 }
