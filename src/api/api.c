@@ -29,6 +29,7 @@ static const struct http_route routes[] = {
     SUBMISSION_ROUTE("api/post"),
     BACKTRACE_ROUTE("GET", "api/get", api_object_get),
     BACKTRACE_ROUTE("GET", "api/list", api_object_list),
+    BACKTRACE_ROUTE("POST", "api/query", api_query),
     BACKTRACE_ROUTE("POST", "api/symfile", api_symfile),
     BACKTRACE_ROUTE("POST", "api/unique-events/submit", api_unique_events),
     BACKTRACE_ROUTE("POST", "api/summed-events/submit", api_summed_events),

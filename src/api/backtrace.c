@@ -146,7 +146,7 @@ static unsigned admit_session(struct http_exchange *x, const struct claim *claim
                     "with a session the request must name a project: project=");
     if (!p || !user_sees(session->user, p) ||
         (claim->universe.len > 0 && !str_eq(claim->universe, p->universe))) {
-        (void)err_word(e, ERR_NOT_FOUND, "no_such_project", "there is no project '%.*s' for you",
+        (void)err_word(e, ERR_NOT_FOUND, "no_such_project", "no such project '%.*s'",
                        project.len < 80 ? (int)project.len : 80, project.ptr);
         return 404;
     }

@@ -58,6 +58,8 @@ void api_submission(struct http_exchange *x, void *ctx);
  * "api/control". */
 void api_object_get(struct http_exchange *x, void *ctx);
 void api_object_list(struct http_exchange *x, void *ctx);
+/* Questions in the Backtrace query language: POST of "api/query". */
+void api_query(struct http_exchange *x, void *ctx);
 /* What there is of symbols, and what is missing: POST of "api/symfile". */
 void api_symfile(struct http_exchange *x, void *ctx);
 void api_unique_events(struct http_exchange *x, void *ctx);

@@ -1,0 +1,139 @@
+/* query.c - POST /api/query: questions in the Backtrace query language, answered from the columns
+ * on the thread of the request; and `describe`, which tells what attributes there are. */
+#include "api/query.h"
+
+#define QUERY_DEPTH_MAX 16
+#define QUERY_NODES_MAX 200000
+
+static void free_arena(void *arena)
+{
+    arena_free(arena);
+}
+
+void query_refuse(struct query *q, const struct err *e)
+{
+    /* What a query asks too much of is the query's fault. */
+    backtrace_refuse(
+        q->x, e->code == ERR_LIMIT || e->code == ERR_INPUT ? 400 : http_status_of(e->code), e);
+}
+
+struct answer_about query_about(const struct query *q)
+{
+    return (struct answer_about){ .user = q->token->user,
+                                  .universe = q->token->universe,
+                                  .project = q->project,
+                                  .total_us = metric_clock_us() - q->began_us };
+}
+
+struct run_limits query_limits(const struct query *q)
+{
+    return (struct run_limits){ .until_us = q->began_us + (int64_t)QUERY_TIMEOUT_MS * 1000 };
+}
+
+/* False: it has been answered. */
+static bool begin(struct query *q)
+{
+    struct claim claim = { 0 };
+    struct err e = { 0 };
+    (void)http_param(q->x, "universe", &claim.universe);
+    (void)http_param(q->x, "token", &claim.token);
+    (void)http_param(q->x, "project", &claim.project);
+    unsigned status = backtrace_admit(q->x, q->api, &claim, SCOPE_QUERY_POST, &q->token, &e);
+    if (status) {
+        backtrace_refuse(q->x, status, &e);
+        return false;
+    }
+    q->project = q->token->project;
+    q->arena = arena_new_in(&q->api->memory, q->api->memory.limit_bytes);
+    if (q->arena && arena_defer(http_arena(q->x), free_arena, q->arena))
+        return true;
+    arena_free(q->arena);
+    (void)err_set(&e, ERR_NOMEM, 0, "no memory for this query");
+    query_refuse(q, &e);
+    return false;
+}
+
+/* Sends what has been written to http_out, or says that it got too large. */
+static void send(struct query *q)
+{
+    struct err e = { 0 };
+    if (buf_ok(http_out(q->x))) {
+        http_answer(q->x, 200);
+        return;
+    }
+    (void)err_word(
+        &e, ERR_LIMIT, "answer_too_large",
+        "the answer would be larger than the server makes them: ask for less with limit");
+    query_refuse(q, &e);
+}
+
+static void describe(struct query *q)
+{
+    struct columns *columns = engine_columns(q->api->engine);
+    struct answer_about about = query_about(q);
+    struct json_writer w;
+    struct str table = STR("");
+    (void)http_param(q->x, "table", &table);
+    const struct columns_view *v = columns_acquire(columns);
+    json_writer_init(&w, http_out(q->x));
+    answer_write_description(&w, v, q->project,
+                             str_eq(table, STR("issues")) ? TABLE_ISSUES : TABLE_OBJECTS,
+                             &about.notes);
+    columns_release(columns, v);
+    send(q);
+}
+
+static void answer(struct query *q)
+{
+    struct columns *columns = engine_columns(q->api->engine);
+    const struct columns_view *v = columns_acquire(columns);
+    const struct run_limits limits = query_limits(q);
+    struct outcome outcome;
+    struct json_writer w;
+    struct err e = { 0 };
+    bool ok = run_ask(&q->ask, v, q->project, &limits, q->arena, &outcome, &e);
+    if (ok) {
+        struct answer_about about = query_about(q);
+        json_writer_init(&w, http_out(q->x));
+        answer_write(&w, &q->ask, &outcome, &about);
+    }
+    columns_release(columns, v);
+    if (ok)
+        send(q);
+    else
+        query_refuse(q, &e);
+}
+
+static bool wants_description(const struct query *q, const struct json *body)
+{
+    struct str action;
+    const struct json *said = json_get(body, STR("action"));
+    return (http_param(q->x, "action", &action) && str_eq(action, STR("describe"))) ||
+           (said && said->type == JSON_STRING && str_eq(said->text, STR("describe")));
+}
+
+void api_query(struct http_exchange *x, void *ctx)
+{
+    const struct json_limits limits = { QUERY_DEPTH_MAX, QUERY_NODES_MAX };
+    struct query *q = arena_zalloc(http_arena(x), sizeof *q);
+    const struct json *body;
+    struct err e = { 0 };
+    if (!q) {
+        (void)err_set(&e, ERR_NOMEM, 0, "no memory for this query");
+        backtrace_refuse_err(x, &e);
+        return;
+    }
+    *q = (struct query){ .api = ctx, .x = x, .began_us = metric_clock_us() };
+    if (!begin(q))
+        return;
+    if (!json_parse(&body, http_body(x), limits, q->arena, &e))
+        query_refuse(q, &e);
+    else if (wants_description(q, body))
+        describe(q);
+    else if (!ask_read(&q->ask, body, q->arena, &e))
+        query_refuse(q, &e);
+    else if (q->ask.set || q->ask.actions)
+        query_change(q);
+    else
+        answer(q);
+}

@@ -1,0 +1,33 @@
+/* query.h - POST /api/query: what the files of it share. Inside src/api only.
+ *
+ *     query.c          the door; queries that only read; describe
+ *     query_change.c   queries that change: `set`, and `actions` on fingerprints
+ *
+ * Threads: one at a time, as the exchange. */
+#ifndef CRUMPLE_API_QUERY_H
+#define CRUMPLE_API_QUERY_H
+
+#include "api/backtrace.h"
+#include "columns/answer.h"
+
+#define QUERY_TIMEOUT_MS 30000 /* of looking at rows; as long as morgue waits */
+
+/* One query. It lives in the exchange's arena. */
+struct query {
+    struct api *api;
+    struct http_exchange *x;
+    struct arena *arena; /* for all that is made of it; goes with the exchange */
+    struct str universe, project;
+    const struct token *token;
+    struct ask ask;
+    int64_t began_us;
+};
+
+void query_refuse(struct query *q, const struct err *e);
+/* What the answers say about themselves. */
+struct answer_about query_about(const struct query *q);
+struct run_limits query_limits(const struct query *q);
+/* The query changes something: it is done, and answered. */
+void query_change(struct query *q);
+
+#endif
