@@ -27,6 +27,7 @@ struct config {
     struct upload_limits upload; /* of the Backtrace API */
     /* Requests with bad tokens from one address: so many at once, and so many in the long run. */
     unsigned failed_tokens_burst, failed_tokens_per_minute;
+    unsigned retention_interval_s; /* between two looks at all objects */
 
     struct http_listen listen[CONFIG_LISTEN_MAX];
     double thresholds[COLLECTION_THRESHOLDS_MAX];

@@ -2,6 +2,7 @@
 #include "api/api.h"
 #include "cli/cli.h"
 #include "cli/config.h"
+#include "engine/retention.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -109,6 +110,7 @@ static bool serve(struct config *c, struct err *e)
         return err_set(e, ERR_NOMEM, 0, "no memory to count failed attempts");
     if (!engine_open(&en, &c->engine, e) || !access_open(&access, engine_store(en), e))
         return false;
+    const struct retention_config rules = { en, access, (int64_t)c->retention_interval_s * 1000 };
     const struct api_config config = {
         .engine = en,
         .access = access,
@@ -119,7 +121,8 @@ static bool serve(struct config *c, struct err *e)
         .default_threshold = c->default_threshold,
         .job_max_bytes = c->job_max_bytes,
     };
-    return serve_api(c, &config, &signals, e);
+    CLEANUP(retention_stop_p) struct retention *retention = NULL;
+    return retention_start(&retention, &rules, e) && serve_api(c, &config, &signals, e);
 }
 
 static int run(const struct command *command, int argc, char **argv)
