@@ -86,8 +86,8 @@ static bool admit(struct deletion *d)
     (void)http_param(d->x, "token", &claim.token);
     (void)http_param(d->x, "universe", &claim.universe);
     (void)http_param(d->x, "project", &claim.project);
-    unsigned status =
-        backtrace_admit(d->x, d->api, &claim, SCOPE_OBJECT_GET | SCOPE_QUERY_POST, &t, &e);
+    unsigned status = backtrace_admit(
+        d->x, d->api, &claim, SCOPE_OBJECT_GET | SCOPE_QUERY_POST | SCOPE_CHANGE, &t, &e);
     if (status) {
         backtrace_refuse(d->x, status, &e);
         return false;
