@@ -45,6 +45,7 @@ static const struct http_route routes[] = {
     BACKTRACE_ROUTE("POST", "api/callstack", api_callstack_evaluate),
     BACKTRACE_ROUTE("GET", "api/callstack", api_callstack_get),
     BACKTRACE_ROUTE("POST", "api/delete", api_delete),
+    BACKTRACE_ROUTE("POST", "api/issue", api_issue),
 
     HTTP_ROUTE("GET", ":project", api_project),
     HTTP_ROUTE("GET", ":project/config", api_config_get),

@@ -67,6 +67,8 @@ void api_summed_events(struct http_exchange *x, void *ctx);
 void api_control(struct http_exchange *x, void *ctx);
 /* Removing objects and attachments: POST of "api/delete". */
 void api_delete(struct http_exchange *x, void *ctx);
+/* What is said of issues: POST of "api/issue". */
+void api_issue(struct http_exchange *x, void *ctx);
 /* What people do: see console.h. */
 void api_login(struct http_exchange *x, void *ctx);
 void api_logout(struct http_exchange *x, void *ctx);

@@ -1,5 +1,5 @@
-/* delete.c - POST /api/delete: objects by their ids, and single attachments (`morgue delete`,
- * `morgue attachment delete`). docs/removal.md tells what is removed.
+/* delete.c - POST /api/delete: objects by their ids or by a query, and single attachments (`morgue
+ * delete`, `morgue attachment delete`). docs/removal.md tells what is removed.
  *
  * All that can be wrong with the request is found before anything is removed. Then the engine does
  * one thing after the other, while the exchange is parked. */
@@ -8,6 +8,7 @@
 #define DELETE_DEPTH_MAX 16
 #define DELETE_NODES_MAX 100000
 #define DELETE_OBJECTS_MAX 16384 /* named in one request */
+#define DELETE_QUERY_MS 30000    /* of looking at rows */
 
 /* An attachment that is to go. */
 struct detachment {
@@ -187,6 +188,29 @@ static bool read_objects(struct deletion *d)
     return true;
 }
 
+/* Those that the query's filter lets through; nothing else of it counts. */
+static bool read_query(struct deletion *d)
+{
+    struct columns *columns = engine_columns(d->api->engine);
+    const struct run_limits limits = { metric_clock_us() + (int64_t)DELETE_QUERY_MS * 1000 };
+    struct ask ask;
+    struct err e = { 0 };
+    if (json_get(d->body, STR("objects")))
+        return refuse(d, 400, "bad_parameter", "either objects or a query");
+    bool ok = ask_read(&ask, json_get(d->body, STR("query")), d->arena, &e);
+    if (ok) {
+        const struct columns_view *v = columns_acquire(columns);
+        ask.table = TABLE_OBJECTS;
+        ok = run_match(&ask, v, d->project, &limits, d->arena, &d->objects, &d->object_count, &e);
+        columns_release(columns, v);
+    }
+    if (!ok && (e.code == ERR_INPUT || e.code == ERR_LIMIT))
+        backtrace_refuse(d->x, 400, &e);
+    else if (!ok)
+        (void)refuse_err(d, &e);
+    return ok;
+}
+
 /* Doing it. */
 
 static void finish(struct http_exchange *x, void *arg)
@@ -265,7 +289,9 @@ void api_delete(struct http_exchange *x, void *ctx)
         (void)no_memory(d);
         return;
     }
-    if (!read_body(d) || !admit(d) || !read_subsets(d) || !read_objects(d))
+    if (!read_body(d) || !admit(d) || !read_subsets(d))
+        return;
+    if (json_get(d->body, STR("query")) ? !read_query(d) : !read_objects(d))
         return;
     http_park(x);
     go_on(d);

@@ -153,15 +153,19 @@ static bool write_attributes(struct json_writer *w, struct str json, struct aren
     return true;
 }
 
-static void write_fingerprint(struct json_writer *w, const struct stored_upload *u)
+/* As it is shown: that of its group, when it is merged. */
+static void write_fingerprint(struct json_writer *w, struct lookup *l,
+                              const struct stored_upload *u)
 {
+    uint8_t shown[STORE_FINGERPRINT_BYTES];
     char hex[2 * STORE_FINGERPRINT_BYTES + 1];
     json_key(w, STR("fingerprint"));
     if (!u->has_fingerprint) {
         json_null(w);
         return;
     }
-    fingerprint_hex(u->fingerprint, hex);
+    engine_fingerprint_shown(l->api->engine, l->project, u->fingerprint, shown);
+    fingerprint_hex(shown, hex);
     json_str(w, str_from_c(hex));
 }
 
@@ -182,7 +186,7 @@ static bool write_upload(struct json_writer *w, struct lookup *l, const struct s
     json_int(w, (int64_t)u->body.size);
     json_member(w, "content_type", u->type);
     json_member(w, "uuid", u->uuid);
-    write_fingerprint(w, u);
+    write_fingerprint(w, l, u);
     if (!write_attributes(w, u->attributes, l->arena, e))
         return false;
     backtrace_write_errors(w, u->error);
