@@ -556,6 +556,120 @@ static void test_match(void **state)
     columns_free(c);
 }
 
+/* Three blocks, of which every second row is removed; row r has the value r * 7919 % MANY. */
+#define MANY 140000u
+
+static void put_many(struct columns *c)
+{
+    struct err e;
+    for (uint64_t r = 0; r < MANY; r++) {
+        const struct named_cell cells[] = { number("value", r * 7919 % MANY),
+                                            text("part", r % 3 ? "most" : "third") };
+        put(c, TABLE_OBJECTS, r + 1, cells, COUNT_OF(cells));
+    }
+    for (uint64_t r = 0; r < MANY; r += 2) {
+        const uint64_t key = r + 1;
+        assert_true(columns_remove(c, STR("p"), TABLE_OBJECTS, &key, 1, &e));
+    }
+    columns_publish(c);
+}
+
+/* Pages of rows in the order of `value`, short ones and long ones. */
+static void check_many_rows(const struct columns_view *v, bool descends, uint64_t limit)
+{
+    static const struct str select[] = { STR_INIT("value"), STR_INIT("part") };
+    static uint32_t row_of[MANY];
+    const struct ask_order order = { .by = ORDER_COLUMN,
+                                     .column = STR_INIT("value"),
+                                     .descends = descends };
+    const struct ask q = { .kind = ASK_SELECT,
+                           .select = select,
+                           .select_count = 2,
+                           .order = &order,
+                           .order_count = 1,
+                           .limit = limit,
+                           .offset = 3 };
+    const struct run_limits limits = { .until_us = INT64_MAX };
+    struct outcome o;
+    struct err e;
+    size_t seen = 0;
+    CLEANUP(arena_free_p) struct arena *a = arena_new(ARENA_BYTES);
+    for (uint32_t r = 0; r < MANY; r++)
+        row_of[(uint64_t)r * 7919 % MANY] = r; /* 7919 is prime, so each value comes once */
+    assert_true(run_ask(&q, v, STR("p"), &limits, a, &o, &e));
+    assert_int_equal(o.matched, MANY / 2);
+    assert_int_equal(o.row_count, limit);
+    for (uint32_t i = 0; i < MANY && seen < limit + 3; i++) {
+        uint32_t value = descends ? MANY - 1 - i : i, row = row_of[value];
+        if (row % 2 == 0 || seen++ < 3)
+            continue;
+        assert_int_equal(o.keys[seen - 4], row + 1);
+        assert_int_equal(o.cells[seen - 4].u, value);
+        assert_int_equal(o.cells[limit + seen - 4].s.len, row % 3 ? 4 : 5);
+    }
+}
+
+static void test_many_rows(void **state)
+{
+    struct columns *c;
+    struct err e;
+    (void)state;
+    assert_true(columns_new(&c, COLUMNS_MAX_DEFAULT, &e));
+    put_many(c);
+    const struct columns_view *v = columns_acquire(c);
+    for (int descends = 0; descends < 2; descends++) {
+        check_many_rows(v, descends, 50);
+        check_many_rows(v, descends, 5000);
+        check_many_rows(v, descends, 60000);
+    }
+    columns_release(c, v);
+    columns_free(c);
+}
+
+static void test_many_groups(void **state)
+{
+    static const struct ask_fold folds[] = {
+        { .column = STR_INIT("value"), .op = FOLD_UNIQUE },
+        { .column = STR_INIT("value"), .op = FOLD_SUM },
+        { .column = STR_INIT("part"), .op = FOLD_HISTOGRAM },
+    };
+    const struct ask by_value = { .kind = ASK_FOLD,
+                                  .has_group = true,
+                                  .group = STR_INIT("value"),
+                                  .folds = folds,
+                                  .fold_count = 3,
+                                  .limit = 1000,
+                                  .offset = 60000 };
+    const struct ask all = { .kind = ASK_FOLD, .folds = folds, .fold_count = 3 };
+    const struct run_limits limits = { .until_us = INT64_MAX };
+    struct columns *c;
+    struct outcome o;
+    struct err e;
+    uint64_t sum = 0;
+    (void)state;
+    CLEANUP(arena_free_p) struct arena *a = arena_new(ARENA_BYTES);
+    assert_true(columns_new(&c, COLUMNS_MAX_DEFAULT, &e));
+    put_many(c);
+    const struct columns_view *v = columns_acquire(c);
+    assert_true(run_ask(&all, v, STR("p"), &limits, a, &o, &e));
+    for (uint64_t r = 1; r < MANY; r += 2)
+        sum += r * 7919 % MANY;
+    assert_int_equal(o.groups[0].folds[0].values[0].value.u, MANY / 2);
+    assert_int_equal(o.groups[0].folds[1].values[0].value.u, sum);
+    assert_int_equal(o.groups[0].folds[2].count, 2);
+    assert_true(run_ask(&by_value, v, STR("p"), &limits, a, &o, &e));
+    assert_int_equal(o.groups_found, MANY / 2);
+    assert_int_equal(o.group_count, 1000);
+    for (uint64_t g = 0; g < 1000; g++) { /* in the order of their rows */
+        uint64_t row = 2 * (60000 + g) + 1;
+        assert_int_equal(o.groups[g].key.u, row * 7919 % MANY);
+        assert_int_equal(o.groups[g].folds[1].values[0].value.u, row * 7919 % MANY);
+        assert_int_equal(o.groups[g].folds[2].values[0].value.s.len, row % 3 ? 4 : 5);
+    }
+    columns_release(c, v);
+    columns_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -564,6 +678,7 @@ int main(void)
         cmocka_unit_test(test_virtual_columns), cmocka_unit_test(test_select),
         cmocka_unit_test(test_no_data),         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_slow_expression), cmocka_unit_test(test_match),
+        cmocka_unit_test(test_many_rows),       cmocka_unit_test(test_many_groups),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
