@@ -5,6 +5,8 @@
  * one thing after the other, while the exchange is parked. */
 #include "api/objects.h"
 
+#include "columns/run.h"
+
 #define DELETE_DEPTH_MAX 16
 #define DELETE_NODES_MAX 100000
 #define DELETE_OBJECTS_MAX 16384 /* named in one request */
@@ -87,8 +89,8 @@ static bool admit(struct deletion *d)
     (void)http_param(d->x, "token", &claim.token);
     (void)http_param(d->x, "universe", &claim.universe);
     (void)http_param(d->x, "project", &claim.project);
-    unsigned status = backtrace_admit(
-        d->x, d->api, &claim, SCOPE_OBJECT_GET | SCOPE_QUERY_POST | SCOPE_CHANGE, &t, &e);
+    unsigned status = backtrace_admit(d->x, d->api, &claim,
+                                      SCOPE_OBJECT_GET | SCOPE_QUERY_POST | SCOPE_CHANGE, &t, &e);
     if (status) {
         backtrace_refuse(d->x, status, &e);
         return false;

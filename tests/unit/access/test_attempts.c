@@ -82,7 +82,9 @@ static void test_against_arithmetic(void **state)
             now += dice_percent(&d, 50) ? 0 : dice(&d, 2000);
             left = fmin(burst, left + (double)(now - before) * per_minute / 60000);
             before = now;
+            bool spent = attempts_spent(t, STR("10.0.0.1"), now);
             bool ok = attempts_failed(t, STR("10.0.0.1"), now);
+            assert_int_equal(spent, !ok); /* and it has counted nothing */
             if (ok != (left >= 1) && fabs(left - 1) > 1e-6)
                 fail_msg("attempt %d: %d with %g left", i, ok, left);
             left -= ok;
