@@ -22,12 +22,44 @@ struct answer_about query_about(const struct query *q)
     return (struct answer_about){ .user = q->token->user,
                                   .universe = q->token->universe,
                                   .project = q->project,
-                                  .total_us = metric_clock_us() - q->began_us };
+                                  .total_us = metric_clock_us() - q->began_us,
+                                  .notes = q->notes };
 }
 
 struct run_limits query_limits(const struct query *q)
 {
     return (struct run_limits){ .until_us = q->began_us + (int64_t)QUERY_TIMEOUT_MS * 1000 };
+}
+
+static struct str note_text(const struct configuration *c, struct str member)
+{
+    const struct json *j = json_get(c->object, member);
+    return j && j->type == JSON_STRING ? j->text : STR("");
+}
+
+/* They are kept by number of project and name, so they come in the order of their names. */
+static bool read_notes(struct query *q, struct err *e)
+{
+    const struct access_view *v = backtrace_view(q->x, q->api, e);
+    const struct stored_project *p = v ? access_find_project(v, q->project) : NULL;
+    const struct configuration *all;
+    struct str prefix;
+    if (!p)
+        return v;
+    size_t count = access_configuration(v, STR("attribute"), &all);
+    struct attribute_note *notes = arena_array(q->arena, count + 1, sizeof *notes);
+    if (!notes || !arena_printf(q->arena, &prefix, "%u/", p->number))
+        return err_set(e, ERR_NOMEM, 0, "no memory for this query");
+    for (size_t i = 0; i < count; i++)
+        if (str_starts(all[i].key, prefix))
+            notes[q->notes.count++] = (struct attribute_note){
+                .name = note_text(&all[i], STR("name")),
+                .type = note_text(&all[i], STR("type")),
+                .format = note_text(&all[i], STR("format")),
+                .description = note_text(&all[i], STR("description")),
+            };
+    q->notes.at = notes;
+    return true;
 }
 
 /* False: it has been answered. */
@@ -45,10 +77,12 @@ static bool begin(struct query *q)
     }
     q->project = q->token->project;
     q->arena = arena_new_in(&q->api->memory, q->api->memory.limit_bytes);
-    if (q->arena && arena_defer(http_arena(q->x), free_arena, q->arena))
+    if (!q->arena || !arena_defer(http_arena(q->x), free_arena, q->arena)) {
+        arena_free(q->arena);
+        (void)err_set(&e, ERR_NOMEM, 0, "no memory for this query");
+    } else if (read_notes(q, &e)) {
         return true;
-    arena_free(q->arena);
-    (void)err_set(&e, ERR_NOMEM, 0, "no memory for this query");
+    }
     query_refuse(q, &e);
     return false;
 }

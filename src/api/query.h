@@ -19,6 +19,7 @@ struct query {
     struct arena *arena; /* for all that is made of it; goes with the exchange */
     struct str universe, project;
     const struct token *token;
+    struct attribute_notes notes; /* what people said of the project's attributes */
     struct ask ask;
     int64_t began_us;
 };

@@ -223,6 +223,11 @@ void query_change(struct query *q)
 {
     struct err e = { 0 };
     struct change *c = arena_zalloc(q->arena, sizeof *c);
+    unsigned status = backtrace_check_scopes(q->token, SCOPE_CHANGE, &e); /* guests only ask */
+    if (status) {
+        backtrace_refuse(q->x, status, &e);
+        return;
+    }
     if (!c) {
         (void)no_memory(&e);
         query_refuse(q, &e);

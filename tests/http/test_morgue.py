@@ -308,3 +308,32 @@ def test_logout(morgue):
     other.login("admin", PASSWORD)
     other.logout()
     other.send("POST", "/api/query", other.about("demo"), {"select": ["hostname"]}, status=403)
+
+
+def test_attribute_create(morgue, demo):
+    """What somebody says of an attribute is what describe and answers say of it."""
+    pid = morgue.project_of(morgue.model(), "demo")["pid"]
+    made = morgue.bpg({"action": "create", "type": "configuration/attribute",
+                       "key": {"project": pid, "name": "pid"}, "object": {
+                           "project": pid, "name": "pid", "type": "uint32", "format": "memory_address",
+                           "description": "the process"}})
+    assert made["results"][0]["text"] == "success"
+    told = {a["name"]: a for a in morgue.describe("demo")}["pid"]
+    assert (told["type"], told["format"], told["description"]) == (
+        "uint32", "memory_address", "the process")
+    assert morgue.list("demo", select=["pid"])["response"]["columns"] == [["pid", "memory_address"]]
+
+
+def test_guests_only_ask(morgue, demo):
+    server = morgue.server
+    done = subprocess.run([BINARY, "user", "create", "guest", "--role", "guest", "--project", "demo",
+                           "--password-file", "-", "--data", server.data], input=PASSWORD, text=True,
+                          capture_output=True)
+    assert done.returncode == 0, done.stderr
+    guest = Morgue(server)
+    guest.login("guest", PASSWORD)
+    assert len(guest.ids("demo", {"hostname": [["is-set"]]})) == 9
+    for body in ({"filter": [{}], "set": {"reason": "x"}},
+                 {"actions": {"fingerprint": [{"type": "merge", "arguments": ["0" * 64]}]}}):
+        guest.send("POST", "/api/query", guest.about("demo"), body, status=403)
+    guest.send("POST", "/api/query", guest.about("cts"), {"select": ["hostname"]}, status=404)
