@@ -78,7 +78,8 @@ static bool admit(struct issue_request *r)
     (void)http_param(r->x, "token", &claim.token);
     (void)http_param(r->x, "universe", &claim.universe);
     (void)http_param(r->x, "project", &claim.project);
-    unsigned status = backtrace_admit(r->x, r->api, &claim, SCOPE_QUERY_POST, &t, &e);
+    unsigned status =
+        backtrace_admit(r->x, r->api, &claim, SCOPE_QUERY_POST | SCOPE_CHANGE, &t, &e);
     if (status) {
         backtrace_refuse(r->x, status, &e);
         return false;

@@ -70,11 +70,8 @@ static const struct {
     const char *name;
     enum upload_state state;
 } states[] = {
-    { "decoded", UPLOAD_DECODED },
-    { "waiting", UPLOAD_WAITING },
-    { "failed", UPLOAD_FAILED },
-    { "kept", UPLOAD_KEPT },
-    { "removed", UPLOAD_REMOVED },
+    { "decoded", UPLOAD_DECODED }, { "waiting", UPLOAD_WAITING }, { "failed", UPLOAD_FAILED },
+    { "kept", UPLOAD_KEPT },       { "removed", UPLOAD_REMOVED },
 };
 
 static bool find_state(struct str name, enum upload_state *out)
