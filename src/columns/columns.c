@@ -27,11 +27,6 @@ bool columns_new(struct columns **out, size_t max_columns, struct err *e)
     return true;
 }
 
-static struct table_state *table_at(const struct columns *c, size_t i)
-{
-    return *(struct table_state *const *)seglist_at(&c->tables, i);
-}
-
 /* All rows and columns go. */
 static void table_empty(struct columns *c, struct table_state *t)
 {
@@ -146,6 +141,7 @@ bool table_take(struct columns *c, struct str project, enum table_kind kind,
         memory_free(&c->memory, t);
         return err_set(e, ERR_NOMEM, 0, "a table");
     }
+    atomic_store_explicit(&c->table_count, (uint32_t)id + 1, memory_order_release);
     *out = t;
     return true;
 }
@@ -230,6 +226,15 @@ bool columns_clear(struct columns *c, struct err *e)
     for (size_t i = 0; i < c->tables.len; i++)
         table_empty(c, table_at(c, i));
     return true;
+}
+
+void columns_forget(struct columns *c)
+{
+    for (size_t i = 0; i < c->tables.len; i++) {
+        struct table_state *t = table_at(c, i);
+        table_empty(c, t);
+        t->newest = 0;
+    }
 }
 
 bool columns_clear_project(struct columns *c, struct str project, struct err *e)

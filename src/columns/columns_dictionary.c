@@ -148,6 +148,45 @@ static void text_at(const struct dictionary_view *d, uint32_t code, struct kept_
     head_read(d->chunks[place >> CHUNK_SHIFT] + (place & (CHUNK_BYTES - 1)), out);
 }
 
+struct str dictionary_record(const struct dictionary_view *d, uint32_t code)
+{
+    struct kept_text t;
+    unsigned char head[3];
+    text_at(d, code, &t);
+    size_t head_bytes = head_write(&t, head);
+    return (struct str){ t.bytes.ptr - head_bytes, head_bytes + t.bytes.len };
+}
+
+/* Whether a text of that kind can have that length. */
+static bool length_fits(enum text_kind kind, size_t len)
+{
+    if (kind == TEXT_PLAIN)
+        return len <= COLUMNS_TEXT_MAX;
+    if (kind == TEXT_UUID)
+        return len == UUID_DIGITS;
+    return len >= HEX_LEAST && len <= HEX_MOST && len % 2 == 0;
+}
+
+bool dictionary_record_take(struct bytes *rest, struct kept_text *out)
+{
+    unsigned char head[3] = { 0 }, again[3];
+    size_t given = rest->len < sizeof head ? rest->len : sizeof head, n = 0;
+    if (given == 0)
+        return false;
+    memcpy(head, rest->ptr, given);
+    head[2] &= 127; /* no head is longer */
+    head_read(head, out);
+    n = head_write(out, again);
+    if (n > given || memcmp(again, rest->ptr, n) != 0 || !length_fits(out->kind, out->len))
+        return false;
+    out->bytes.ptr = (const char *)rest->ptr + n;
+    if (out->bytes.len > rest->len - n)
+        return false;
+    *rest = (struct bytes){ rest->ptr + n + out->bytes.len, rest->len - n - out->bytes.len };
+    out->hash = kept_hash(out);
+    return true;
+}
+
 struct str dictionary_text(const struct dictionary_view *d, uint32_t code, struct text_room *room,
                            bool *spelt)
 {
@@ -235,13 +274,15 @@ static void index_put(struct text_index *x, uint64_t hash, uint32_t code)
                           memory_order_relaxed);
 }
 
-/* Room for one more. */
-static bool index_enlarge(struct dictionary *d, struct memory_pool *m)
+/* Room for so many in all. */
+bool dictionary_reserve(struct dictionary *d, struct memory_pool *m, uint32_t texts)
 {
     struct text_index *old = d->index;
-    if (old && d->texts < (UINT32_C(1) << old->bits) / 4 * 3)
+    unsigned bits = old ? old->bits : INDEX_FIRST_BITS;
+    while (texts > (UINT32_C(1) << bits) / 4 * 3)
+        bits++;
+    if (old && bits == old->bits)
         return true;
-    unsigned bits = old ? old->bits + 1 : INDEX_FIRST_BITS;
     assert(bits <= INDEX_LAST_BITS);
     struct text_index *x = memory_new(m, sizeof *x + (sizeof x->slots[0] << bits));
     if (!x)
@@ -352,7 +393,7 @@ static bool text_add(struct dictionary *d, struct memory_pool *m, const struct k
 {
     unsigned char head[3];
     size_t head_bytes = head_write(t, head), bytes = head_bytes + t->bytes.len;
-    if (!index_enlarge(d, m) || !chunk_reserve(d, m, bytes))
+    if (!dictionary_reserve(d, m, d->texts + 1) || !chunk_reserve(d, m, bytes))
         return false;
     uint64_t place = (uint64_t)(d->chunk_count - 1) << CHUNK_SHIFT | d->chunk_used;
     if (!page_reserve(d, m, place))

@@ -70,6 +70,13 @@ void dictionary_retire(struct dictionary *d,
                        struct memory_pool *m); /* all of it; it is empty then */
 struct dictionary_view dictionary_show(const struct dictionary *d);
 
+/* A text as it is kept, with its head: for files. */
+struct str dictionary_record(const struct dictionary_view *d, uint32_t code);
+/* Reads the head of such a record, of a file that nobody vouches for, and takes it off *rest. */
+MUST_CHECK bool dictionary_record_take(struct bytes *rest, struct kept_text *out);
+/* Makes room in the index for so many, so that it need not grow step by step. */
+MUST_CHECK bool dictionary_reserve(struct dictionary *d, struct memory_pool *m, uint32_t texts);
+
 /* DICTIONARY_NONE: it is not there. */
 uint32_t dictionary_find(const struct dictionary_view *d, struct str text);
 /* `code` must be below d->texts. *spelt: whether the text lies in *room, which may be NULL when the

@@ -135,8 +135,9 @@ struct planned_cell {
 struct columns {
     struct memory_pool memory;
     size_t max_columns;
-    struct idmap by_name;  /* of tables */
-    struct seglist tables; /* struct table_state * */
+    struct idmap by_name;         /* of tables */
+    struct seglist tables;        /* struct table_state * */
+    _Atomic uint32_t table_count; /* of those that readers may look at */
     /* The writer's. */
     VEC(struct table_state *) touched; /* tables with a `next` */
     uint64_t change;                   /* counts changes */
@@ -149,9 +150,16 @@ struct columns {
 /* columns.c */
 /* The table's next version will be shown. False: no memory. */
 MUST_CHECK bool table_touch(struct columns *c, struct table_state *t);
+static inline struct table_state *table_at(const struct columns *c, size_t i)
+{
+    return *(struct table_state *const *)seglist_at(&c->tables, i);
+}
 struct table_state *table_find(const struct columns *c, struct str project, enum table_kind kind);
 MUST_CHECK bool table_take(struct columns *c, struct str project, enum table_kind kind,
                            struct table_state **out, struct err *e);
+
+/* Empties all tables, none of which was shown yet. */
+void columns_forget(struct columns *c);
 
 /* columns_column.c: columns as the writer has them. */
 MUST_CHECK bool column_touch(struct columns *c, struct table_state *t, struct column_state *s);
@@ -198,6 +206,8 @@ uint32_t keys_find(const struct keys_seen *k, uint64_t key); /* ROW_NONE */
 /* Makes sure that keys_put can put in the key of the next row. */
 MUST_CHECK bool keys_open(struct columns *c, struct table_state *t, uint64_t key);
 void keys_put(struct columns *c, struct table_state *t, uint64_t key);
+/* Rows of a whole block that were removed, keys and all, come next. */
+MUST_CHECK bool keys_skip_block(struct columns *c, struct table_state *t);
 /* A complete block whose rows are all removed: its keys are let go. keys_drop_prepare first. */
 MUST_CHECK bool keys_drop_prepare(struct columns *c, struct table_state *t);
 void keys_drop(struct columns *c, struct table_state *t, uint32_t block);

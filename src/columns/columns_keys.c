@@ -7,6 +7,8 @@
  * the end as a rule. Of the rows with one key only the last can be live. */
 #include "columns/columns_internal.h"
 
+#include <assert.h>
+
 #define ORDER_LEAST 256u /* rows that an order has room for */
 
 struct keys_seen keys_seen(const struct table_state *t)
@@ -143,6 +145,18 @@ void keys_put(struct columns *c, struct table_state *t, uint64_t key)
     t->keys_fall |= t->rows > 0 && key <= t->greatest;
     t->greatest = t->rows == 0 || key > t->greatest ? key : t->greatest;
     t->newest = key > t->newest ? key : t->newest;
+}
+
+bool keys_skip_block(struct columns *c, struct table_state *t)
+{
+    uint32_t block = t->rows / COLUMNS_BLOCK_ROWS;
+    assert(t->rows % COLUMNS_BLOCK_ROWS == 0);
+    if (!table_touch(c, t) || !tail_complete(c, t) ||
+        !block_list_extend(&c->memory, &t->key_blocks, block + 1) ||
+        !block_list_extend(&c->memory, &t->keys.blocks, block + 1))
+        return false;
+    t->rows += COLUMNS_BLOCK_ROWS;
+    return true;
 }
 
 bool keys_drop_prepare(struct columns *c, struct table_state *t)

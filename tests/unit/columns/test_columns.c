@@ -1,5 +1,6 @@
 /* Columns, rule by rule, in tables of named rows; and whole blocks of every kind. */
 #include "columns/columns_block.h"
+#include "columns/columns_file.h"
 
 #include "../cmocka_all.h"
 #include "../group/dice.h"
@@ -7,6 +8,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define P STR("p")
 #define U(n)                                                                                       \
@@ -568,14 +571,144 @@ static void test_hole(void **state)
     memory_pool_done(&m);
 }
 
+/* Files. */
+
+static int saved(struct columns *c, uint64_t mark)
+{
+    struct err e = { 0 };
+    int fd = memfd_create("columns", 0);
+    assert_true(fd >= 0);
+    const struct columns_view *v = columns_acquire(c);
+    assert_true(columns_save(v, fd, mark, &e));
+    columns_release(c, v);
+    return fd;
+}
+
+static void test_file_of_blocks(void **state)
+{
+    (void)state;
+    struct columns *c = made(COLUMNS_MAX_DEFAULT), *loaded = made(COLUMNS_MAX_DEFAULT);
+    struct err e = { 0 };
+    uint64_t mark, *keys = calloc(COLUMNS_BLOCK_ROWS, sizeof *keys);
+    assert_non_null(keys);
+    put_rows(c);
+    for (uint32_t row = 0; row < COLUMNS_BLOCK_ROWS; row++)
+        keys[row] = key_of(row);
+    assert_true(columns_remove(c, P, TABLE_OBJECTS, keys, COLUMNS_BLOCK_ROWS, &e));
+    columns_publish(c);
+    int fd = saved(c, 42);
+    assert_true(columns_load(loaded, fd, &mark, &e));
+    assert_int_equal(mark, 42);
+    struct seen s = look(loaded);
+    assert_true(s.table.rows == ROWS && s.table.newest == key_of(ROWS - 1));
+    for (size_t i = 0; i < COUNT_OF(kinds); i++)
+        check_kind(&s.table, i, COLUMNS_BLOCK_ROWS, ROWS);
+    for (uint32_t row = 0; row < ROWS; row += 101) {
+        bool gone = row < COLUMNS_BLOCK_ROWS;
+        assert_true(table_row(&s.table, key_of(row)) == (gone ? UINT32_MAX : row));
+    }
+    columns_release(loaded, s.view);
+    free(keys);
+    close(fd);
+    columns_free(loaded);
+    columns_free(c);
+}
+
+/* A file with something of everything. */
+static struct columns *small_tables(void)
+{
+    struct columns *c = made(10);
+    struct err e = { 0 };
+    for (uint64_t i = 0; i < 40; i++) {
+        char text[64];
+        snprintf(text, sizeof text, i % 2 ? "text %" PRIu64 : "%032" PRIx64, i);
+        struct named_cell cells[] = {
+            { STR("text"), { .type = CELL_STRING, .s = str_from_c(text) } },
+            { STR("int"), I(-(int64_t)i) },
+            { STR("double"), D((double)i / 3) },
+            { STR("bool"), B(i % 3 == 0) },
+            { STR("uint"), U(i * 1000) },
+        };
+        uint64_t key = i ^ 1;
+        assert_true(columns_put(c, i < 30 ? P : STR("q"), i < 35 ? TABLE_OBJECTS : TABLE_ISSUES,
+                                key, cells, i % 7 == 0 ? 2 : 5, NULL, &e));
+        if (i % 11 == 0)
+            assert_true(columns_remove(c, P, TABLE_OBJECTS, &key, 1, &e));
+    }
+    columns_publish(c);
+    return c;
+}
+
+static void refused(int fd)
+{
+    struct columns *c = made(10);
+    struct err e = { 0 };
+    uint64_t mark;
+    struct table t;
+    assert_false(columns_load(c, fd, &mark, &e));
+    assert_true(e.code == ERR_INPUT && e.msg[0] != '\0');
+    const struct columns_view *v = columns_acquire(c);
+    (void)columns_table(v, P, TABLE_OBJECTS, &t);
+    assert_true(t.rows == 0 && table_column_count(&t) == 0);
+    columns_release(c, v);
+    columns_free(c);
+}
+
+/* No byte of it can change, and none be missing or be added, without being seen. */
+static void test_damaged_file(void **state)
+{
+    (void)state;
+    struct columns *c = small_tables();
+    int fd = saved(c, 1);
+    off_t size = lseek(fd, 0, SEEK_END);
+    assert_true(size > 1000 && size < 20000);
+    for (off_t at = 0; at < size; at++) {
+        unsigned char was, is;
+        assert_int_equal(pread(fd, &was, 1, at), 1);
+        is = (unsigned char)(was ^ (1u << at % 8));
+        assert_int_equal(pwrite(fd, &is, 1, at), 1);
+        refused(fd);
+        assert_int_equal(pwrite(fd, &was, 1, at), 1);
+    }
+    assert_int_equal(pwrite(fd, "", 1, size), 1);
+    refused(fd);
+    for (off_t less = 1; less <= size; less += 1 + less / 20) {
+        assert_int_equal(ftruncate(fd, size - less), 0);
+        refused(fd);
+    }
+    close(fd);
+    columns_free(c);
+}
+
+static void test_file_over_limit(void **state)
+{
+    (void)state;
+    struct columns *c = small_tables(), *fewer = made(3);
+    struct err e = { 0 };
+    uint64_t mark;
+    int fd = saved(c, 1);
+    assert_false(columns_load(fewer, fd, &mark, &e));
+    assert_int_equal(e.code, ERR_LIMIT);
+    close(fd);
+    assert_false(columns_load(fewer, fd, &mark, &e));
+    assert_int_equal(e.code, ERR_IO);
+    const struct columns_view *v = columns_acquire(c);
+    assert_false(columns_save(v, fd, 1, &e));
+    assert_int_equal(e.code, ERR_IO);
+    columns_release(c, v);
+    columns_free(fewer);
+    columns_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mixtures),   cmocka_unit_test(test_texts),
-        cmocka_unit_test(test_long_texts), cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_tables),     cmocka_unit_test(test_blocks),
-        cmocka_unit_test(test_bytes),      cmocka_unit_test(test_blocks_changed),
-        cmocka_unit_test(test_hole),
+        cmocka_unit_test(test_mixtures),     cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_long_texts),   cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_tables),       cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_bytes),        cmocka_unit_test(test_blocks_changed),
+        cmocka_unit_test(test_hole),         cmocka_unit_test(test_file_of_blocks),
+        cmocka_unit_test(test_damaged_file), cmocka_unit_test(test_file_over_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,15 @@
 /* Random changes of a table, held against the model after each publish; and views that are held
  * meanwhile show what they showed at first. In some rounds memory is short now and then: the call
  * says so, and works when it is tried again. */
+#include "columns/columns_file.h"
 #include "columns_model.h"
 
 #include "../cmocka_all.h"
 #include "../group/dice.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define PROJECT STR("p")
 #define HELD 6
@@ -308,6 +311,31 @@ static void publish_and_compare(struct trial *t)
         let_go(t, h);
 }
 
+/* Through a file, and on with what was read from it. */
+static void save_and_load(struct trial *t)
+{
+    struct columns *loaded;
+    struct err e = { 0 };
+    uint64_t mark = 0, wanted = dice_bits(&t->dice);
+    bool ok;
+    int fd = memfd_create("columns", 0);
+    assert_true(fd >= 0);
+    for (size_t i = 0; i < HELD; i++)
+        let_go(t, &t->held[i]);
+    const struct columns_view *v = columns_acquire(t->columns);
+    TRY(t, ok, &e, columns_save(v, fd, wanted, &e));
+    assert_true(ok);
+    columns_release(t->columns, v);
+    assert_true(columns_new(&loaded, 100, &e));
+    columns_free(t->columns);
+    t->columns = loaded;
+    TRY(t, ok, &e, columns_load(loaded, fd, &mark, &e));
+    if (!ok)
+        print_message("%s\n", e.msg);
+    assert_true(ok && mark == wanted);
+    close(fd);
+}
+
 static void one_trial(struct trial *t)
 {
     struct err e = { 0 };
@@ -328,6 +356,10 @@ static void one_trial(struct trial *t)
             clear(t);
         if (dice_percent(&t->dice, publish))
             publish_and_compare(t);
+        if (dice(&t->dice, 500) == 0) {
+            publish_and_compare(t);
+            save_and_load(t);
+        }
     }
     publish_and_compare(t);
     for (size_t i = 0; i < HELD; i++)
