@@ -141,30 +141,40 @@ static double as_double(struct cell n)
     return n.type == CELL_UINT ? (double)n.u : n.type == CELL_INT ? (double)n.i : n.d;
 }
 
+/* The double that stands `steps` behind d in their order (no infinity is passed). nextafter would
+ * do, but is not among the functions that base/late_math.h has. */
+static double double_beside(double d, int64_t steps)
+{
+    const uint64_t sign = UINT64_C(1) << 63;
+    uint64_t rank = value_rank(COLUMN_DOUBLE, value_bits(d)) + (uint64_t)steps;
+    return value_double(rank & sign ? rank & ~sign : ~rank);
+}
+
 struct number_span value_span(enum column_type t, enum ask_op op, struct cell number)
 {
     if (t != COLUMN_DOUBLE)
         return whole_span(t, op, number);
     double d = as_double(number), from = -INFINITY, to = INFINITY;
+    if ((op == ASK_GREATER && d == INFINITY) || (op == ASK_LESS && d == -INFINITY))
+        return (struct number_span){ .empty = true };
     switch (op) {
     case ASK_AT_LEAST:
         from = d;
         break;
     case ASK_GREATER:
-        from = nextafter(d, INFINITY);
+        from = double_beside(d, 1);
         break;
     case ASK_AT_MOST:
         to = d;
         break;
     case ASK_LESS:
-        to = nextafter(d, -INFINITY);
+        to = double_beside(d, -1);
         break;
     default:
         from = to = d;
         break;
     }
-    bool empty = (op == ASK_GREATER && d == INFINITY) || (op == ASK_LESS && d == -INFINITY);
-    return (struct number_span){ empty, value_bits(from), value_bits(to) };
+    return (struct number_span){ .from = value_bits(from), .to = value_bits(to) };
 }
 
 static int class_of(const struct cell *c)

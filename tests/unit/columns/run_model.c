@@ -1,7 +1,7 @@
 /* run_model.c - see the header. Numbers are compared as long doubles, which hold all of them. */
 #include "run_model.h"
 
-#include "cmocka_all.h"
+#include "unit/cmocka_all.h"
 
 #include <math.h>
 #include <regex.h>

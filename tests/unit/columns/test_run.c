@@ -3,7 +3,7 @@
 #include "columns/run.h"
 #include "run_print.h"
 
-#include "cmocka_all.h"
+#include "unit/cmocka_all.h"
 
 #define ARENA_BYTES (64u << 20)
 

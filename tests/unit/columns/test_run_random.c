@@ -2,11 +2,11 @@
  *
  * Tables have all types, unset cells, rows that were removed or changed, keys in and out of order,
  * and columns whose type changed while they filled. */
-#include "../group/dice.h"
 #include "columns/run.h"
 #include "run_model.h"
+#include "unit/group/dice.h"
 
-#include "cmocka_all.h"
+#include "unit/cmocka_all.h"
 
 #include <math.h>
 
