@@ -5,9 +5,13 @@
  *
  * What rows mean, everywhere: `head` and `first` are of the row with the least key, `tail` and
  * `last` of that with the greatest; rows that nothing else orders are in the order of their keys,
- * groups in that of their first row's.
+ * groups in that of their first row's. A row without the attribute does not count for a fold. What
+ * is unset comes last in an order, whichever way it goes. Values of a histogram are in the order of
+ * their coming; of a distribution, too, where they are equally frequent. Groups ordered by a
+ * histogram, a distribution or bins are in the order of how many values or bins these have.
  *
- * Threads: pure; the view is the caller's. Memory: the arena; texts stay as long as the view. */
+ * Threads: pure; the view is the caller's. Memory: the arena; texts stay as long as both the view
+ * and the arena. */
 #ifndef CRUMPLE_COLUMNS_RUN_H
 #define CRUMPLE_COLUMNS_RUN_H
 
