@@ -310,7 +310,8 @@ static bool open_parts(struct engine *en, struct err *e)
     return store_open(&en->store, c->data_dir, &settings, e) &&
            store_secret(en->store, en->secret, e) &&
            blobs_open(&en->blobs, c->data_dir, en->secret, e) && open_library(en, e) &&
-           recovery_run(en, e) && recovery_uploads(en, e) && start_threads(en, e);
+           recovery_run(en, e) && recovery_uploads(en, e) && recovery_rows(en, e) &&
+           start_threads(en, e);
 }
 
 bool engine_open(struct engine **out, const struct engine_config *config, struct err *e)

@@ -191,6 +191,9 @@ MUST_CHECK bool process_job(struct engine_job *job);
 /* From a stored payload to a report, whose project and date are not settled. */
 MUST_CHECK bool process_parse(struct report *out, struct str payload, struct arena *a,
                               struct err *e);
+/* The same, with the call stack of a report of the PartyCrasher API. */
+MUST_CHECK bool process_parse_stack(struct report *out, struct callstack *stack, struct str payload,
+                                    struct arena *a, struct err *e);
 
 /* process_upload.c: the same for an upload. ERR_NOMEM, ERR_BUSY: it may go well
  * later; w->unreadable: it does not come back from where it is kept. Whatever else is wrong with it
@@ -266,6 +269,8 @@ void view_replace(struct engine *en, struct view *next);
 MUST_CHECK bool recovery_run(struct engine *en, struct err *e);
 /* recovery_uploads.c: the same for objects, counts and the inbox; after recovery_run. */
 MUST_CHECK bool recovery_uploads(struct engine *en, struct err *e);
+/* recovery_rows.c: and for what queries read. */
+MUST_CHECK bool recovery_rows(struct engine *en, struct err *e);
 
 /* engine.c: the end of a job, whatever its outcome: counts it and calls done(). */
 void job_finish(struct engine *en, struct engine_job *job);

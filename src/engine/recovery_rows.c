@@ -15,9 +15,10 @@
 
 #include <stdlib.h>
 
-#define CHUNK_ROWS 256
+#define CHUNK_ROWS 128
 #define CHUNK_BYTES (1u << 20)         /* a chunk is passed on when it holds more */
 #define CHUNK_ARENA ((size_t)16 << 30) /* no limit: what was taken once is taken again */
+#define CHUNK_KEPT (1u << 20)          /* memory that a chunk keeps from round to round */
 #define CHUNKS_PER_MAKER 4
 #define DAMAGED_LOGGED 20 /* one log line each */
 
@@ -144,13 +145,12 @@ static void *scanner_run(void *arg)
 
 static bool make_upload(struct source *s, struct arena *a)
 {
-    struct attributes attributes;
-    attributes_init(&attributes, a);
-    s->damaged = !attributes_read(&attributes, s->upload.attributes, &s->err);
-    if (s->damaged && s->err.code != ERR_NOMEM)
-        attributes_init(&attributes, a);
-    return (!s->damaged || s->err.code != ERR_NOMEM) &&
-           row_of_upload(&s->row, &s->upload, &attributes, a, &s->err);
+    struct err e = { 0 };
+    s->damaged = !row_of_stored(&s->row, &s->upload, a, &s->err);
+    if (!s->damaged || s->err.code == ERR_NOMEM)
+        return !s->damaged;
+    s->upload.attributes = STR("{}");
+    return row_of_stored(&s->row, &s->upload, a, &e);
 }
 
 static bool make_post(struct source *s, struct arena *a)
@@ -241,6 +241,14 @@ static bool put_all(struct rows_recovery *r, struct err *e)
 
 /* --- all of it ----------------------------------------------------------------------------- */
 
+/* The first block of an arena stays when it is emptied. */
+static bool keep_room(struct arena *a)
+{
+    bool ok = arena_alloc(a, CHUNK_KEPT);
+    arena_reset(a);
+    return ok;
+}
+
 static bool recovery_init(struct rows_recovery *r, size_t chunks, struct err *e)
 {
     pthread_mutex_init(&r->mu, NULL);
@@ -253,7 +261,7 @@ static bool recovery_init(struct rows_recovery *r, size_t chunks, struct err *e)
         struct chunk *c = calloc(1, sizeof *c);
         if (c)
             c->arena = arena_new(CHUNK_ARENA);
-        ok = c && c->arena && queue_put(r->empty, c);
+        ok = c && c->arena && keep_room(c->arena) && queue_put(r->empty, c);
         if (!ok) {
             if (c)
                 arena_free(c->arena);

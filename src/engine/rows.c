@@ -123,6 +123,51 @@ bool row_of_upload(struct row *out, const struct stored_upload *u,
     return true;
 }
 
+/* Stored attributes are in their final types and within their limits, each once, and a nested one
+ * stands there as it is: see attributes_write. */
+static struct cell cell_of_stored(const struct json *value, struct str source)
+{
+    switch (value->type) {
+    case JSON_NULL:
+        break;
+    case JSON_FALSE:
+    case JSON_TRUE:
+        return (struct cell){ .type = CELL_BOOL, .b = value->type == JSON_TRUE };
+    case JSON_NUMBER: {
+        enum attribute_type type = attribute_type_of(value->text);
+        return cell_of_attribute(type == ATTRIBUTE_STRING ? ATTRIBUTE_DOUBLE : type, value->text);
+    }
+    case JSON_STRING:
+        return cell_text(value->text);
+    case JSON_LIST:
+    case JSON_OBJECT:
+        return cell_text((struct str){ source.ptr + value->begin, value->end - value->begin });
+    }
+    return (struct cell){ .type = CELL_UNSET };
+}
+
+bool row_of_stored(struct row *out, const struct stored_upload *u, struct arena *a, struct err *e)
+{
+    const struct json *j;
+    uint64_t date = seconds(u->received_ms);
+    bool has_error = u->error.len == 0;
+    if (!attributes_parse(a, u->attributes, &j, e) || !row_init(out, j->count, a, e))
+        return false;
+    for (const struct json *value = j->first; value; value = value->next) {
+        struct cell cell = cell_of_stored(value, u->attributes);
+        has_error |= str_eq(value->key, STR("error"));
+        if (!row_owns(value->key))
+            row_add(out, value->key, cell);
+        else if (cell.type == CELL_UINT && str_eq(value->key, STR("timestamp")))
+            date = cell.u;
+    }
+    row_add(out, STR("timestamp"), cell_uint(date));
+    row_add(out, STR("object.size"), cell_uint(u->body.size));
+    if (!has_error)
+        row_add(out, STR("error"), cell_text(u->error));
+    return true;
+}
+
 /* Reports. */
 
 static bool is_attribute(struct str field)

@@ -26,6 +26,10 @@ struct row {
 /* Of an upload; `attributes` are its row's. ERR_NOMEM. */
 MUST_CHECK bool row_of_upload(struct row *out, const struct stored_upload *u,
                               const struct attributes *attributes, struct arena *a, struct err *e);
+/* The same from u->attributes, as the store gives them: a third of the time. ERR_INPUT, ERR_LIMIT:
+ * they are damaged. */
+MUST_CHECK bool row_of_stored(struct row *out, const struct stored_upload *u, struct arena *a,
+                              struct err *e);
 /* Of a report of the PartyCrasher API, as it is stored: what was amended is in it, too. The stack
  * is the one that the fingerprint is made of. ERR_NOMEM. */
 MUST_CHECK bool row_of_report(struct row *out, const struct report *r,
