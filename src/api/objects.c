@@ -9,6 +9,8 @@
 #include <inttypes.h>
 #include <unistd.h>
 
+#define GZIP_TEXT_MAX ((size_t)512 << 20)
+
 static void free_arena(void *arena)
 {
     arena_free(arena);
@@ -219,6 +221,41 @@ static void answer_gzip(struct lookup *l)
         http_answer(l->x, 200);
 }
 
+/* The report as lines to read: a field and its text each, in the order of the report. */
+static bool write_text(struct lookup *l, struct str json, struct str *out, struct err *e)
+{
+    const struct json_limits limits = { .depth = REPORT_DEPTH_MAX + 1, .nodes = SIZE_MAX };
+    const struct json *parsed;
+    struct report r;
+    struct buf text;
+    if (!json_parse(&parsed, json, limits, l->arena, e) ||
+        !report_from_json(&r, parsed, json, l->arena, e))
+        return false;
+    buf_init(&text, GZIP_TEXT_MAX);
+    for (size_t i = 0; i < r.text_count; i++) {
+        buf_str(&text, r.texts[i].field);
+        buf_str(&text, STR(": "));
+        buf_str(&text, r.texts[i].text);
+        buf_char(&text, '\n');
+    }
+    bool ok = buf_ok(&text) && arena_str(l->arena, buf_view(&text), out);
+    buf_done(&text);
+    return ok || err_set(e, ERR_NOMEM, 0, "no memory for the answer");
+}
+
+static void answer_text_gzip(struct lookup *l)
+{
+    struct str json, text;
+    struct err e = { 0 };
+    if (!engine_object_report(l->api->engine, l->object, l->project, l->arena, &json, &e) ||
+        !write_text(l, json, &text, &e) || !download_gzip(text, http_out(l->x), &e)) {
+        backtrace_refuse_err(l->x, &e);
+        return;
+    }
+    if (set_headers(l, object_name(l, ".txt.gz"), "application/gzip"))
+        http_answer(l->x, 200);
+}
+
 /* Attachments. */
 
 bool attachment_id_parse(struct str s, uint64_t *out)
@@ -288,9 +325,11 @@ void api_object_get(struct http_exchange *x, void *ctx)
         answer_when_settled(l, answer_report);
     else if (str_eq(s, STR("json.gz")))
         answer_when_settled(l, answer_gzip);
+    else if (str_eq(s, STR("txt.gz")))
+        answer_when_settled(l, answer_text_gzip);
     else
         refuse(x, 404, ERR_NOT_FOUND, "not_found",
-               "objects have the resources raw, json and json.gz");
+               "objects have the resources raw, json, json.gz and txt.gz");
 }
 
 void api_object_list(struct http_exchange *x, void *ctx)

@@ -53,6 +53,10 @@ def test_resources(shop):
     assert gzip.decompress(packed.content).decode() == body
     assert packed.headers["Content-Type"] == "application/gzip"
     assert packed.headers["Content-Disposition"].endswith('.json.gz"')
+    lines = shop.fetch(shop.reader, rxid, resource="txt.gz")
+    assert lines.headers["Content-Disposition"].endswith('.txt.gz"')
+    text = gzip.decompress(lines.content).decode().splitlines()
+    assert "stacktrace.function: f" in text and f"database_id: {rxid}" in text
     ours = shop.fetch(shop.reader, rxid, resource="json").json()
     assert ours["database_id"] == rxid
     assert [f["function"] for f in ours["stacktrace"]] == ["f", "main"]
