@@ -90,13 +90,11 @@ bool merges_shown(struct merges *m, struct str project,
                   const uint8_t fingerprint[STORE_FINGERPRINT_BYTES],
                   uint8_t shown[STORE_FINGERPRINT_BYTES])
 {
-    uint8_t key[16];
     uint32_t node = MERGES_NONE, root = MERGES_NONE;
-    make_key(key, project, fingerprint);
     memmove(shown, fingerprint, STORE_FINGERPRINT_BYTES);
     pthread_mutex_lock(&m->mu);
-    if (m->nodes.len > 0)
-        node = find_key(m, key);
+    if (m->nodes.len > 0) /* in most servers nothing is merged */
+        node = merges_find(m, project, fingerprint);
     if (node != MERGES_NONE) {
         root = merges_root(m, node);
         memcpy(shown, m->nodes.at[root].fingerprint, STORE_FINGERPRINT_BYTES);
