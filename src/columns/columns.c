@@ -52,6 +52,8 @@ static void table_empty(struct columns *c, struct table_state *t)
     memory_free(&c->memory, t->tail.order);
     t->key_blocks = t->dead = (struct block_list){ 0 };
     t->tail = (struct key_tail){ 0 };
+    t->blocks_gone = t->blocks_gone_new = 0;
+    t->recode_left = 0;
     t->rows = 0;
     t->greatest = 0;
     t->keys_fall = false;

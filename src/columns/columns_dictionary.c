@@ -148,6 +148,12 @@ static void text_at(const struct dictionary_view *d, uint32_t code, struct kept_
     head_read(d->chunks[place >> CHUNK_SHIFT] + (place & (CHUNK_BYTES - 1)), out);
 }
 
+void dictionary_kept(const struct dictionary_view *d, uint32_t code, struct kept_text *out)
+{
+    text_at(d, code, out);
+    out->hash = kept_hash(out);
+}
+
 struct str dictionary_record(const struct dictionary_view *d, uint32_t code)
 {
     struct kept_text t;

@@ -70,6 +70,8 @@ void dictionary_retire(struct dictionary *d,
                        struct memory_pool *m); /* all of it; it is empty then */
 struct dictionary_view dictionary_show(const struct dictionary *d);
 
+/* A text as it is kept there, to be put into another dictionary. */
+void dictionary_kept(const struct dictionary_view *d, uint32_t code, struct kept_text *out);
 /* A text as it is kept, with its head: for files. */
 struct str dictionary_record(const struct dictionary_view *d, uint32_t code);
 /* Reads the head of such a record, of a file that nobody vouches for, and takes it off *rest. */

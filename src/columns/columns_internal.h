@@ -105,7 +105,10 @@ struct table_state {
     struct column_state keys;
     struct block_list key_blocks;
     struct key_tail tail;
-    struct block_list dead; /* struct dead_rows, NULL: none of the block */
+    struct block_list dead;   /* struct dead_rows, NULL: none of the block */
+    uint32_t blocks_gone;     /* complete blocks whose rows were all removed; */
+    uint32_t blocks_gone_new; /* and since recode_left was set */
+    size_t recode_left;       /* columns below this may have many texts that no row has any more */
     uint32_t rows;
     uint64_t newest;
     uint64_t greatest; /* key of the rows since the table was cleared */
@@ -194,6 +197,9 @@ MUST_CHECK bool block_list_extend(struct memory_pool *m, struct block_list *l, u
 MUST_CHECK bool column_image(struct columns *c, struct table_state *t, struct column_state *s,
                              const struct cell *value, const struct kept_text *text,
                              uint64_t *image, struct err *e);
+/* Makes the dictionary of a column of texts anew, without those that no row has any more. False: no
+ * memory, nothing changed. */
+MUST_CHECK bool column_recode(struct columns *c, struct table_state *t, struct column_state *s);
 /* The type of a column that begins with this value. */
 enum column_type column_type_for(const struct cell *value);
 /* The value of an image; a text is its code, in `u`. */

@@ -156,6 +156,7 @@ bool keys_skip_block(struct columns *c, struct table_state *t)
         !block_list_extend(&c->memory, &t->keys.blocks, block + 1))
         return false;
     t->rows += COLUMNS_BLOCK_ROWS;
+    t->blocks_gone++;
     return true;
 }
 

@@ -199,6 +199,20 @@ static bool block_promote(struct promotion *p, uint32_t block, struct err *e)
     return true;
 }
 
+/* What was made takes the place of what was, or goes. */
+static void promotion_end(struct promotion *p, bool ok)
+{
+    struct column_state *s = p->column;
+    struct column_state old = { .blocks = p->blocks, .texts = p->texts };
+    if (ok) {
+        old = (struct column_state){ .blocks = s->blocks, .texts = s->texts };
+        s->type = p->type;
+        s->blocks = p->blocks;
+        s->texts = p->texts;
+    }
+    column_retire(p->c, &old);
+}
+
 static bool column_promote(struct columns *c, struct table_state *t, struct column_state *s,
                            const struct cell *value, struct err *e)
 {
@@ -209,15 +223,47 @@ static bool column_promote(struct columns *c, struct table_state *t, struct colu
         err_set(e, ERR_NOMEM, 0, "a column of another type");
     for (uint32_t b = 0; ok && b < s->blocks.count; b++)
         ok = block_promote(&p, b, e);
-    struct column_state old = { .blocks = s->blocks, .texts = s->texts };
-    if (ok) {
-        s->type = p.type;
-        s->blocks = p.blocks;
-        s->texts = p.texts;
-    } else {
-        old = (struct column_state){ .blocks = p.blocks, .texts = p.texts };
+    promotion_end(&p, ok);
+    return ok;
+}
+
+/* The codes of a block in the new dictionary. `codes`: of each old one, + 1. */
+static bool block_recode(struct promotion *p, uint32_t block, uint32_t *codes)
+{
+    struct block_parts *parts = &p->c->parts;
+    struct dictionary_view old = dictionary_show(&p->column->texts);
+    live_load(p, block);
+    for (uint32_t i = 0; i < parts->rows; i++) {
+        uint64_t image;
+        if (!block_parts_get(parts, i, &image))
+            continue;
+        if (codes[image] == 0) {
+            struct kept_text text;
+            struct err e;
+            dictionary_kept(&old, (uint32_t)image, &text);
+            if (!dictionary_add(&p->texts, &p->c->memory, &text, &codes[image], &e))
+                return false;
+            codes[image]++;
+        }
+        parts->images[i] = codes[image] - 1;
     }
-    column_retire(c, &old);
+    struct block *packed;
+    if (!block_pack(&p->c->memory, parts, &packed))
+        return false;
+    p->blocks.at[block] = packed;
+    return true;
+}
+
+bool column_recode(struct columns *c, struct table_state *t, struct column_state *s)
+{
+    struct promotion p = { .c = c, .table = t, .column = s, .type = COLUMN_STRING };
+    uint32_t *codes = calloc(s->texts.texts ? s->texts.texts : 1, sizeof *codes);
+    bool ok =
+        codes && column_touch(c, t, s) && block_list_extend(&c->memory, &p.blocks, s->blocks.count);
+    for (uint32_t b = 0; ok && b < s->blocks.count; b++)
+        ok = block_recode(&p, b, codes);
+    free(codes);
+    promotion_end(&p, ok);
     return ok;
 }
 

@@ -81,6 +81,27 @@ static bool row_plan(struct columns *c, struct table_state *t, const struct name
     return true;
 }
 
+#define RECODE_EVERY_ROWS 1024u
+#define RECODE_LEAST_TEXTS 16u
+
+/* When as many blocks have gone as are left, dictionaries are made anew: one column at a time, so
+ * that nobody waits long. That is not needed for anything else: if memory is short, it stays. */
+static void recode_some(struct columns *c, struct table_state *t)
+{
+    uint32_t complete = t->rows / COLUMNS_BLOCK_ROWS;
+    if (t->blocks_gone_new > 0 && t->blocks_gone_new >= complete - t->blocks_gone) {
+        t->blocks_gone_new = 0;
+        t->recode_left = t->columns.len;
+    }
+    while (t->recode_left > 0) {
+        struct column_state *s = t->columns.at[--t->recode_left];
+        if (s->type != COLUMN_STRING || s->texts.texts < RECODE_LEAST_TEXTS)
+            continue;
+        (void)!column_recode(c, t, s);
+        return;
+    }
+}
+
 static bool row_append(struct columns *c, struct table_state *t, uint64_t key,
                        const struct named_cell *cells, size_t count, size_t *left_out,
                        struct err *e)
@@ -95,6 +116,8 @@ static bool row_append(struct columns *c, struct table_state *t, uint64_t key,
         column_put(c, c->row.at[i].column, t->rows, c->row.at[i].image);
     keys_put(c, t, key);
     t->rows++;
+    if (t->recode_left > 0 && t->rows % RECODE_EVERY_ROWS == 0)
+        recode_some(c, t);
     return true;
 }
 
@@ -444,6 +467,8 @@ static void removal_carry_out(struct columns *c, struct table_state *t, const st
     }
     if (r->block < t->key_blocks.count)
         keys_drop(c, t, r->block);
+    t->blocks_gone++;
+    t->blocks_gone_new++;
 }
 
 bool columns_remove(struct columns *c, struct str project, enum table_kind kind,
@@ -467,5 +492,6 @@ bool columns_remove(struct columns *c, struct str project, enum table_kind kind,
     }
     for (size_t at = 0; removal_next(c, &at, &r);)
         removal_carry_out(c, t, &r);
+    recode_some(c, t);
     return true;
 }

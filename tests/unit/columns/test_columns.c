@@ -540,6 +540,53 @@ static void test_blocks_changed(void **state)
     columns_free(c);
 }
 
+/* Texts of rows that are gone go in the end; those of the others stay. */
+static void test_texts_go(void **state)
+{
+    (void)state;
+    struct columns *c = made(10);
+    struct err e = { 0 };
+    size_t most = 0;
+    for (uint64_t key = 1; key <= 4 * COLUMNS_BLOCK_ROWS; key++) {
+        char text[64];
+        snprintf(text, sizeof text, "a text of its own, %" PRIu64, key);
+        struct named_cell cells[] = {
+            { STR("own"), { .type = CELL_STRING, .s = str_from_c(text) } },
+            { STR("common"), { .type = CELL_STRING, .s = str_from_c(text + strlen(text) - 2) } },
+        };
+        assert_true(columns_put(c, P, TABLE_OBJECTS, key, cells, 2, NULL, &e));
+        uint64_t old = key - 1000;
+        if (key > 1000 && old % 1000 != 0) /* a few stay */
+            assert_true(columns_remove(c, P, TABLE_OBJECTS, &old, 1, &e));
+        else if (key > 68000) { /* and go later */
+            old = key - 68000;
+            assert_true(columns_remove(c, P, TABLE_OBJECTS, &old, 1, &e));
+        }
+        if (key % 500 == 0)
+            columns_publish(c);
+        most = columns_bytes(c) > most ? columns_bytes(c) : most;
+    }
+    struct seen s = look(c);
+    struct text_room room;
+    const struct column *own = table_column(&s.table, STR("own"));
+    assert_true(column_texts(own) < 5 * COLUMNS_BLOCK_ROWS / 2);
+    assert_true(most < (size_t)COLUMNS_BLOCK_ROWS * 60 * 5 / 2);
+    uint32_t live = 0;
+    for (uint32_t row = 0; row < s.table.rows; row++) {
+        uint64_t key = table_key(&s.table, row);
+        char want[64];
+        if (key == 0 || table_row(&s.table, key) == UINT32_MAX)
+            continue;
+        snprintf(want, sizeof want, "a text of its own, %" PRIu64, key);
+        struct cell have = column_cell(&s.table, own, row, &room);
+        assert_true(have.type == CELL_STRING && str_eq(have.s, str_from_c(want)));
+        live++;
+    }
+    assert_true(live > 1000 && live < 2000);
+    columns_release(c, s.view);
+    columns_free(c);
+}
+
 /* The one number that a block of 8 byte cells cannot hold. */
 static void test_hole(void **state)
 {
@@ -703,12 +750,19 @@ static void test_file_over_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mixtures),     cmocka_unit_test(test_texts),
-        cmocka_unit_test(test_long_texts),   cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_tables),       cmocka_unit_test(test_blocks),
-        cmocka_unit_test(test_bytes),        cmocka_unit_test(test_blocks_changed),
-        cmocka_unit_test(test_hole),         cmocka_unit_test(test_file_of_blocks),
-        cmocka_unit_test(test_damaged_file), cmocka_unit_test(test_file_over_limit),
+        cmocka_unit_test(test_mixtures),
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_long_texts),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_blocks_changed),
+        cmocka_unit_test(test_hole),
+        cmocka_unit_test(test_texts_go),
+        cmocka_unit_test(test_file_of_blocks),
+        cmocka_unit_test(test_damaged_file),
+        cmocka_unit_test(test_file_over_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
