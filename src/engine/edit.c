@@ -1,6 +1,7 @@
 /* edit.c - see the header: requests, portions, and the table of kinds. */
 #include "engine/edit.h"
 
+#include "engine/measures.h"
 #include "engine/place.h"
 
 #define PORTION_BYTES ((size_t)4 << 30) /* no limit: what was taken once is taken again */
@@ -9,12 +10,8 @@
 static const struct edit_steps *steps_of(enum edit_kind kind)
 {
     static const struct edit_steps *const kinds[] = {
-        [EDIT_SET] = &edit_set,
-        [EDIT_REMOVE] = &edit_remove,
-        [EDIT_DETACH] = &edit_detach,
-        [EDIT_MERGE] = &edit_merge,
-        [EDIT_UNMERGE] = &edit_unmerge,
-        [EDIT_ISSUES] = &edit_issues,
+        [EDIT_SET] = &edit_set,     [EDIT_REMOVE] = &edit_remove,   [EDIT_DETACH] = &edit_detach,
+        [EDIT_MERGE] = &edit_merge, [EDIT_UNMERGE] = &edit_unmerge, [EDIT_ISSUES] = &edit_issues,
     };
     return (size_t)kind < sizeof kinds / sizeof *kinds ? kinds[kind] : NULL;
 }
@@ -77,6 +74,7 @@ void edit_stored(struct batch *b, struct engine_job *job)
     struct edit *d = job->work->edit;
     const struct edit_steps *steps = steps_of(d->request->kind);
     d->request->changed += d->changed;
+    metric_add(&measures.edited, (int64_t)d->changed);
     if (steps->stored)
         steps->stored(b, d);
 }

@@ -72,6 +72,12 @@ struct measures measures = {
     .searches = COUNTER("index_searches_total", NULL, "Searches for the nearest report."),
     .postings = COUNTER("index_postings_touched_total", NULL, "Postings read by them."),
     .candidates = COUNTER("index_candidates_checked_total", NULL, "Candidates scored by them."),
+    .columns_bytes = GAUGE("columns_bytes", NULL, "Memory of the columns that queries read."),
+    .rows_left_out = COUNTER("columns_rows_incomplete_total", NULL,
+                             "Objects of which some attributes cannot be queried: their project "
+                             "has too many."),
+    .edited = COUNTER("objects_changed_total", NULL,
+                      "Objects and issues that somebody has changed, merged or removed."),
 };
 
 static struct metric *const all[] = {
@@ -113,6 +119,9 @@ static struct metric *const all[] = {
     &measures.searches,
     &measures.postings,
     &measures.candidates,
+    &measures.columns_bytes,
+    &measures.rows_left_out,
+    &measures.edited,
 };
 
 void measures_search(struct bucket_index_cost cost)
@@ -134,6 +143,7 @@ struct metric *const *engine_metrics(struct engine *en, size_t *count)
     metric_set(&measures.left_out, (int64_t)collection_left_out(v->collection));
     metric_set(&measures.bytes, (int64_t)bucket_index_bytes(v->index));
     engine_view_release(en, v);
+    metric_set(&measures.columns_bytes, (int64_t)columns_bytes(en->columns));
     metric_set(&measures.jobs, (int64_t)atomic_load(&en->taken));
     metric_set(&measures.inbox, (int64_t)queue_count(en->jobs));
     metric_set(&measures.ready, (int64_t)queue_count(en->ready));

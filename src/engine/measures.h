@@ -14,6 +14,7 @@ struct measures {
     struct metric process, place, store, whole; /* latencies */
     struct metric reports, stacks, values, terms, fields, left_out, bytes;
     struct metric searches, postings, candidates;
+    struct metric columns_bytes, rows_left_out, edited;
 };
 extern struct measures measures;
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "engine/inside.h"
+#include "engine/measures.h"
 #include "report/report_amend.h"
 
 #include <float.h>
@@ -292,6 +293,7 @@ static void tell_left_out(struct engine *en, struct str project, uint64_t object
 {
     const struct named_cell *first = first_left_out(en->columns, project, object, row);
     char sentence[512];
+    metric_add(&measures.rows_left_out, 1);
     if (!first)
         return;
     size_t others = count - 1, limit = en->config.columns_max;

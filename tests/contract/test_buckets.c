@@ -214,6 +214,37 @@ static void change_of_nothing(void **state)
     expect_upload(p, 3, 10);
 }
 
+/* What is set in an object without an upload; null for what was cleared; one object's alone. */
+static void without_upload(void **state)
+{
+    struct place *p = *state;
+    struct str packed, amended;
+    struct stored_report got;
+    OK(store_pack(STR("{\"database_id\":\"x\"}"), p->arena, &packed, &e));
+    const struct stored_change c = { .object = 77,
+                                     .no_upload = true,
+                                     .amended = STR("{\"a\":null}"),
+                                     .report = 0,
+                                     .packed_payload = packed };
+    write_some(p);
+    OK(write_changes(p, &c, 1, &e));
+    for (unsigned round = 0; round < 2; round++, place_reopen(p)) {
+        struct changes all = read_changes(p);
+        assert_int_equal(all.count, 1);
+        assert_true(all.at[0].no_upload && all.at[0].object == 77);
+        assert_int_equal(all.at[0].report, STORE_NONE);
+        assert_str(all.at[0].amended, STR("{\"a\":null}"));
+        OK(store_amended(p->store, 77, p->arena, &amended, &e));
+        assert_str(amended, STR("{\"a\":null}"));
+        OK(store_amended(p->store, 4, p->arena, &amended, &e));
+        assert_int_equal(amended.len, 0);
+        OK(store_amended(p->store, UINT64_MAX, p->arena, &amended, &e));
+        assert_int_equal(amended.len, 0);
+        OK(store_read(p->store, 0, p->arena, &got, &e));
+        assert_str(got.payload, STR("{\"database_id\":\"x\"}"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +253,7 @@ int main(void)
         CASE(changes),
         CASE(changed_then_replaced),
         CASE(change_of_nothing),
+        CASE(without_upload),
     };
     return cmocka_run_group_tests_name("store: submission buckets", tests, NULL, NULL);
 }

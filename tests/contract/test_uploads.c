@@ -361,13 +361,92 @@ static void all_or_nothing(void **state)
     expect_last(p, 3, 4);
 }
 
+/* Attributes of errors, and the reports that have no upload: what rows of queries are made of. */
+
+struct row_scan {
+    struct place *p;
+    uint64_t objects[64];
+    size_t count;
+};
+
+static bool take_attributes(void *ctx, const struct stored_upload *u, struct err *e)
+{
+    struct row_scan *s = ctx;
+    struct stored_upload want = make_upload(s->p, u->object, 10);
+    (void)e;
+    assert_true(upload_format_is_error(u->format));
+    assert_str(u->attributes, want.attributes);
+    assert_str(u->project, want.project);
+    assert_str(u->error, want.error);
+    assert_true(u->body.size == want.body.size && u->received_ms == want.received_ms);
+    s->objects[s->count++] = u->object;
+    return true;
+}
+
+static bool take_post(void *ctx, const struct stored_report *r, struct str amended, struct err *why)
+{
+    struct row_scan *s = ctx;
+    struct str payload;
+    struct stored_report want = make_report(s->p, r->number, 10);
+    (void)why;
+    OK(store_unpack(r->packed, s->p->arena, &payload, &e));
+    assert_str(payload, want.payload);
+    assert_str(amended, r->object == 102 ? STR("{\"a\":1}") : STR(""));
+    s->objects[s->count++] = r->object;
+    return true;
+}
+
+static bool stop_post(void *ctx, const struct stored_report *r, struct str amended, struct err *e)
+{
+    (void)ctx, (void)r, (void)amended;
+    return err_set(e, ERR_LIMIT, 0, "enough");
+}
+
+static void rows_of_queries(void **state)
+{
+    struct place *p = *state;
+    struct stored_upload u[20];
+    struct stored_report r[4];
+    const struct stored_change change = {
+        .object = 102, .no_upload = true, .amended = STR("{\"a\":1}"), .report = STORE_NONE
+    };
+    size_t errors = 0;
+    for (uint64_t n = 0; n < 20; n++) {
+        u[n] = make_upload(p, n + 1, 10);
+        errors += upload_format_is_error(u[n].format);
+    }
+    for (uint32_t n = 0; n < 4; n++) {
+        r[n] = make_report(p, n, 10);
+        r[n].object = n == 0 ? 1 : n == 3 ? 0 : 100 + n; /* of an upload; before there were ids */
+    }
+    struct store_batch batch = { .reports = r,
+                                 .report_count = 4,
+                                 .uploads = u,
+                                 .upload_count = 20,
+                                 .changes = &change,
+                                 .change_count = 1 };
+    OK(store_write(p->store, &batch, &e));
+    for (unsigned round = 0; round < 2; round++, place_reopen(p)) {
+        struct row_scan s = { .p = p };
+        OK(store_scan_attributes(p->store, take_attributes, &s, &e));
+        assert_int_equal(s.count, errors);
+        for (size_t i = 1; i < s.count; i++)
+            assert_true(s.objects[i - 1] < s.objects[i]);
+        s.count = 0;
+        OK(store_scan_posts(p->store, take_post, &s, &e));
+        assert_int_equal(s.count, 2);
+        assert_true(s.objects[0] == 101 && s.objects[1] == 102);
+        FAILS(store_scan_posts(p->store, stop_post, NULL, &e), ERR_LIMIT);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(round_trip),        CASE(missing),        CASE(strange_strings),
         CASE(large_body),        CASE(heads),          CASE(files),
         CASE(replaced),          CASE(listed),         CASE(attachments),
-        CASE(ids_never_go_down), CASE(all_or_nothing),
+        CASE(ids_never_go_down), CASE(all_or_nothing), CASE(rows_of_queries),
     };
     return cmocka_run_group_tests_name("store: uploads", tests, NULL, NULL);
 }
