@@ -237,6 +237,7 @@ static const struct key keys[] = {
     { "server", "threads", set_size, AT(http.threads), 0, 1024 },
     { "server", "workers", set_size, AT(engine.workers), 0, 1024 },
     { "server", "retention_interval_s", set_unsigned, AT(retention_interval_s), 1, 86400 },
+    { "server", "sweep_interval_s", set_unsigned, AT(sweep_interval_s), 1, 86400 },
     { "grouping", "thresholds", set_thresholds, 0, 0, 0 },
     { "grouping", "default_threshold", set_real, AT(default_threshold), 0, 0 },
     { "grouping", "similarity", set_similarity, 0, 0, 0 },
@@ -281,6 +282,7 @@ void config_init(struct config *c, struct arena *a)
         .failed_tokens_burst = 100,
         .failed_tokens_per_minute = 60,
         .retention_interval_s = 60,
+        .sweep_interval_s = 600,
     };
     c->engine.inbox_max_bytes = 4 * GB;
     c->engine.work_max_bytes = GB;

@@ -28,6 +28,7 @@ struct config {
     /* Requests with bad tokens from one address: so many at once, and so many in the long run. */
     unsigned failed_tokens_burst, failed_tokens_per_minute;
     unsigned retention_interval_s; /* between two looks at all objects */
+    unsigned sweep_interval_s;     /* between two looks at all large files */
 
     struct http_listen listen[CONFIG_LISTEN_MAX];
     double thresholds[COLLECTION_THRESHOLDS_MAX];

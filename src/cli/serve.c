@@ -110,7 +110,11 @@ static bool serve(struct config *c, struct err *e)
         return err_set(e, ERR_NOMEM, 0, "no memory to count failed attempts");
     if (!engine_open(&en, &c->engine, e) || !access_open(&access, engine_store(en), e))
         return false;
-    const struct retention_config rules = { en, access, (int64_t)c->retention_interval_s * 1000 };
+    const struct retention_config rules = { .engine = en,
+                                            .access = access,
+                                            .interval_ms = (int64_t)c->retention_interval_s * 1000,
+                                            .sweep_interval_ms =
+                                                (int64_t)c->sweep_interval_s * 1000 };
     const struct api_config config = {
         .engine = en,
         .access = access,

@@ -10,15 +10,21 @@
 #include "base/date.h"
 #include "base/log.h"
 #include "engine/measures.h"
+#include "engine/sweeper.h"
 
 #define BATCH 256 /* uploads in one append */
 #define RETRY_US 1000000
 
+static bool has_files(const struct engine_upload *u)
+{
+    bool has = u->upload.body.in_file;
+    for (size_t i = 0; i < u->upload.attachment_count; i++)
+        has |= u->upload.attachments[i].content.in_file;
+    return has;
+}
+
 bool engine_accept(struct engine *en, struct engine_upload *u, struct err *e)
 {
-    bool has_files = u->upload.body.in_file;
-    for (size_t i = 0; i < u->upload.attachment_count; i++)
-        has_files |= u->upload.attachments[i].content.in_file;
     u->ok = u->duplicate = u->settled = false;
     u->err = (struct err){ 0 };
     u->errors = STR("");
@@ -27,7 +33,7 @@ bool engine_accept(struct engine *en, struct engine_upload *u, struct err *e)
         return false;
     if (inbox_bytes(en->inbox) > en->config.inbox_max_bytes)
         return err_set(e, ERR_BUSY, 0, "too many uploads wait to be processed; try again later");
-    if (queue_put(has_files ? en->keep : en->received, u))
+    if (queue_put(has_files(u) ? en->keep : en->received, u))
         return true;
     return err_set(e, ERR_BUSY, 0, "too many uploads at once; try again later");
 }
@@ -126,6 +132,8 @@ static void take_ids(struct engine *en, struct engine_upload **uploads, size_t c
         u->ok = objects_take(&en->objects, u->upload.project, u->upload.uuid, &u->object,
                              &u->duplicate, &u->err);
         u->upload.object = u->object;
+        if (u->ok && !u->duplicate)
+            objects_came(&en->objects, u->object, u->upload.received_ms);
         if (u->ok && !u->duplicate && !upload_format_is_error(u->upload.format))
             objects_keep(&en->objects, u->object);
         if (u->ok && !u->duplicate)
@@ -171,6 +179,7 @@ static void pass_on(struct engine *en, const struct arrivals *a, const struct in
 static void refuse_all(struct engine *en, const struct arrivals *a, const struct err *e)
 {
     failing_note(&en->inbox_failing, "inbox_failed", e);
+    sweeper_wake(en);
     for (size_t i = 0; i < a->fresh_count; i++) {
         struct engine_upload *u = a->fresh[i];
         objects_drop(&en->objects, u->object, u->upload.project, u->upload.uuid);
@@ -193,6 +202,8 @@ static void receive(struct engine *en, struct engine_upload **uploads, size_t co
     }
     for (size_t i = 0; i < a.other_count; i++) {
         struct engine_upload *u = a.others[i];
+        if (has_files(u))
+            sweeper_wake(en); /* and they may be nobody else's */
         if (!u->ok) {
             u->done(u);
         } else if (u->object >= failed_from) { /* like one that could not be stored */
@@ -254,6 +265,8 @@ static void give_up(struct upload_work *w)
         objects_committed(&en->objects, w->ticket.object, OBJECT_NO_REPORT);
     else
         objects_drop(&en->objects, w->ticket.object, STR(""), STR(""));
+    if (!w->ticket.from_store)
+        sweeper_forbid(en); /* its files are needed when it can be read again */
     if (w->ticket.waiter)
         refuse(w->ticket.waiter, &w->job.err);
     poke_writer(en);

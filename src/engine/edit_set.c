@@ -13,13 +13,7 @@ static_assert(STORE_NONE == OBJECT_NO_REPORT, "both say that there is no report"
 /* What follows from the upload, or from what others decide, and so is not to be set. */
 static bool is_made_by_server(struct str name)
 {
-    static const struct str names[] = { STR_INIT("fingerprint"), STR_INIT("callstack"),
-                                        STR_INIT("timestamp"),   STR_INIT("object"),
-                                        STR_INIT("object.size"), STR_INIT("_tx") };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (str_eq(name, names[i]))
-            return true;
-    return str_starts(name, STR("fingerprint;")) || str_starts(name, STR("_mod_"));
+    return row_owns(name) || str_eq(name, STR("callstack")) || str_starts(name, STR("_mod_"));
 }
 
 static bool check_value(const struct edit_value *v, struct err *e)

@@ -174,6 +174,9 @@ struct engine {
     struct issues issues;
     struct columns *columns;    /* the writer changes them; any thread reads */
     struct sampler *sampler;
+    /* See sweeper.h. */
+    _Atomic uint64_t loosened;
+    _Atomic bool keeps_files;
     int64_t left_out_logged_us; /* the writer's: see rows.c */
     uint64_t last_attachment;
     VEC(struct engine_job *) waiting; /* for objects that are not committed yet */

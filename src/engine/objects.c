@@ -1,9 +1,10 @@
-/* objects.c - see the header. Entries are small and never move: twelve bytes an object. */
+/* objects.c - see the header. Entries are small and never move: sixteen bytes an object. */
 #include "engine/objects.h"
 
 #include <sodium.h>
 #include <stdlib.h>
 
+#define AT_ONCE 1024 /* objects that are looked at before others get their turn */
 #define KEY_BYTES 16 /* of BLAKE2b over project and uuid: two never share one */
 
 /* Of an object's upload: bits. One that is accepted, and not yet in work, has none. */
@@ -16,6 +17,7 @@ enum work {
 struct entry {
     uint32_t project; /* a place in `names` */
     uint32_t report;
+    uint32_t received_s;
     uint8_t state; /* enum object_state */
     bool kept;     /* when all reports are deleted */
     uint16_t work; /* of enum work */
@@ -193,7 +195,8 @@ static bool take(struct objects *o, struct str project, struct str uuid, uint64_
         if (!uuid_add(o, &key, object))
             return false;
     }
-    *entry = (struct entry){ name, OBJECT_NO_REPORT, OBJECT_ACCEPTED, false, 0 };
+    *entry =
+        (struct entry){ .project = name, .report = OBJECT_NO_REPORT, .state = OBJECT_ACCEPTED };
     return true;
 }
 
@@ -267,6 +270,51 @@ bool objects_restore(struct objects *o, uint64_t object, struct str project, str
     }
     pthread_mutex_unlock(&o->mu);
     return ok || err_set(e, ERR_NOMEM, 0, "no memory for another object");
+}
+
+void objects_came(struct objects *o, uint64_t object, int64_t received_ms)
+{
+    int64_t s = received_ms > 0 ? (received_ms - 1) / 1000 + 1 : 0; /* nobody is older than it is */
+    pthread_mutex_lock(&o->mu);
+    struct entry *entry = entry_at(o, object);
+    if (entry)
+        entry->received_s = s < UINT32_MAX ? (uint32_t)s : UINT32_MAX;
+    pthread_mutex_unlock(&o->mu);
+}
+
+void objects_received(struct objects *o, const uint64_t *objects, size_t count, uint32_t *out_s)
+{
+    for (size_t at = 0; at < count; at += AT_ONCE) {
+        size_t end = count - at < AT_ONCE ? count : at + AT_ONCE;
+        pthread_mutex_lock(&o->mu);
+        for (size_t i = at; i < end; i++) {
+            const struct entry *entry = entry_at(o, objects[i]);
+            out_s[i] = entry ? entry->received_s : 0;
+        }
+        pthread_mutex_unlock(&o->mu);
+    }
+}
+
+static bool is_on_its_way(struct objects *o, uint64_t object)
+{
+    const struct entry *entry = entry_at(o, object);
+    return entry && entry->state == OBJECT_ACCEPTED;
+}
+
+bool objects_settled(struct objects *o, uint64_t object)
+{
+    bool is_settled;
+    size_t looked;
+    do {
+        pthread_mutex_lock(&o->mu);
+        uint64_t end = object < o->next ? object + 1 : o->next;
+        for (looked = 0; looked < AT_ONCE && o->settled < end; looked++, o->settled++)
+            if (is_on_its_way(o, o->settled))
+                break;
+        is_settled = o->settled >= end;
+        pthread_mutex_unlock(&o->mu);
+    } while (looked == AT_ONCE);
+    return is_settled;
 }
 
 static size_t wishes(unsigned work)

@@ -39,7 +39,8 @@ struct objects {
     struct idmap names_by_text;
     VEC(struct object_uuid) uuids;
     struct idmap uuids_by_key;
-    size_t again; /* wishes to process an object again that are not met yet */
+    uint64_t settled; /* all objects below this one are, or were */
+    size_t again;     /* wishes to process an object again that are not met yet */
 };
 
 MUST_CHECK bool objects_init(struct objects *o);
@@ -54,6 +55,14 @@ MUST_CHECK bool objects_take(struct objects *o, struct str project, struct str u
 /* It could not be stored: forgets it and its uuid. */
 void objects_drop(struct objects *o, uint64_t object, struct str project, struct str uuid);
 void objects_committed(struct objects *o, uint64_t object, uint32_t report);
+
+/* When it was received; whole seconds, rounded up. */
+void objects_came(struct objects *o, uint64_t object, int64_t received_ms);
+/* The same of many; 0: not known. */
+void objects_received(struct objects *o, const uint64_t *objects, size_t count, uint32_t *out_s);
+/* Whether this object and all with lower ids have once been seen to be not on their way: what they
+ * have is in the store, or gone. One thread asks. */
+bool objects_settled(struct objects *o, uint64_t object);
 
 /* Work on an object's upload, so that it is done again when that is wanted, and by one worker at a
  * time. */

@@ -326,9 +326,12 @@ static bool add_object(struct recovery *r, const struct stored_report *row, stru
     bool first;
     if (row->object == OBJECT_NONE && row->packed.len > 0)
         return true;
-    return (row->object == OBJECT_NONE ||
-            objects_restore(&en->objects, row->object, row->project, STR(""), as, e)) &&
-           tally_fingerprint(&en->tally, row->project, row->fingerprint, &first, e);
+    if (row->object != OBJECT_NONE) {
+        if (!objects_restore(&en->objects, row->object, row->project, STR(""), as, e))
+            return false;
+        objects_came(&en->objects, row->object, row->received_ms);
+    }
+    return tally_fingerprint(&en->tally, row->project, row->fingerprint, &first, e);
 }
 
 static bool is_removed_at(const struct recovery *r, uint32_t since)

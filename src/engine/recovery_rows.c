@@ -103,7 +103,8 @@ static bool each_upload(void *ctx, const struct stored_upload *u, struct err *e)
     struct arena *a = r->filling->arena;
     *s = (struct source){ .object = u->object,
                           .has_fingerprint = u->has_fingerprint,
-                          .upload = { .received_ms = u->received_ms,
+                          .upload = { .state = u->state,
+                                      .received_ms = u->received_ms,
                                       .body = { .size = u->body.size } } };
     memcpy(s->fingerprint, u->fingerprint, sizeof s->fingerprint);
     bool ok = arena_str(a, u->project, &s->project) && arena_str(a, u->error, &s->upload.error) &&

@@ -8,6 +8,7 @@
 #include "decode/decode.h"
 #include "engine/amend.h"
 #include "engine/sweep.h"
+#include "engine/sweeper.h"
 
 #define CHANGE_ARENA ((size_t)4 << 30) /* what was taken once is taken again */
 
@@ -39,6 +40,7 @@ static bool each_upload(void *ctx, const struct stored_upload *u, struct err *e)
     const struct object as = { again ? OBJECT_ACCEPTED : OBJECT_COMMITTED, u->report };
     if (!objects_restore(&en->objects, u->object, u->project, u->uuid, as, e))
         return false;
+    objects_came(&en->objects, u->object, u->received_ms);
     if (!upload_format_is_error(u->format))
         objects_keep(&en->objects, u->object);
     if (u->report == STORE_NONE && u->has_fingerprint &&
@@ -88,6 +90,7 @@ static bool each_in_inbox(void *ctx, struct inbox_place at, const struct upload 
     if (!sweep_need_upload(&s->needs, u, e) ||
         !objects_restore(objects, u->object, u->project, u->uuid, as, e))
         return false;
+    objects_came(objects, u->object, u->received_ms);
     if (!upload_format_is_error(u->format))
         objects_keep(objects, u->object);
     return add_ticket(s, &t, e);
@@ -115,10 +118,12 @@ static bool read_all(struct start *s, struct err *e)
         return false;
     for (size_t i = 0; i < s->done.len; i++)
         inbox_done(en->inbox, s->done.at[i]);
-    if (damaged > 0)
+    if (damaged > 0) {
         log_line(LOG_ERROR, "inbox_damaged", "files=%zu message=\"kept as *.damaged\"", damaged);
-    else if (!sweep_run(&s->needs, en->store, en->blobs, &removed, e))
+        sweeper_forbid(en);
+    } else if (!sweep_run(&s->needs, en->store, en->blobs, &removed, e)) {
         return false;
+    }
     if (removed > 0)
         log_line(LOG_INFO, "files_removed", "files=%zu", removed);
     if (s->waiting > 0)

@@ -257,15 +257,21 @@ static bool remove_prepare(struct batch *b, struct edit *d, struct err *e)
     return true;
 }
 
-static void remove_rows(struct batch *b, const struct edit *d)
+static void change_rows(struct batch *b, const struct edit *d)
 {
+    struct columns *columns = b->engine->columns;
+    struct str project = d->request->project;
+    const struct named_cell emptied = { STR("_deleted"), { .type = CELL_BOOL, .b = true } };
     struct err e = { 0 };
-    uint64_t keys[PORTION_OBJECTS];
-    size_t count = 0;
+    uint64_t gone[PORTION_OBJECTS], kept[PORTION_OBJECTS];
+    size_t gone_count = 0, kept_count = 0;
     for (size_t i = 0; i < b->removals.len; i++)
         if (b->removals.at[i].row.part == STORED_ALL)
-            keys[count++] = b->removals.at[i].row.object;
-    if (!columns_remove(b->engine->columns, d->request->project, TABLE_OBJECTS, keys, count, &e))
+            gone[gone_count++] = b->removals.at[i].row.object;
+        else
+            kept[kept_count++] = b->removals.at[i].row.object;
+    if (!columns_remove(columns, project, TABLE_OBJECTS, gone, gone_count, &e) ||
+        !columns_change_all(columns, project, TABLE_OBJECTS, kept, kept_count, &emptied, 1, &e))
         log_line(LOG_ERROR, "not_cleared", "of=columns reason=%s", log_str(str_from_c(e.msg)));
 }
 
@@ -279,7 +285,7 @@ static void remove_stored(struct batch *b, struct edit *d)
         else
             objects_committed(objects, r->row.object, OBJECT_NO_REPORT);
     }
-    remove_rows(b, d);
+    change_rows(b, d);
     if (b->removals.len > 0)
         log_line(LOG_INFO, "objects_removed", "project=%s objects=%zu rows=%s",
                  log_str(d->request->project), b->removals.len,

@@ -1,29 +1,31 @@
-/* retention.c - see the header.
- *
- * Objects of a project are looked at in the order of their ids, which is nearly that in which they
- * came: so where the old ones end is found by a binary search, asking the store for the times of a
- * few. */
+/* retention.c - see the header. */
 #include "engine/retention.h"
 
 #include "access/policy.h"
+#include "base/date.h"
 #include "base/log.h"
 #include "engine/inside.h"
+#include "engine/retention_choose.h"
 #include "engine/sampler.h"
+#include "engine/sweeper.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-#define TICK_MS 500 /* how soon a change of the configuration is seen */
-#define ARENA_BYTES ((size_t)2 << 30)
-#define EDIT_OBJECTS 4096 /* in one request to the engine: then a stop is noticed */
+#define TICK_MS 250                    /* how soon a change of the configuration is seen */
+#define SHARE_MS 1000                  /* for a rule, and then others get their turn */
+#define ARENA_BYTES ((size_t)16 << 30) /* no limit: as much as the objects need */
+#define EDIT_OBJECTS 4096              /* in one request to the engine */
 
-/* What has been compressed, or has lost its bytes, need not be looked at again. */
+/* What a rule has compressed need not be looked at again. */
 struct progress {
     struct str project; /* heap */
-    uint64_t rule_hash; /* of the rule's place and the text of all rules */
-    uint64_t done;      /* objects up to this one */
+    uint64_t rule;      /* hash of its place and the text of all rules */
+    uint64_t *done;     /* heap; objects by falling ids */
+    size_t done_count;
+    bool in_use; /* the rule was there when all projects were last looked at */
 };
 
 struct retention {
@@ -34,9 +36,12 @@ struct retention {
     bool stops; /* guarded by mu */
 
     /* The thread's own. */
-    struct arena *arena;   /* of one project */
+    struct arena *arena;   /* of one rule */
     uint64_t seen_version; /* of access */
     int64_t next_ms;       /* when all objects are looked at again */
+    int64_t share_ends_ms;
+    bool unfinished; /* something is left to do at once */
+    struct sweeper sweeper;
     VEC(struct progress) progress;
 };
 
@@ -45,19 +50,25 @@ static int64_t clock_ms(void)
     return metric_clock_us() / 1000;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static bool is_stopping(struct retention *r)
 {
     pthread_mutex_lock(&r->mu);
     bool stops = r->stops;
     pthread_mutex_unlock(&r->mu);
     return stops;
+}
+
+/* Whether the rest must wait. */
+static bool is_over(struct retention *r)
+{
+    bool over = clock_ms() >= r->share_ends_ms || is_stopping(r);
+    r->unfinished |= over;
+    return over;
+}
+
+static bool no_memory(struct err *e)
+{
+    return err_set(e, ERR_NOMEM, 0, "no memory for retention");
 }
 
 /* --- changes ------------------------------------------------------------------------------- */
@@ -93,39 +104,36 @@ static bool edit_and_wait(struct engine *en, struct engine_edit *t, struct err *
     return t->ok;
 }
 
+/* As many as there is time for. */
 static bool remove_objects(struct retention *r, struct str project, enum removal removal,
                            const uint64_t *objects, size_t count, struct err *e)
 {
-    size_t removed = 0;
     bool ok = true;
-    for (size_t at = 0; at < count && ok && !is_stopping(r); at += EDIT_OBJECTS) {
+    for (size_t at = 0; at < count && ok && !is_over(r); at += EDIT_OBJECTS) {
         struct arena *a = arena_new(ARENA_BYTES);
+        size_t n = count - at < EDIT_OBJECTS ? count - at : EDIT_OBJECTS;
         struct engine_edit t = { .arena = a,
                                  .project = project,
                                  .kind = EDIT_REMOVE,
                                  .removal = removal,
                                  .objects = objects + at,
-                                 .object_count =
-                                     count - at < EDIT_OBJECTS ? count - at : EDIT_OBJECTS };
-        ok = a ? edit_and_wait(r->config.engine, &t, e) : err_set(e, ERR_NOMEM, 0, "retention");
-        removed += t.changed;
+                                 .object_count = n };
+        ok = a ? edit_and_wait(r->config.engine, &t, e) : no_memory(e);
         arena_free(a);
     }
-    if (removed > 0)
-        log_line(LOG_INFO, "objects_removed", "project=%s objects=%zu%s", log_str(project), removed,
-                 removal == REMOVE_PHYSICAL ? " what=bytes" : "");
     return ok;
 }
 
-static bool compress_object(struct retention *r, uint64_t object, struct arena *a, size_t *files,
+static bool compress_object(struct engine *en, uint64_t object, struct arena *a, size_t *files,
                             struct err *e)
 {
-    struct engine *en = r->config.engine;
     struct stored_upload u;
     struct stored_attachment *attachments;
     size_t count;
     if (!store_upload_head(en->store, object, a, &u, e))
         return e->code == ERR_NOT_FOUND; /* it came over the PartyCrasher API, or is gone */
+    if (!upload_format_is_error(u.format))
+        return true;
     if (!blobs_compress(en->blobs, &u.body, files, e) ||
         !store_attachments(en->store, object, a, &attachments, &count, e))
         return false;
@@ -135,164 +143,14 @@ static bool compress_object(struct retention *r, uint64_t object, struct arena *
     return true;
 }
 
-static bool compress_objects(struct retention *r, struct str project, const uint64_t *objects,
-                             size_t count, struct err *e)
-{
-    struct arena *a = arena_new(ARENA_BYTES);
-    size_t files = 0;
-    bool ok = a || err_set(e, ERR_NOMEM, 0, "retention");
-    for (size_t i = 0; i < count && ok && !is_stopping(r); i++) {
-        arena_reset(a);
-        ok = compress_object(r, objects[i], a, &files, e);
-    }
-    arena_free(a);
-    if (files > 0)
-        log_line(LOG_INFO, "files_compressed", "project=%s files=%zu", log_str(project), files);
-    return ok;
-}
+/* --- progress ------------------------------------------------------------------------------ */
 
-/* --- which objects ------------------------------------------------------------------------- */
-
-struct entry {
-    uint64_t object;
-    uint32_t fingerprint; /* its code + 1; 0: it has none */
-};
-struct entries {
-    struct entry *at; /* by rising objects */
-    size_t count;
-    uint32_t fingerprints; /* codes there are */
-};
-
-static int by_object(const void *a, const void *b)
-{
-    const struct entry *x = a, *y = b;
-    return (x->object > y->object) - (x->object < y->object);
-}
-
-struct block {
-    uint64_t keys[COLUMNS_BLOCK_ROWS], live[COLUMNS_BLOCK_ROWS / 64];
-    uint32_t codes[COLUMNS_BLOCK_ROWS];
-};
-
-static void add_block(struct entries *out, const struct table *t, const struct column *fingerprint,
-                      uint32_t index, struct block *b)
-{
-    uint32_t rows = table_block_rows(t, index);
-    table_keys(t, index, b->keys);
-    table_live(t, index, b->live);
-    memset(b->codes, 0, rows * sizeof *b->codes);
-    if (fingerprint && column_type(fingerprint) == COLUMN_STRING)
-        column_codes(t, fingerprint, index, b->codes);
-    for (uint32_t i = 0; i < rows; i++)
-        if (b->live[i / 64] >> (i % 64) & 1)
-            out->at[out->count++] = (struct entry){ b->keys[i], b->codes[i] };
-}
-
-/* All objects of a project. */
-static bool list_objects(struct retention *r, struct str project, struct entries *out,
-                         struct err *e)
-{
-    struct columns *columns = engine_columns(r->config.engine);
-    const struct columns_view *v = columns_acquire(columns);
-    struct block *b = malloc(sizeof *b);
-    struct table t;
-    *out = (struct entries){ 0 };
-    (void)columns_table(v, project, TABLE_OBJECTS, &t);
-    out->at = arena_array(r->arena, (size_t)t.rows + 1, sizeof *out->at);
-    bool ok = (b && out->at) || err_set(e, ERR_NOMEM, 0, "retention of %u objects", t.rows);
-    if (ok && t.rows > 0) {
-        const struct column *fingerprint = table_column(&t, STR("fingerprint"));
-        if (fingerprint && column_type(fingerprint) == COLUMN_STRING)
-            out->fingerprints = column_texts(fingerprint);
-        for (uint32_t i = 0; i < table_blocks(&t); i++)
-            add_block(out, &t, fingerprint, i, b);
-        if (!table_keys_rise(&t))
-            qsort(out->at, out->count, sizeof *out->at, by_object);
-    }
-    free(b);
-    columns_release(columns, v);
-    return ok;
-}
-
-/* When an object came; 0 for one that is just gone. */
-static bool received_ms(struct retention *r, uint64_t object, int64_t *out, struct err *e)
-{
-    struct engine *en = r->config.engine;
-    struct arena *a = arena_new(ARENA_BYTES);
-    struct stored_upload u;
-    struct stored_report report;
-    *out = 0;
-    bool ok = a || err_set(e, ERR_NOMEM, 0, "retention");
-    if (ok && store_upload_head(en->store, object, a, &u, e)) {
-        *out = u.received_ms;
-    } else if (ok && e->code == ERR_NOT_FOUND) {
-        struct object o = objects_find(&en->objects, object, STR(""));
-        if (o.report != OBJECT_NO_REPORT && store_read(en->store, o.report, a, &report, e))
-            *out = report.received_ms;
-        ok = o.report == OBJECT_NO_REPORT || *out > 0 || e->code == ERR_NOT_FOUND;
-    } else {
-        ok = false;
-    }
-    arena_free(a);
-    return ok;
-}
-
-/* How many, from the first on, came before this moment. */
-static bool count_older(struct retention *r, const struct entries *all, int64_t limit_ms,
-                        size_t *out, struct err *e)
-{
-    size_t low = 0, high = all->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int64_t came_ms;
-        if (!received_ms(r, all->at[middle].object, &came_ms, e))
-            return false;
-        if (came_ms <= limit_ms)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *out = low;
-    return true;
-}
-
-/* Those that the rule is about, and that come after `done`. */
-static bool choose(struct retention *r, const struct retention_rule *rule,
-                   const struct entries *all, uint64_t done, uint64_t **out, size_t *count,
-                   struct err *e)
-{
-    size_t from = 0, to = all->count, n = 0;
-    int64_t now = now_ms();
-    uint64_t *chosen = arena_array(r->arena, all->count + 1, sizeof *chosen);
-    uint32_t *newer = arena_array(r->arena, (size_t)all->fingerprints + 1, sizeof *newer);
-    if (!chosen || !newer)
-        return err_set(e, ERR_NOMEM, 0, "retention of %zu objects", all->count);
-    if (rule->age_min_s > 0 && !count_older(r, all, now - rule->age_min_s * 1000, &to, e))
-        return false;
-    if (rule->age_max_s < INT64_MAX &&
-        !count_older(r, all, now - (rule->age_max_s + 1) * 1000, &from, e))
-        return false;
-    memset(newer, 0, ((size_t)all->fingerprints + 1) * sizeof *newer);
-    for (size_t i = all->count; i-- > 0;) {
-        uint32_t code = all->at[i].fingerprint;
-        bool many = rule->keep == 0 || (code > 0 && newer[code] >= rule->keep);
-        newer[code]++;
-        if (i >= from && i < to && many && all->at[i].object > done)
-            chosen[n++] = all->at[i].object;
-    }
-    *out = chosen; /* the newest first */
-    *count = n;
-    return true;
-}
-
-/* --- rules --------------------------------------------------------------------------------- */
-
-static struct progress *progress_of(struct retention *r, struct str project, uint64_t rule_hash)
+static struct progress *progress_of(struct retention *r, struct str project, uint64_t rule)
 {
     for (size_t i = 0; i < r->progress.len; i++)
-        if (r->progress.at[i].rule_hash == rule_hash && str_eq(r->progress.at[i].project, project))
+        if (r->progress.at[i].rule == rule && str_eq(r->progress.at[i].project, project))
             return &r->progress.at[i];
-    struct progress p = { .rule_hash = rule_hash };
+    struct progress p = { .rule = rule };
     char *copy = malloc(project.len + 1);
     if (!copy)
         return NULL;
@@ -304,40 +162,209 @@ static struct progress *progress_of(struct retention *r, struct str project, uin
     return NULL;
 }
 
-static enum removal removal_of(unsigned actions)
+static void progress_free(struct progress *p)
 {
-    switch (actions & RETENTION_ALL) {
-    case RETENTION_PHYSICAL:
-        return REMOVE_PHYSICAL;
-    case RETENTION_ROW:
-        return REMOVE_ROW;
-    default:
-        return REMOVE_ALL;
-    }
+    free((char *)(uintptr_t)p->project.ptr);
+    free(p->done);
 }
 
-static bool obey(struct retention *r, struct str project, const struct retention_rule *rule,
-                 uint64_t rule_hash, struct err *e)
+/* Forgets the rules that are not there any more. */
+static void progress_clean(struct retention *r)
 {
-    struct entries all;
-    uint64_t *objects;
-    size_t count;
-    /* What stays known and is chosen by its age alone, is chosen once. */
-    bool once = rule->keep == 0 && !(rule->actions & RETENTION_ROW);
-    struct progress *p = once ? progress_of(r, project, rule_hash) : NULL;
-    if (!list_objects(r, project, &all, e) ||
-        !choose(r, rule, &all, p ? p->done : 0, &objects, &count, e))
+    size_t kept = 0;
+    for (size_t i = 0; i < r->progress.len; i++) {
+        struct progress *p = &r->progress.at[i];
+        if (!p->in_use) {
+            progress_free(p);
+            continue;
+        }
+        p->in_use = false;
+        r->progress.at[kept++] = *p;
+    }
+    r->progress.len = kept;
+}
+
+/* Of the objects, those that are not done, in their order; how many. */
+static size_t progress_left(const struct progress *p, const uint64_t *objects, size_t count,
+                            uint64_t *left)
+{
+    size_t n = 0, at = 0;
+    for (size_t i = 0; i < count; i++) {
+        while (at < p->done_count && p->done[at] > objects[i])
+            at++;
+        if (at == p->done_count || p->done[at] != objects[i])
+            left[n++] = objects[i];
+    }
+    return n;
+}
+
+/* These are done, too. */
+static bool progress_add(struct progress *p, const uint64_t *objects, size_t count)
+{
+    uint64_t *all = malloc((p->done_count + count + 1) * sizeof *all);
+    size_t n = 0, at = 0;
+    if (!all)
         return false;
-    if (count == 0)
-        return true;
-    if ((rule->actions & RETENTION_COMPRESS) && !compress_objects(r, project, objects, count, e))
-        return false;
-    if ((rule->actions & RETENTION_ALL) &&
-        !remove_objects(r, project, removal_of(rule->actions), objects, count, e))
-        return false;
-    if (p && !is_stopping(r))
-        p->done = objects[0];
+    for (size_t i = 0; i < count; i++) {
+        while (at < p->done_count && p->done[at] > objects[i])
+            all[n++] = p->done[at++];
+        all[n++] = objects[i];
+    }
+    while (at < p->done_count)
+        all[n++] = p->done[at++];
+    free(p->done);
+    p->done = all;
+    p->done_count = n;
     return true;
+}
+
+/* --- which objects ------------------------------------------------------------------------- */
+
+struct block {
+    uint64_t keys[COLUMNS_BLOCK_ROWS], live[COLUMNS_BLOCK_ROWS / 64];
+    uint32_t fingerprints[COLUMNS_BLOCK_ROWS], emptied[COLUMNS_BLOCK_ROWS];
+    uint32_t received_s[COLUMNS_BLOCK_ROWS];
+};
+struct list {
+    struct retention_object *at; /* by rising ids */
+    size_t count;
+    uint32_t fingerprints;
+};
+
+static int by_object(const void *a, const void *b)
+{
+    const struct retention_object *x = a, *y = b;
+    return (x->object > y->object) - (x->object < y->object);
+}
+
+static void read_codes(const struct table *t, const char *name, enum column_type type,
+                       uint32_t index, uint32_t *out)
+{
+    const struct column *c = table_column(t, str_from_c(name));
+    if (c && column_type(c) == type)
+        column_codes(t, c, index, out);
+    else
+        memset(out, 0, table_block_rows(t, index) * sizeof *out);
+}
+
+static void add_block(struct engine *en, struct list *out, const struct table *t, uint32_t index,
+                      struct block *b)
+{
+    uint32_t rows = table_block_rows(t, index);
+    table_keys(t, index, b->keys);
+    table_live(t, index, b->live);
+    read_codes(t, "fingerprint", COLUMN_STRING, index, b->fingerprints);
+    read_codes(t, "_deleted", COLUMN_BOOL, index, b->emptied);
+    objects_received(&en->objects, b->keys, rows, b->received_s);
+    for (uint32_t i = 0; i < rows; i++)
+        if (b->live[i / 64] >> (i % 64) & 1)
+            out->at[out->count++] = (struct retention_object){ .object = b->keys[i],
+                                                               .fingerprint = b->fingerprints[i],
+                                                               .received_s = b->received_s[i],
+                                                               .is_emptied = b->emptied[i] == 2 };
+}
+
+/* All objects of a project. */
+static bool list_objects(struct retention *r, struct str project, struct list *out, struct err *e)
+{
+    struct columns *columns = engine_columns(r->config.engine);
+    const struct columns_view *v = columns_acquire(columns);
+    struct block *b = malloc(sizeof *b);
+    struct table t;
+    *out = (struct list){ 0 };
+    (void)columns_table(v, project, TABLE_OBJECTS, &t);
+    out->at = arena_array(r->arena, (size_t)t.rows + 1, sizeof *out->at);
+    bool ok = b && out->at;
+    if (ok && t.rows > 0) {
+        const struct column *c = table_column(&t, STR("fingerprint"));
+        out->fingerprints = c && column_type(c) == COLUMN_STRING ? column_texts(c) : 0;
+        for (uint32_t i = 0; i < table_blocks(&t); i++)
+            add_block(r->config.engine, out, &t, i, b);
+        if (!table_keys_rise(&t))
+            qsort(out->at, out->count, sizeof *out->at, by_object);
+    }
+    free(b);
+    columns_release(columns, v);
+    return ok || no_memory(e);
+}
+
+/* What a rule is about; the arena's. */
+static bool choose(struct retention *r, struct str project, const struct retention_rule *rule,
+                   uint64_t **objects, size_t *count, struct err *e)
+{
+    struct list all;
+    arena_reset(r->arena);
+    if (!list_objects(r, project, &all, e))
+        return false;
+    uint32_t *newer = arena_array(r->arena, (size_t)all.fingerprints + 1, sizeof *newer);
+    *objects = arena_array(r->arena, all.count + 1, sizeof **objects);
+    if (!newer || !*objects)
+        return no_memory(e);
+    *count = retention_choose(rule, all.at, all.count, date_now_ms() / 1000, newer,
+                              all.fingerprints, *objects);
+    return true;
+}
+
+/* --- rules --------------------------------------------------------------------------------- */
+
+static bool obey_removal(struct retention *r, struct str project, const struct retention_rule *rule,
+                         struct err *e)
+{
+    uint64_t *objects = NULL;
+    size_t count = 0;
+    enum removal removal = rule->actions == RETENTION_PHYSICAL ? REMOVE_PHYSICAL
+                           : rule->actions == RETENTION_ROW    ? REMOVE_ROW
+                                                               : REMOVE_ALL;
+    return choose(r, project, rule, &objects, &count, e) &&
+           remove_objects(r, project, removal, objects, count, e);
+}
+
+static bool compress_objects(struct retention *r, struct str project, struct progress *p,
+                             const uint64_t *objects, size_t count, struct err *e)
+{
+    struct arena *a = arena_new(ARENA_BYTES);
+    size_t files = 0, n = 0;
+    bool ok = a || no_memory(e);
+    while (n < count && ok && !is_over(r)) {
+        arena_reset(a);
+        ok = compress_object(r->config.engine, objects[n], a, &files, e);
+        n += ok;
+    }
+    arena_free(a);
+    if (files > 0)
+        log_line(LOG_INFO, "files_compressed", "project=%s files=%zu", log_str(project), files);
+    return (n == 0 || progress_add(p, objects, n) || no_memory(e)) && ok;
+}
+
+static bool obey_compression(struct retention *r, struct str project,
+                             const struct retention_rule *rule, uint64_t hash, struct err *e)
+{
+    uint64_t *objects = NULL;
+    size_t count = 0;
+    struct progress *p = progress_of(r, project, hash);
+    if (!p)
+        return no_memory(e);
+    p->in_use = true;
+    if (!choose(r, project, rule, &objects, &count, e))
+        return false;
+    uint64_t *left = arena_array(r->arena, count + 1, sizeof *left);
+    if (!left)
+        return no_memory(e);
+    return compress_objects(r, project, p, left, progress_left(p, objects, count, left), e);
+}
+
+/* What is removed need not be compressed. */
+static bool obey(struct retention *r, struct str project, const struct retention_rule *rule,
+                 uint64_t hash, struct err *e)
+{
+    struct retention_rule part = *rule;
+    r->share_ends_ms = clock_ms() + SHARE_MS;
+    part.actions = rule->actions & RETENTION_ALL;
+    if (part.actions && !obey_removal(r, project, &part, e))
+        return false;
+    part.actions = RETENTION_COMPRESS;
+    return !(rule->actions & RETENTION_COMPRESS) || (rule->actions & RETENTION_PHYSICAL) ||
+           obey_compression(r, project, &part, hash, e);
 }
 
 static struct str member_text(const struct configuration *c, const char *member)
@@ -346,21 +373,20 @@ static struct str member_text(const struct configuration *c, const char *member)
     return j && j->type == JSON_STRING ? j->text : STR("");
 }
 
-static struct str number_key(char room[24], uint64_t number)
+static const struct configuration *numbered(const struct access_view *v, const char *type,
+                                            uint32_t number)
 {
-    int n = snprintf(room, 24, "%llu", (unsigned long long)number);
-    return (struct str){ room, (size_t)n };
+    char key[16];
+    snprintf(key, sizeof key, "%u", number);
+    return access_find_configuration(v, str_from_c(type), str_from_c(key));
 }
 
 struct str retention_rules_of(const struct access_view *v, const struct stored_project *p)
 {
-    char room[24];
     const struct stored_universe *u = access_universe(v, p->universe);
-    const struct configuration *c = access_find_configuration(v, STR("project_retention"),
-                                                              number_key(room, p->number)),
-                               *any;
+    const struct configuration *any, *c = numbered(v, "project_retention", p->number);
     if (!c && u)
-        c = access_find_configuration(v, STR("universe_retention"), number_key(room, u->number));
+        c = numbered(v, "universe_retention", u->number);
     if (!c && access_configuration(v, STR("instance_retention"), &any) > 0)
         c = any;
     return member_text(c, "rules");
@@ -371,37 +397,26 @@ static bool obey_all(struct retention *r, struct str project, struct str text, s
     struct retention_rule *rules;
     size_t count = 0;
     struct arena *a = arena_new(ARENA_BYTES);
-    bool ok =
-        a ? retention_parse(text, a, &rules, &count, e) : err_set(e, ERR_NOMEM, 0, "retention");
-    for (size_t i = 0; ok && i < count && !is_stopping(r); i++) {
-        arena_reset(r->arena);
+    bool ok = a ? retention_parse(text, a, &rules, &count, e) : no_memory(e);
+    for (size_t i = 0; ok && i < count && !is_stopping(r); i++)
         ok = obey(r, project, &rules[i], idmap_hash(text, i), e);
-    }
     arena_free(a);
     return ok;
-}
-
-static bool clear_deleted(struct retention *r, struct str project, struct err *e)
-{
-    struct entries all;
-    arena_reset(r->arena);
-    if (!list_objects(r, project, &all, e))
-        return false;
-    uint64_t *objects = arena_array(r->arena, all.count + 1, sizeof *objects);
-    for (size_t i = 0; objects && i < all.count; i++)
-        objects[i] = all.at[i].object;
-    return objects ? remove_objects(r, project, REMOVE_ALL, objects, all.count, e)
-                   : err_set(e, ERR_NOMEM, 0, "retention");
 }
 
 static void look_at_project(struct retention *r, const struct access_view *v,
                             const struct stored_project *p)
 {
+    static const struct retention_rule everything = { .age_max_s = INT64_MAX,
+                                                      .actions = RETENTION_ALL };
     struct err e = { 0 };
     struct str rules = retention_rules_of(v, p);
-    bool ok = p->deleted ? clear_deleted(r, p->name, &e)
-                         : rules.len == 0 || obey_all(r, p->name, rules, &e);
-    if (!ok)
+    bool ok = p->deleted       ? obey(r, p->name, &everything, 0, &e)
+              : rules.len == 0 ? true
+                               : obey_all(r, p->name, rules, &e);
+    if (!ok && e.code == ERR_BUSY)
+        r->unfinished = true;
+    else if (!ok)
         log_line(LOG_WARN, "retention_failed", "project=%s reason=%s", log_str(p->name),
                  log_str(str_from_c(e.msg)));
 }
@@ -411,12 +426,11 @@ static void look_at_project(struct retention *r, const struct access_view *v,
 static void configure_sampling(struct retention *r, const struct access_view *v,
                                const struct stored_project *p)
 {
-    char room[24];
     struct err e = { 0 };
-    const struct configuration *c =
-        access_find_configuration(v, STR("project_sampling"), number_key(room, p->number));
+    const struct configuration *c = numbered(v, "project_sampling", p->number);
     const struct json *off = c ? json_get(c->object, STR("disabled")) : NULL;
-    bool is_on = c && !(off && off->type == JSON_NUMBER && !str_eq(off->text, STR("0")));
+    bool is_on =
+        c && !p->deleted && !(off && off->type == JSON_NUMBER && !str_eq(off->text, STR("0")));
     struct str text = member_text(c, "configuration");
     if (!sampler_configure(r->config.engine->sampler, p->name, is_on && text.len > 0 ? &text : NULL,
                            &e))
@@ -424,7 +438,7 @@ static void configure_sampling(struct retention *r, const struct access_view *v,
                  log_str(str_from_c(e.msg)));
 }
 
-/* What sampling has not kept loses its bytes. */
+/* What sampling has not kept loses its bytes. What cannot be removed now keeps them. */
 static void thin_out(struct retention *r)
 {
     uint64_t objects[EDIT_OBJECTS];
@@ -434,6 +448,7 @@ static void thin_out(struct retention *r)
     arena_reset(r->arena);
     while (!is_stopping(r) && (count = sampler_take(r->config.engine->sampler, r->arena, &project,
                                                     objects, EDIT_OBJECTS)) > 0) {
+        r->share_ends_ms = INT64_MAX;
         if (!remove_objects(r, project, REMOVE_PHYSICAL, objects, count, &e))
             log_line(LOG_WARN, "sampling_failed", "project=%s reason=%s", log_str(project),
                      log_str(str_from_c(e.msg)));
@@ -443,25 +458,33 @@ static void thin_out(struct retention *r)
 
 /* --- the thread ---------------------------------------------------------------------------- */
 
+static void look_at_all(struct retention *r, const struct access_view *v, bool is_new)
+{
+    const struct stored_access *rows = access_rows(v);
+    for (size_t i = 0; is_new && i < rows->project_count; i++)
+        configure_sampling(r, v, &rows->projects[i]);
+    for (size_t i = 0; i < rows->project_count && !is_stopping(r); i++)
+        look_at_project(r, v, &rows->projects[i]);
+    progress_clean(r);
+}
+
 static void tick(struct retention *r)
 {
     struct err e = { 0 };
-    uint64_t version;
+    uint64_t version = r->seen_version;
     bool is_new =
         store_access_version(r->config.engine->store, &version, &e) && version != r->seen_version;
-    bool is_due = is_new || clock_ms() >= r->next_ms;
+    bool is_due = is_new || r->unfinished || clock_ms() >= r->next_ms;
     const struct access_view *v = is_due ? access_acquire(r->config.access, &e) : NULL;
     if (v) {
-        const struct stored_access *rows = access_rows(v);
-        for (size_t i = 0; is_new && i < rows->project_count; i++)
-            configure_sampling(r, v, &rows->projects[i]);
-        for (size_t i = 0; i < rows->project_count && !is_stopping(r); i++)
-            look_at_project(r, v, &rows->projects[i]);
-        access_release(r->config.access, v);
+        r->unfinished = false;
         r->seen_version = version;
         r->next_ms = clock_ms() + r->config.interval_ms;
+        look_at_all(r, v, is_new);
+        access_release(r->config.access, v);
     }
     thin_out(r);
+    sweeper_tick(&r->sweeper, clock_ms());
 }
 
 static void *run(void *arg)
@@ -485,7 +508,7 @@ static void *run(void *arg)
 static void release(struct retention *r)
 {
     for (size_t i = 0; i < r->progress.len; i++)
-        free((char *)(uintptr_t)r->progress.at[i].project.ptr);
+        progress_free(&r->progress.at[i]);
     VEC_FREE(&r->progress);
     arena_free(r->arena);
     pthread_cond_destroy(&r->wake);
@@ -498,8 +521,9 @@ bool retention_start(struct retention **out, const struct retention_config *conf
     pthread_condattr_t monotonic;
     struct retention *r = calloc(1, sizeof *r);
     if (!r)
-        return err_set(e, ERR_NOMEM, 0, "no memory for retention");
+        return no_memory(e);
     r->config = *config;
+    sweeper_init(&r->sweeper, config->engine, config->sweep_interval_ms);
     pthread_mutex_init(&r->mu, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -1,6 +1,6 @@
 /* retention.h - a thread that does what operators have configured: objects that are too old or too
  * many go, or are compressed; what sampling does not keep loses its bytes; objects of deleted
- * projects go.
+ * projects go; and so do large files that nobody needs any more (sweeper.h).
  *
  * Place in the story: `crumple serve` starts it beside the API. It reads the configuration through
  * src/access, chooses objects from the columns, and has the engine's writer change them
@@ -22,6 +22,8 @@ struct retention_config {
     struct engine *engine; /* borrowed, as is: */
     struct access *access;
     int64_t interval_ms; /* between two looks at all objects; a change of the rules acts at once */
+    int64_t
+        sweep_interval_ms; /* between two looks at all large files, after something was removed */
 };
 MUST_CHECK bool retention_start(struct retention **out, const struct retention_config *config,
                                 struct err *e);

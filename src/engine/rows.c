@@ -26,6 +26,11 @@ static struct cell cell_uint(uint64_t n)
     return (struct cell){ .type = CELL_UINT, .u = n };
 }
 
+static struct cell cell_bool(bool b)
+{
+    return (struct cell){ .type = CELL_BOOL, .b = b };
+}
+
 /* Digits alone, within 64 bits, as attributes are. */
 static uint64_t digits(struct str s)
 {
@@ -58,7 +63,7 @@ struct cell cell_of_attribute(enum attribute_type type, struct str text)
             .type = CELL_INT, .i = (int64_t)(0 - digits((struct str){ text.ptr + 1, text.len - 1 }))
         };
     case ATTRIBUTE_BOOLEAN:
-        return (struct cell){ .type = CELL_BOOL, .b = str_eq(text, STR("true")) };
+        return cell_bool(str_eq(text, STR("true")));
     case ATTRIBUTE_DOUBLE:
         return cell_double(text);
     case ATTRIBUTE_STRING:
@@ -74,8 +79,8 @@ struct cell cell_of_attribute(enum attribute_type type, struct str text)
 bool row_owns(struct str name)
 {
     static const struct str names[] = { STR_INIT("fingerprint"), STR_INIT("timestamp"),
-                                        STR_INIT("object"), STR_INIT("object.size"),
-                                        STR_INIT("_tx") };
+                                        STR_INIT("object"),      STR_INIT("object.size"),
+                                        STR_INIT("_tx"),         STR_INIT("_deleted") };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (str_eq(name, names[i]))
             return true;
@@ -118,6 +123,7 @@ bool row_of_upload(struct row *out, const struct stored_upload *u,
     row_add(out, STR("timestamp"),
             cell_uint(has_date ? digits(date->text) : seconds(u->received_ms)));
     row_add(out, STR("object.size"), cell_uint(u->body.size));
+    row_add(out, STR("_deleted"), cell_bool(u->state == UPLOAD_REMOVED));
     if (u->error.len > 0 && !attributes_find(attributes, STR("error")))
         row_add(out, STR("error"), cell_text(u->error));
     add_attributes(out, attributes);
@@ -241,6 +247,7 @@ bool row_of_report(struct row *out, const struct report *r, const struct callsta
         return false;
     row_add(out, STR("timestamp"), cell_uint(seconds(r->date_ms)));
     row_add(out, STR("object.size"), cell_uint(r->payload.len));
+    row_add(out, STR("_deleted"), cell_bool(false));
     add_attributes(out, &attributes);
     return true;
 }

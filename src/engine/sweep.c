@@ -37,14 +37,26 @@ static bool is_needed(const void *ctx, const uint8_t hash[CONTENT_HASH_BYTES])
            bsearch(hash, n->files.at, n->files.len, sizeof *n->files.at, by_bytes);
 }
 
-bool sweep_run(struct sweep_needs *n, struct store *s, struct blobs *b, size_t *removed,
-               struct err *e)
+/* And those that the store names. */
+static bool need_all(struct sweep_needs *n, struct store *s, struct err *e)
 {
     if (!store_scan_files(s, add, n, e))
         return false;
     if (n->files.len > 0)
         qsort(n->files.at, n->files.len, sizeof *n->files.at, by_bytes);
-    return blobs_sweep(b, is_needed, n, removed, e);
+    return true;
+}
+
+bool sweep_run(struct sweep_needs *n, struct store *s, struct blobs *b, size_t *removed,
+               struct err *e)
+{
+    return need_all(n, s, e) && blobs_sweep(b, is_needed, n, removed, e);
+}
+
+bool sweep_step(struct sweep_needs *n, struct store *s, struct blobs *b, struct blobs_step *out,
+                struct err *e)
+{
+    return need_all(n, s, e) && blobs_sweep_step(b, is_needed, n, out, e);
 }
 
 void sweep_done(struct sweep_needs *n)

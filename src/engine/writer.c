@@ -15,6 +15,7 @@
 #include "engine/edit.h"
 #include "engine/measures.h"
 #include "engine/place.h"
+#include "engine/sweeper.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -126,9 +127,12 @@ static bool take_ids(struct batch *b, struct err *e)
     bool duplicate;
     for (size_t i = 0; i < b->added.len; i++) {
         struct item *item = b->added.at[i];
-        if (item->object == OBJECT_NONE && !objects_take(&b->engine->objects, item->report.project,
-                                                         STR(""), &item->object, &duplicate, e))
+        if (item->object != OBJECT_NONE)
+            continue;
+        if (!objects_take(&b->engine->objects, item->report.project, STR(""), &item->object,
+                          &duplicate, e))
             return false;
+        objects_came(&b->engine->objects, item->object, item->received_ms);
     }
     return true;
 }
@@ -241,7 +245,8 @@ static bool batch_store(struct batch *b, struct err *e)
     if (is_empty(b))
         return true;
     int64_t began_us = metric_clock_us();
-    bool ok = take_ids(b, e) && issues_reopen(b, e) && make_rows(b, &all, e) && store_write(b->engine->store, &all, e);
+    bool ok = take_ids(b, e) && issues_reopen(b, e) && make_rows(b, &all, e) &&
+              store_write(b->engine->store, &all, e);
     metric_observe_us(&measures.store, metric_clock_us() - began_us);
     return ok;
 }
@@ -295,6 +300,8 @@ static bool commit_batch(struct engine *en, struct batch *b, struct engine_job *
         issues_stored(b);
         edits_stored(b, jobs, count);
         columns_publish(en->columns);
+        if (b->removals.len + b->detached.len > 0)
+            sweeper_wake(en);
         if (!is_empty(b))
             batch_stored(b);
     } else {
@@ -463,6 +470,7 @@ static void delete_all(struct engine *en, struct engine_job *job)
         shorthand_reset(&en->shorthand);
         objects_clear(&en->objects, gone_below);
         clear_columns(en);
+        sweeper_wake(en);
         merges_clear(&en->merges);
         issues_clear(&en->issues);
         if (!tally_clear(&en->tally))

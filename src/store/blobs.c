@@ -75,6 +75,8 @@ struct spool {
     uint64_t size;         /* of all that was added */
     bool failed;           /* a write failed: nothing works any more */
     bool finished, kept;
+    bool is_keeping;                  /* it is counted: blobs_keeping_ends is to come */
+    unsigned turn;                    /* then */
     uint8_t hash[CONTENT_HASH_BYTES]; /* once finished */
 
     char *buffer; /* all of it; with a file, what is not yet written to it */
@@ -162,6 +164,7 @@ bool blobs_open(struct blobs **out, const char *dir, const uint8_t secret[BLOBS_
     for (size_t i = 0; i < BLOBS_FANOUT; i++)
         pthread_mutex_init(&b->naming_mu[i], NULL);
     pthread_mutex_init(&b->idle_mu, NULL);
+    pthread_mutex_init(&b->keeping_mu, NULL);
     if (sodium_init() < 0)
         return err_set(e, ERR_IO, 0, "libsodium cannot be used");
     if (!dynlib_load("libgnutls.so.30", gnutls, sizeof gnutls / sizeof *gnutls, e))
@@ -185,9 +188,12 @@ void blobs_close(struct blobs *b)
         close(b->fd);
     if (b->tmp_fd >= 0)
         close(b->tmp_fd);
-    for (size_t i = 0; i < BLOBS_FANOUT; i++)
+    for (size_t i = 0; i < BLOBS_FANOUT; i++) {
         pthread_mutex_destroy(&b->naming_mu[i]);
+        VEC_FREE(&b->doubts[i]);
+    }
     pthread_mutex_destroy(&b->idle_mu);
+    pthread_mutex_destroy(&b->keeping_mu);
     while (b->idle_count > 0)
         free(b->idle[--b->idle_count]);
     free(b);
@@ -205,63 +211,6 @@ void blobs_temporary_name(struct blobs *b, char out[BLOBS_TEMPORARY_BYTES])
 {
     snprintf(out, BLOBS_TEMPORARY_BYTES, "%" PRIu64,
              atomic_fetch_add_explicit(&b->next_temporary, 1, memory_order_relaxed));
-}
-
-/* Sweeping. */
-
-struct sweep {
-    struct blobs *blobs;
-    bool (*is_needed)(const void *ctx, const uint8_t hash[CONTENT_HASH_BYTES]);
-    const void *ctx;
-    size_t removed;
-};
-
-/* One file of a directory; what has no name of ours is not ours to remove. */
-static bool sweep_file(struct sweep *w, int directory, const char *name, struct err *e)
-{
-    uint8_t hash[CONTENT_HASH_BYTES];
-    size_t len;
-    const char *end;
-    bool is_ours = sodium_hex2bin(hash, sizeof hash, name, strlen(name), NULL, &len, &end) == 0 &&
-                   len == sizeof hash && (*end == '\0' || strcmp(end, BLOBS_PACKED_SUFFIX) == 0);
-    if (!is_ours || w->is_needed(w->ctx, hash))
-        return true;
-    if (unlinkat(directory, name, 0) != 0)
-        return blobs_failed(e, "remove a file");
-    w->removed++;
-    return true;
-}
-
-static bool sweep_fanout(struct sweep *w, const char *name, struct err *e)
-{
-    int fd = openat(w->blobs->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    if (!d) {
-        bool missing = errno == ENOENT;
-        if (fd >= 0)
-            close(fd);
-        return missing || blobs_failed(e, "list a directory");
-    }
-    bool ok = true;
-    for (struct dirent *at; ok && (at = readdir(d));)
-        ok = sweep_file(w, dirfd(d), at->d_name, e);
-    closedir(d);
-    return ok;
-}
-
-bool blobs_sweep(struct blobs *b,
-                 bool (*is_needed)(const void *ctx, const uint8_t hash[CONTENT_HASH_BYTES]),
-                 const void *ctx, size_t *removed, struct err *e)
-{
-    struct sweep w = { b, is_needed, ctx, 0 };
-    for (unsigned i = 0; i < BLOBS_FANOUT; i++) {
-        char name[3];
-        snprintf(name, sizeof name, "%02x", i);
-        if (!sweep_fanout(&w, name, e))
-            return false;
-    }
-    *removed = w.removed;
-    return true;
 }
 
 /* Spools. */
@@ -335,6 +284,8 @@ void spool_free(struct spool *s)
     if (!s)
         return;
     drop_file(s);
+    if (s->is_keeping)
+        blobs_keeping_ends(s->blobs, s->turn);
     if (s->map)
         munmap(s->map, (size_t)s->size);
     buffer_free(s);
@@ -604,7 +555,10 @@ bool spool_keep(struct spool *s, struct err *e)
     pthread_mutex_t *mu = &b->naming_mu[s->hash[0]];
     char name[BLOBS_NAME_BYTES];
     blobs_file_name(s->hash, name);
+    s->turn = blobs_keeping_begins(b);
+    s->is_keeping = true;
     pthread_mutex_lock(mu);
+    blobs_doubt_not(b, s->hash);
     bool there = is_there(b, name, s->size);
     s->kept = there ? blobs_sync_names(b, name, e) : name_file(s, name, e);
     pthread_mutex_unlock(mu);

@@ -9,7 +9,7 @@
  *
  * A spool takes bytes as they come: in memory up to its limit, then in a temporary file. When the
  * upload is complete, spool_finish says what it holds; spool_keep makes a file durable under its
- * name. What is never kept is removed with the spool. What was kept stays until blobs_sweep.
+ * name. What is never kept is removed with the spool. What was kept stays until it is swept.
  *
  * Threads: blobs: any. A spool: one at a time. Errors: ERR_FULL, ERR_IO, ERR_NOMEM. */
 #ifndef CRUMPLE_STORE_BLOBS_H
@@ -35,6 +35,20 @@ MUST_CHECK bool blobs_sweep(struct blobs *b,
                             bool (*is_needed)(const void *ctx,
                                               const uint8_t hash[CONTENT_HASH_BYTES]),
                             const void *ctx, size_t *removed, struct err *e);
+
+/* The same in steps, while the server runs: a file goes when two steps have found that nobody needs
+ * it, and its content was not kept in between. Between two steps the caller waits until
+ * blobs_step_over, and until what those spools brought either is needed or is given up.
+ * One thread. On failure the step has done what it could. */
+struct blobs_step {
+    size_t removed, doubtful; /* files; doubtful: the next step may remove them */
+};
+MUST_CHECK bool blobs_sweep_step(struct blobs *b,
+                                 bool (*is_needed)(const void *ctx,
+                                                   const uint8_t hash[CONTENT_HASH_BYTES]),
+                                 const void *ctx, struct blobs_step *out, struct err *e);
+/* Whether all spools that were kept before the last step have been freed. */
+bool blobs_step_over(struct blobs *b);
 
 struct spool;
 struct spool *spool_new(struct blobs *b); /* NULL: no memory */

@@ -104,16 +104,30 @@ static bool pack(struct pipe *p, struct err *e)
     return ok;
 }
 
-/* The packed file is whole under its temporary name: it takes the place of the other. */
-static bool take_place(struct blobs *b, const char *temporary, const char name[BLOBS_NAME_BYTES],
-                       struct err *e)
+/* The packed file is whole under its temporary name: it takes the place of the other, unless that
+ * has been removed meanwhile. */
+static bool take_place_alone(struct blobs *b, const char *temporary,
+                             const char name[BLOBS_NAME_BYTES], bool *taken, struct err *e)
 {
     char packed[PACKED_NAME_BYTES];
     packed_name(name, packed);
+    *taken = faccessat(b->fd, name, F_OK, 0) == 0;
+    if (!*taken)
+        return errno == ENOENT || blobs_failed(e, "find a file");
     if (renameat(b->tmp_fd, temporary, b->fd, packed) != 0)
         return blobs_failed(e, "name a file");
     return blobs_sync_names(b, name, e) &&
            (unlinkat(b->fd, name, 0) == 0 || errno == ENOENT || blobs_failed(e, "remove a file"));
+}
+
+static bool take_place(struct blobs *b, const char *temporary, const struct content *c,
+                       const char name[BLOBS_NAME_BYTES], bool *taken, struct err *e)
+{
+    pthread_mutex_t *mu = &b->naming_mu[c->hash[0]];
+    pthread_mutex_lock(mu);
+    bool ok = take_place_alone(b, temporary, name, taken, e);
+    pthread_mutex_unlock(mu);
+    return ok;
 }
 
 static bool compress_open(struct blobs *b, const struct content *c, int in, const char *name,
@@ -127,15 +141,14 @@ static bool compress_open(struct blobs *b, const struct content *c, int in, cons
         return blobs_failed(e, "create a file");
     bool ok =
         pipe_init(&p, e) && pack(&p, e) && (fsync(p.out) == 0 || blobs_failed(e, "sync a file"));
-    bool is_worth = ok || e->code != ERR_LIMIT;
+    bool taken = false, is_worth = ok || e->code != ERR_LIMIT;
     close(p.out);
     pipe_done(&p);
-    if (ok && take_place(b, temporary, name, e)) {
-        ++*packed;
-        return true;
-    }
-    unlinkat(b->tmp_fd, temporary, 0);
-    return !is_worth;
+    ok = ok && take_place(b, temporary, c, name, &taken, e);
+    *packed += ok && taken;
+    if (!ok || !taken)
+        unlinkat(b->tmp_fd, temporary, 0);
+    return ok || !is_worth;
 }
 
 bool blobs_compress(struct blobs *b, const struct content *c, size_t *packed, struct err *e)
@@ -144,13 +157,10 @@ bool blobs_compress(struct blobs *b, const struct content *c, size_t *packed, st
     if (!c->in_file)
         return true;
     blobs_file_name(c->hash, name);
-    pthread_mutex_t *mu = &b->naming_mu[c->hash[0]];
     int in = openat(b->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (in < 0)
         return errno == ENOENT || blobs_failed(e, "open a file"); /* it is packed already */
-    pthread_mutex_lock(mu);
     bool ok = compress_open(b, c, in, name, packed, e);
-    pthread_mutex_unlock(mu);
     close(in);
     return ok;
 }

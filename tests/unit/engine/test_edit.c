@@ -133,6 +133,7 @@ static void test_refused(void **state)
         { "object", 1, ERR_INPUT },
         { "object.size", 1, ERR_INPUT },
         { "_tx", 1, ERR_INPUT },
+        { "_deleted", 1, ERR_INPUT },
         { "_mod_fingerprint", 1, ERR_INPUT },
         { "", 1, ERR_INPUT },
         { "not UTF-8 \xff", 1, ERR_INPUT },
@@ -165,12 +166,12 @@ static void test_refused(void **state)
 static void test_limit(void **state)
 {
     struct place *p = *state;
-    p->config.columns_max = 9;
+    p->config.columns_max = 12;
     place_open(p);
     uint64_t object = send_json(p, "alpha", "", true);
     struct err e = { 0 };
     unsigned made = 0;
-    for (; made < 9; made++) {
+    for (; made < 12; made++) {
         char name[16];
         snprintf(name, sizeof name, "new%u", made);
         struct edit_sent *s = edit_new("p", EDIT_SET);
@@ -184,9 +185,9 @@ static void test_limit(void **state)
             break;
         assert_cell(p, object, name, "str:x");
     }
-    assert_true(made > 0 && made < 9);
+    assert_true(made > 0 && made < 12);
     assert_int_equal(e.code, ERR_LIMIT);
-    assert_non_null(strstr(e.msg, "9"));
+    assert_non_null(strstr(e.msg, "12"));
     assert_int_equal(set_attribute(p, &object, 1, "new0", ATTRIBUTE_STRING, "y"), 1);
 }
 

@@ -96,6 +96,49 @@ static void test_against_a_model(void **state)
     objects_done(&o);
 }
 
+/* When they came, and whether what has come is still on its way. */
+static void test_settled(void **state)
+{
+    (void)state;
+    enum { OBJECTS = 5000 };
+    struct objects o;
+    struct err e;
+    uint64_t id = 0, ids[3];
+    uint32_t got[3];
+    bool duplicate;
+    assert_true(objects_init(&o));
+    assert_true(objects_settled(&o, 0));
+    assert_true(objects_settled(&o, 100)); /* there is none */
+    for (unsigned i = 0; i < OBJECTS; i++) {
+        assert_true(objects_take(&o, STR("p"), STR(""), &id, &duplicate, &e));
+        objects_came(&o, id, 1000 * (int64_t)id + i % 2);
+    }
+    for (uint64_t i = 1; i <= OBJECTS; i++) {
+        assert_false(objects_settled(&o, i));
+        if (i % 3 == 0)
+            objects_drop(&o, i, STR("p"), STR(""));
+        else if (i != OBJECTS - 1)
+            objects_committed(&o, i, OBJECT_NO_REPORT);
+        else
+            break;
+        assert_true(objects_settled(&o, i));
+    }
+    objects_committed(&o, OBJECTS, OBJECT_NO_REPORT);
+    assert_true(objects_settled(&o, OBJECTS - 2));
+    assert_false(objects_settled(&o, OBJECTS));
+    objects_clear(&o, OBJECTS);
+    assert_true(objects_settled(&o, OBJECTS));
+    assert_true(objects_settled(&o, UINT64_MAX));
+    ids[0] = 1;
+    ids[1] = 2;
+    ids[2] = OBJECTS + 7;
+    objects_received(&o, ids, 3, got);
+    assert_int_equal(got[0], 1);
+    assert_int_equal(got[1], 3); /* rounded up */
+    assert_int_equal(got[2], 0);
+    objects_done(&o);
+}
+
 /* Work on an object is wanted again at each point of its life. */
 static void test_work(void **state)
 {
@@ -192,6 +235,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_a_model),
+        cmocka_unit_test(test_settled),
         cmocka_unit_test(test_work),
         cmocka_unit_test(test_restored),
     };
