@@ -87,7 +87,8 @@ bool user_has_password(const struct user *u, struct str password)
     if (text.len >= sizeof stored || password.len > USER_PASSWORD_MAX)
         return false;
     memcpy(stored, text.ptr, text.len);
-    bool same = crypto_pwhash_str_verify(stored, password.ptr, password.len) == 0;
+    const char *given = password.len > 0 ? password.ptr : ""; /* none at all is hashed, too */
+    bool same = crypto_pwhash_str_verify(stored, given, password.len) == 0;
     sodium_memzero(stored, sizeof stored);
     return same && u;
 }

@@ -71,7 +71,7 @@ static size_t count_tokens(const struct admin *a, struct str project)
 static bool list(struct admin *a, const void *arg, struct err *e)
 {
     (void)arg;
-    static const char *const headings[] = { "PROJECT", "UNIVERSE", "TOKENS" };
+    static const char *const headings[] = { "PROJECT", "UNIVERSE", "TOKENS", "DELETED" };
     struct admin_table t;
     admin_table_init(&t, headings, sizeof headings / sizeof *headings);
     for (size_t i = 0; i < a->rows.project_count; i++) {
@@ -81,6 +81,7 @@ static bool list(struct admin *a, const void *arg, struct err *e)
         admin_table_cell(&t, p->name);
         admin_table_cell(&t, p->universe);
         admin_table_cell(&t, tokens);
+        admin_table_cell(&t, p->deleted ? STR("yes") : STR("-"));
     }
     return admin_table_print(&t, e);
 }
@@ -93,10 +94,10 @@ static int run_list(const struct command *c, int argc, char **argv)
 const struct command command_project_list = {
     .name = "project list",
     .summary = "show the projects and their universes",
-    .help =
-        "Usage: crumple project list --data DIR\n\n"
-        "Prints a line for each project: its name, its universe, and how many tokens it has.\n\n"
-        "Example:\n\n"
-        "  crumple project list --data /var/lib/crumple\n",
+    .help = "Usage: crumple project list --data DIR\n\n"
+            "Prints a line for each project: its name, its universe, how many tokens it has, and\n"
+            "whether it was deleted (docs/console-api.md).\n\n"
+            "Example:\n\n"
+            "  crumple project list --data /var/lib/crumple\n",
     .run = run_list,
 };

@@ -43,6 +43,9 @@
 #define MISSING_OF_PROJECT                                                                         \
     " FROM missing_symbols m LEFT JOIN projects p ON p.number = m.project"                         \
     " WHERE (?1 = '' OR m.project = (SELECT number FROM projects WHERE name = ?1))"
+#define PROJECT_ROWS                                                                               \
+    "SELECT p.number, p.name, u.name, p.owner, p.deleted FROM projects p"                          \
+    " LEFT JOIN universes u ON u.number = p.universe"
 #define ATTACHMENT_COLUMNS "id, object, received_ms, name, type, size, hash, in_file"
 
 static const char *const sql_text[SQL_STATEMENTS] = {
@@ -205,8 +208,8 @@ static const char *const sql_text[SQL_STATEMENTS] = {
                         " ON CONFLICT DO NOTHING",
     [SQL_PROJECT_FIND] = "SELECT number FROM projects WHERE name = ?1",
     [SQL_PROJECT_CHANGE] = "UPDATE projects SET owner = ?2, deleted = ?3 WHERE number = ?1",
-    [SQL_PROJECTS] = "SELECT p.number, p.name, u.name, p.owner, p.deleted FROM projects p"
-                     " LEFT JOIN universes u ON u.number = p.universe ORDER BY p.name",
+    [SQL_PROJECTS] = PROJECT_ROWS " ORDER BY p.name",
+    [SQL_PROJECTS_NOT_DELETED] = PROJECT_ROWS " WHERE NOT p.deleted ORDER BY p.name",
     [SQL_TOKEN_ADD] = "INSERT INTO tokens(hash, text, project, owner, scopes, metadata, created_ms)"
                       " VALUES (?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(hash) DO NOTHING",
     [SQL_TOKEN_CHANGE] = "UPDATE tokens SET text = ?2, owner = ?3, scopes = ?4, metadata = ?5"

@@ -402,7 +402,8 @@ bool store_projects(struct store *s, struct arena *a, struct str **out, size_t *
     struct connection *c = store_reader_take(s, e);
     if (!c)
         return false;
-    bool ok = rights_rows(c, SQL_PROJECTS, project_name_fill, sizeof **out, a, &names, count, e);
+    bool ok = rights_rows(c, SQL_PROJECTS_NOT_DELETED, project_name_fill, sizeof **out, a, &names,
+                          count, e);
     store_reader_give(s, c);
     *out = names;
     return ok;

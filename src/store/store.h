@@ -441,7 +441,7 @@ MUST_CHECK bool store_missing_objects(struct store *s, struct str project,
  * to REPORT_NAME_MAX bytes: ERR_INPUT, ERR_LIMIT. */
 MUST_CHECK bool store_project_create(struct store *s, struct str name, struct str universe,
                                      struct err *e);
-/* All names, sorted by bytes, in the arena. */
+/* The names of those that are not deleted, sorted by bytes, in the arena. */
 MUST_CHECK bool store_projects(struct store *s, struct arena *a, struct str **out, size_t *count,
                                struct err *e);
 

@@ -86,6 +86,7 @@ def test_projects(place):
     place.token("--capability", "error:post", project="shop")
     rows = {row["PROJECT"]: (row["UNIVERSE"], row["TOKENS"])
             for row in place.table("project", "list")}
+    assert {row["DELETED"] for row in place.table("project", "list")} == {"-"}
     assert rows == {"Ubuntu Core": ("default", "0"), "shop": ("acme", "1"), "Größe": ("acme", "0")}
 
 
@@ -238,6 +239,27 @@ def test_passwords_refused(place, password, status, part):
 def test_passwords_taken(place):
     for i, password in enumerate(["x" * 1024, "x" * 1024 + "\n", "12345678\r\n", "  spaces  "]):
         place.ok("user", "create", f"u{i}", "--password-file", "-", input=password)
+
+
+def test_what_users_are_bound_to(place):
+    for project in ("shop", "cart", "till"):
+        place.ok("project", "create", project)
+    for name, *words in [("ada", "--role", "admin"), ("bob", "--project", "shop", "--project",
+                                                      "cart", "--email", "bob@example.com"),
+                         ("gus", "--role", "guest")]:
+        place.ok("user", "create", name, *words, "--password-file", "-", input="battery staple")
+    rows = {row["USER"]: (row["ROLE"], row["E-MAIL"], row["PROJECTS"])
+            for row in place.table("user", "list")}
+    assert rows == {"ada": ("admin", "-", "(all)"), "bob": ("member", "bob@example.com",
+                                                            "shop cart"),
+                    "gus": ("guest", "-", "-")}
+    refused = lambda status, part, *words: place.refused(
+        status, part, "user", "create", "eve", *words, "--password-file", "-",
+        input="battery staple")
+    refused(1, 'no project "nothing"', "--project", "nothing")
+    refused(1, 'no universe "nowhere"', "--universe", "nowhere")
+    refused(2, "e-mail", "--email", "nobody")
+    assert len(place.table("user", "list")) == 3
 
 
 def test_users_refused(place, tmp_path):

@@ -120,6 +120,12 @@ static void projects(void **state)
     all = read_access(p);
     assert_int_equal(all.projects[0].owner, 7);
     assert_true(all.projects[0].deleted);
+    add_project(p, "two", 0);
+    struct str *names;
+    size_t n;
+    OK(store_projects(p->store, p->arena, &names, &n, &e));
+    assert_int_equal(n, 1);
+    assert_str(names[0], STR("two"));
     row.number = 99;
     FAILS(store_project_change(p->store, &row, &e), ERR_NOT_FOUND);
 }

@@ -116,6 +116,7 @@ static void test_passwords(void **state)
     assert_false(user_has_password(u, STR("")));
     assert_false(user_has_password(NULL, STR(PASSWORD)));
     assert_false(user_has_password(NULL, STR("")));
+    assert_false(user_has_password(u, (struct str){ NULL, 0 }));
     access_release(a, v);
     access_close(a);
 }
