@@ -1,9 +1,10 @@
 /* rows.h - what an object is in the columns: a row of cells. Inside src/engine only.
  *
  * A row is made of what the store has, so that it is the same after a restart: of the attributes of
- * an upload; of the texts and the call stack of a report of the PartyCrasher API. docs/columns.md
- * has the list. Workers make the cells (row_of_*); the writer adds what is decided at commit, and
- * puts the row into the columns (row_put), after the transaction and before anybody is told.
+ * an upload; of the texts and the call stack of a report of the PartyCrasher API.
+ * docs/backtrace-mapping.md has the list. Workers make the cells (row_of_*); the writer adds what
+ * is decided at commit, and puts the row into the columns (row_put), after the transaction and
+ * before anybody is told.
  *
  * Memory: the arena; texts borrow what they were made of. */
 #ifndef CRUMPLE_ENGINE_ROWS_H
