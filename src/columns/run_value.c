@@ -141,12 +141,14 @@ static double as_double(struct cell n)
     return n.type == CELL_UINT ? (double)n.u : n.type == CELL_INT ? (double)n.i : n.d;
 }
 
-/* The double that stands `steps` behind d in their order (no infinity is passed). nextafter would
- * do, but is not among the functions that base/late_math.h has. */
+/* The double next to d in their order, behind it or (steps -1) before it; d is not the last.
+ * nextafter would do, but is not among the functions that base/late_math.h has. */
 static double double_beside(double d, int64_t steps)
 {
     const uint64_t sign = UINT64_C(1) << 63;
     uint64_t rank = value_rank(COLUMN_DOUBLE, value_bits(d)) + (uint64_t)steps;
+    if (d == 0 && steps < 0)
+        rank--; /* past -0.0, which is the same number */
     return value_double(rank & sign ? rank & ~sign : ~rank);
 }
 
