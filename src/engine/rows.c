@@ -113,6 +113,16 @@ static void add_attributes(struct row *out, const struct attributes *attributes)
     }
 }
 
+/* What a row of an upload has beside its attributes. */
+static void add_own(struct row *out, const struct stored_upload *u, uint64_t date, bool has_error)
+{
+    row_add(out, STR("timestamp"), cell_uint(date));
+    row_add(out, STR("object.size"), cell_uint(u->body.size));
+    row_add(out, STR("_deleted"), cell_bool(u->state == UPLOAD_REMOVED));
+    if (u->error.len > 0 && !has_error)
+        row_add(out, STR("error"), cell_text(u->error));
+}
+
 bool row_of_upload(struct row *out, const struct stored_upload *u,
                    const struct attributes *attributes, struct arena *a, struct err *e)
 {
@@ -120,12 +130,8 @@ bool row_of_upload(struct row *out, const struct stored_upload *u,
     bool has_date = date && date->type == ATTRIBUTE_UNSIGNED;
     if (!row_init(out, attributes->count, a, e))
         return false;
-    row_add(out, STR("timestamp"),
-            cell_uint(has_date ? digits(date->text) : seconds(u->received_ms)));
-    row_add(out, STR("object.size"), cell_uint(u->body.size));
-    row_add(out, STR("_deleted"), cell_bool(u->state == UPLOAD_REMOVED));
-    if (u->error.len > 0 && !attributes_find(attributes, STR("error")))
-        row_add(out, STR("error"), cell_text(u->error));
+    add_own(out, u, has_date ? digits(date->text) : seconds(u->received_ms),
+            attributes_find(attributes, STR("error")));
     add_attributes(out, attributes);
     return true;
 }
@@ -139,7 +145,7 @@ static struct cell cell_of_stored(const struct json *value, struct str source)
         break;
     case JSON_FALSE:
     case JSON_TRUE:
-        return (struct cell){ .type = CELL_BOOL, .b = value->type == JSON_TRUE };
+        return cell_bool(value->type == JSON_TRUE);
     case JSON_NUMBER: {
         enum attribute_type type = attribute_type_of(value->text);
         return cell_of_attribute(type == ATTRIBUTE_STRING ? ATTRIBUTE_DOUBLE : type, value->text);
@@ -157,7 +163,7 @@ bool row_of_stored(struct row *out, const struct stored_upload *u, struct arena 
 {
     const struct json *j;
     uint64_t date = seconds(u->received_ms);
-    bool has_error = u->error.len == 0;
+    bool has_error = false;
     if (!attributes_parse(a, u->attributes, &j, e) || !row_init(out, j->count, a, e))
         return false;
     for (const struct json *value = j->first; value; value = value->next) {
@@ -168,10 +174,7 @@ bool row_of_stored(struct row *out, const struct stored_upload *u, struct arena 
         else if (cell.type == CELL_UINT && str_eq(value->key, STR("timestamp")))
             date = cell.u;
     }
-    row_add(out, STR("timestamp"), cell_uint(date));
-    row_add(out, STR("object.size"), cell_uint(u->body.size));
-    if (!has_error)
-        row_add(out, STR("error"), cell_text(u->error));
+    add_own(out, u, date, has_error);
     return true;
 }
 
