@@ -434,6 +434,16 @@ void dictionary_keep(const struct dictionary *d, struct str text, struct kept_te
     text_keep(text_cut(text), d->plain, out);
 }
 
+bool dictionary_is(const struct dictionary *d, uint32_t code, struct str text)
+{
+    struct dictionary_view v = dictionary_show(d);
+    struct kept_text there;
+    if (code >= d->texts)
+        return false;
+    text_at(&v, code, &there);
+    return there.kind == TEXT_PLAIN && str_eq(there.bytes, text);
+}
+
 uint32_t dictionary_look(const struct dictionary *d, const struct kept_text *t)
 {
     struct dictionary_view v = dictionary_show(d);

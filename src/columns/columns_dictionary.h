@@ -61,6 +61,9 @@ void dictionary_keep(const struct dictionary *d, struct str text, struct kept_te
 /* The text will be looked for soon: fetches from memory what that will read. In three steps, 0 to
  * 2, each for many texts, so that they wait together. */
 void dictionary_expect(const struct dictionary *d, struct kept_text *t, int step);
+/* Whether that is the text of a code: quickly, so that it may say no of one that is kept as bytes
+ * of digits. */
+bool dictionary_is(const struct dictionary *d, uint32_t code, struct str text);
 uint32_t dictionary_look(const struct dictionary *d, const struct kept_text *t);
 /* Adds a text that is not there. What readers see may be retired, so that a new view must be shown.
  * ERR_NOMEM, ERR_LIMIT: no text was added. */

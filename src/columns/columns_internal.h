@@ -42,6 +42,7 @@ struct column_state {
     uint32_t number;
     enum column_type type;
     struct dictionary texts;
+    uint32_t last_code; /* of the text of the row that was put last, perhaps */
     struct block_list blocks;
     struct block *packed;       /* the last block with the row that completes it, by column_open */
     uint64_t change;            /* the last one that touched it */
@@ -131,7 +132,8 @@ struct planned_cell {
     struct column_state *column;
     const struct cell *value;
     uint64_t image;
-    bool has_text; /* both value and column are of texts: */
+    bool is_known; /* the image is: the text is that of the row before */
+    bool has_text; /* else: both value and column are of texts: */
     struct kept_text text;
 };
 

@@ -27,6 +27,19 @@ static bool is_first_touch(struct columns *c, struct column_state *s)
 
 /* A new row. */
 
+/* Many columns have the same text row after row: then it need not be looked for. */
+static void text_plan(struct planned_cell *p, const struct cell *value)
+{
+    struct column_state *s = p->column;
+    p->value = value;
+    p->has_text = value->type == CELL_STRING && s->type == COLUMN_STRING;
+    p->is_known = p->has_text && dictionary_is(&s->texts, s->last_code, value->s);
+    p->has_text &= !p->is_known;
+    p->image = s->last_code;
+    if (p->has_text)
+        dictionary_keep(&s->texts, value->s, &p->text);
+}
+
 /* The columns of a row's cells. */
 static bool row_columns(struct columns *c, struct table_state *t, const struct named_cell *cells,
                         size_t count, size_t *left_out, struct err *e)
@@ -44,10 +57,7 @@ static bool row_columns(struct columns *c, struct table_state *t, const struct n
         *left_out += !p->column;
         if (!p->column || !is_first_touch(c, p->column))
             continue;
-        p->value = value;
-        p->has_text = value->type == CELL_STRING && p->column->type == COLUMN_STRING;
-        if (p->has_text)
-            dictionary_keep(&p->column->texts, value->s, &p->text);
+        text_plan(p, value);
         c->row.len++;
     }
     return true;
@@ -73,8 +83,9 @@ static bool row_plan(struct columns *c, struct table_state *t, const struct name
     for (size_t i = 0; i < c->row.len; i++) {
         struct planned_cell *p = &c->row.at[i];
         const struct kept_text *text = p->has_text ? &p->text : NULL;
-        if (!column_image(c, t, p->column, p->value, text, &p->image, e))
+        if (!p->is_known && !column_image(c, t, p->column, p->value, text, &p->image, e))
             return false;
+        p->column->last_code = (uint32_t)p->image; /* of a column of texts */
         if (!column_open(c, t, p->column, t->rows, p->image))
             return no_memory(e);
     }
