@@ -26,7 +26,7 @@
  *     merges       project, fingerprint, merged (the group's)
  *     issues       project, fingerprint, attributes (JSON)
  *     counts       key, token, bucket, combination, count     one row a combination of attributes
- *     amendments   object -> uploads.object, amended     what submission buckets have set since
+ *     amendments   object, amended                       what was set and cleared since
  *     universes    number, name                          1 is "default"
  *     projects     number, name, universe -> universes.number, owner -> users.number (0: nobody's),
  *                  deleted
