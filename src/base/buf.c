@@ -63,12 +63,6 @@ void buf_str(struct buf *b, struct str s)
     buf_add(b, s.ptr, s.len);
 }
 
-void buf_char(struct buf *b, char c)
-{
-    if (buf_reserve(b, 1))
-        b->ptr[b->len++] = c;
-}
-
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
     char small[256];

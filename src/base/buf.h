@@ -23,7 +23,13 @@ void buf_reset(struct buf *b); /* empty, memory kept, failure forgotten */
 bool buf_reserve(struct buf *b, size_t n);
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_str(struct buf *b, struct str s);
-void buf_char(struct buf *b, char c);
+static inline void buf_char(struct buf *b, char c)
+{
+    if (b->len < b->cap && !b->failed)
+        b->ptr[b->len++] = c;
+    else
+        buf_add(b, &c, 1);
+}
 PRINTF_LIKE(2, 3) void buf_printf(struct buf *b, const char *fmt, ...);
 
 static inline bool buf_ok(const struct buf *b)

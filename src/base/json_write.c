@@ -3,10 +3,10 @@
  */
 #include "base/json.h"
 
+#include "base/digits.h"
 #include "base/utf8.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,16 +174,17 @@ void json_bool(struct json_writer *w, bool b)
 
 void json_int(struct json_writer *w, int64_t n)
 {
-    char text[24];
-    int len = snprintf(text, sizeof text, "%" PRId64, n);
-    json_raw(w, (struct str){ text, (size_t)len });
+    char text[1 + DIGITS_ROOM];
+    size_t sign = n < 0 ? 1 : 0;
+    text[0] = '-';
+    size_t len = digits_decimal(text + sign, n < 0 ? 0 - (uint64_t)n : (uint64_t)n);
+    json_raw(w, (struct str){ text, sign + len });
 }
 
 void json_uint(struct json_writer *w, uint64_t n)
 {
-    char text[24];
-    int len = snprintf(text, sizeof text, "%" PRIu64, n);
-    json_raw(w, (struct str){ text, (size_t)len });
+    char text[DIGITS_ROOM];
+    json_raw(w, (struct str){ text, digits_decimal(text, n) });
 }
 
 /* Every double reads back from 17 digits, most from 15. */
