@@ -150,16 +150,37 @@ static void test_poison(void **state)
 }
 #endif
 
+/* Long arrays are within the limit, too, and are given back; short ones are as any other. */
+static void test_large(void **state)
+{
+    (void)state;
+    struct arena_budget budget = { .limit_bytes = 64u << 20 };
+    struct arena *a = arena_new_in(&budget, 16u << 20);
+    assert_non_null(a);
+    uint32_t *small = arena_large(a, 10, sizeof *small);
+    uint32_t *large = arena_large(a, 1000000, sizeof *large);
+    assert_true(small && large);
+    memset(small, 1, 10 * sizeof *small);
+    memset(large, 2, 1000000 * sizeof *large);
+    assert_int_equal(small[9], 0x01010101);
+    assert_int_equal((uintptr_t)large % 16, 0);
+    assert_null(arena_large(a, 4000000, sizeof *large));
+    assert_null(arena_large(a, SIZE_MAX / 2, 4));
+    assert_non_null(arena_large(a, 400000, sizeof *large));
+    assert_true(budget.used_bytes <= 16u << 20);
+    arena_reset(a);
+    assert_non_null(arena_large(a, 3000000, sizeof *large));
+    arena_free(a);
+    assert_int_equal(budget.used_bytes, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alloc),
-        cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_budget),
-        cmocka_unit_test(test_zero),
-        cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_defer),
-        cmocka_unit_test(test_reset_keeps_limit),
+        cmocka_unit_test(test_large),  cmocka_unit_test(test_alloc),
+        cmocka_unit_test(test_limit),  cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_zero),   cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_defer),  cmocka_unit_test(test_reset_keeps_limit),
 #ifdef __SANITIZE_ADDRESS__
         cmocka_unit_test(test_poison),
 #endif
