@@ -494,7 +494,7 @@ def test_deleting_a_project_hides_it(fresh):
     told = server.submit(token["id"], error(["after", "deletion"]), status=403)
     assert "deleted" in told["error"]["message"]
     server.get("/cts/search", 404)
-    assert "cts" not in server.get("/").text and "cts" in server.command("project", "list")
+    assert '"cts"' not in server.get("/").text and "cts " in server.command("project", "list")
     server.post("/cts/reports", {"database_id": "x"}, 404)
     assert Console(server, "admin", PASSWORD).login["universes"] == {"default": []}
     fresh.refused("create", "project", "was deleted", object={"name": "cts", "universe": 1})
