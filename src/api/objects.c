@@ -209,6 +209,15 @@ static bool find_json(struct lookup *l, struct str *json, struct err *e)
     return engine_object_report(en, l->object, l->project, l->arena, json, e);
 }
 
+/* Resources that are gzip by name are so for those who keep them. morgue, which says nothing of
+ * encodings, unpacks what is said to be encoded, and would keep anything else as it is. */
+static void say_encoding(struct lookup *l)
+{
+    struct str accepted;
+    if (!http_header(l->x, "Accept-Encoding", &accepted))
+        http_set_header(l->x, "Content-Encoding", STR("gzip"));
+}
+
 static void answer_gzip(struct lookup *l)
 {
     struct str json;
@@ -217,8 +226,10 @@ static void answer_gzip(struct lookup *l)
         backtrace_refuse_err(l->x, &e);
         return;
     }
-    if (set_headers(l, object_name(l, ".json.gz"), "application/gzip"))
-        http_answer(l->x, 200);
+    if (!set_headers(l, object_name(l, ".json.gz"), "application/gzip"))
+        return;
+    say_encoding(l);
+    http_answer(l->x, 200);
 }
 
 /* The report as lines to read: a field and its text each, in the order of the report. */
@@ -252,8 +263,10 @@ static void answer_text_gzip(struct lookup *l)
         backtrace_refuse_err(l->x, &e);
         return;
     }
-    if (set_headers(l, object_name(l, ".txt.gz"), "application/gzip"))
-        http_answer(l->x, 200);
+    if (!set_headers(l, object_name(l, ".txt.gz"), "application/gzip"))
+        return;
+    say_encoding(l);
+    http_answer(l->x, 200);
 }
 
 /* Attachments. */

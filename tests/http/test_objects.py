@@ -57,6 +57,13 @@ def test_resources(shop):
     assert lines.headers["Content-Disposition"].endswith('.txt.gz"')
     text = gzip.decompress(lines.content).decode().splitlines()
     assert "stacktrace.function: f" in text and f"database_id: {rxid}" in text
+    # morgue says nothing of encodings, and unpacks what is said to be encoded.
+    with shop.connect() as c:
+        c.send(f"GET /api/get?token={shop.reader}&object={rxid}&resource=json.gz HTTP/1.1\r\n"
+               "Host: h\r\nConnection: close\r\n\r\n")
+        status, headers, sent = c.answer()[:3]
+    assert status == 200 and headers["content-encoding"] == "gzip"
+    assert gzip.decompress(sent).decode() == body
     ours = shop.fetch(shop.reader, rxid, resource="json").json()
     assert ours["database_id"] == rxid
     assert [f["function"] for f in ours["stacktrace"]] == ["f", "main"]
