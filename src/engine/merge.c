@@ -154,7 +154,7 @@ static bool merge_prepare(struct batch *b, struct edit *d, struct err *e)
     struct engine_edit *t = d->request;
     struct merges *m = &b->engine->merges;
     uint32_t *roots = arena_array(d->arena, t->fingerprint_count, sizeof *roots), group;
-    size_t count;
+    size_t count = 0;
     struct plan p;
     if (!roots)
         return no_memory(e);

@@ -246,8 +246,8 @@ static size_t object_count(const struct engine_edit *t)
 
 static bool remove_prepare(struct batch *b, struct edit *d, struct err *e)
 {
-    struct victim *all;
-    size_t count;
+    struct victim *all = NULL;
+    size_t count = 0;
     if (!choose_all(b, d, &all, &count, e))
         return false;
     for (size_t i = 0; i < count; i++)

@@ -108,7 +108,7 @@ static bool configure(struct sampler *s, struct str name, const struct str *rule
 {
     size_t at = find_project(s, name);
     bool is_known = at < s->projects.len;
-    struct project *p;
+    struct project *p = NULL;
     if (is_known && rules && str_eq(s->projects.at[at]->text, *rules))
         return true;
     if (!rules) {
