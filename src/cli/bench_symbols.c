@@ -27,7 +27,7 @@ struct bench {
     uint32_t *addresses; /* ADDRESSES of them */
     int64_t convert_ns, convert_cpu_ns;
     uint64_t cache_bytes;
-    double lookups_per_second, rules_per_second, frames_per_lookup;
+    double lookups_per_second, single_lookups_per_second, rules_per_second, frames_per_lookup;
 };
 
 static bool read_symbols(const struct bench *b, struct symcache_builder *to, struct err *e)
@@ -95,23 +95,52 @@ static bool draw_addresses(struct bench *b, struct err *e)
     return true;
 }
 
+/* Makes sure that the compiler does not leave out what nobody reads. */
+static uint64_t sum_up(const struct symcache_frame *frames, size_t n)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += frames[i].function.len + frames[i].file.len + frames[i].line;
+    return sum;
+}
+
+/* As the stack walk does: some addresses at a time. */
 static void look_up(struct bench *b)
 {
     struct symcache_frame frames[FRAMES_MAX];
+    struct symcache_spot spots[SYMCACHE_TOGETHER];
     uint64_t lookups = 0, found = 0, seen = 0;
     int64_t began = bench_thread_ns(), ns;
     do {
-        for (size_t i = 0; i < ADDRESSES; i++) {
-            size_t n = symcache_find(b->cache, b->addresses[i], frames, FRAMES_MAX);
-            found += n;
-            for (size_t k = 0; k < n; k++)
-                seen += frames[k].function.len + frames[k].file.len + frames[k].line;
+        for (size_t i = 0; i < ADDRESSES; i += SYMCACHE_TOGETHER) {
+            for (size_t k = 0; k < SYMCACHE_TOGETHER; k++)
+                spots[k] = (struct symcache_spot){ b->cache, .address = b->addresses[i + k] };
+            symcache_find_many(spots, SYMCACHE_TOGETHER);
+            for (size_t k = 0; k < SYMCACHE_TOGETHER; k++) {
+                size_t n = symcache_frames(&spots[k], frames, FRAMES_MAX);
+                found += n;
+                seen += sum_up(frames, n);
+            }
         }
         lookups += ADDRESSES;
         ns = bench_thread_ns() - began;
     } while (ns < LOOKUPS_MIN_NS);
     b->frames_per_lookup = (double)found / (double)lookups;
     b->lookups_per_second = seen ? (double)lookups * 1e9 / (double)ns : 0;
+}
+
+static void look_up_singly(struct bench *b)
+{
+    struct symcache_frame frames[FRAMES_MAX];
+    uint64_t lookups = 0, seen = 0;
+    int64_t began = bench_thread_ns(), ns;
+    do {
+        for (size_t i = 0; i < ADDRESSES; i++)
+            seen += sum_up(frames, symcache_find(b->cache, b->addresses[i], frames, FRAMES_MAX));
+        lookups += ADDRESSES;
+        ns = bench_thread_ns() - began;
+    } while (ns < LOOKUPS_MIN_NS);
+    b->single_lookups_per_second = seen ? (double)lookups * 1e9 / (double)ns : 0;
 }
 
 static void look_up_rules(struct bench *b)
@@ -137,16 +166,17 @@ static void print_result(const struct bench *b)
     symcache_about(b->cache, &about);
     printf("{\"convert_ms\": %.1f, \"convert_cpu_ms\": %.1f, \"mb_per_second\": %.1f, "
            "\"sym_bytes\": %zu, \"cache_bytes\": %llu, \"ratio\": %.4f, "
-           "\"lookups_per_second\": %.0f, \"frames_per_lookup\": %.2f, "
+           "\"lookups_per_second\": %.0f, \"single_lookups_per_second\": %.0f, "
+           "\"frames_per_lookup\": %.2f, "
            "\"rules_per_second\": %.0f, \"functions\": %u, \"publics\": %u, \"lines\": %u, "
            "\"inlines\": %u, \"cfi_rows\": %u, \"win_rows\": %u, \"skipped\": %u, "
            "\"rss_bytes\": %llu}\n",
            (double)b->convert_ns / 1e6, (double)b->convert_cpu_ns / 1e6,
            megabytes / ((double)b->convert_cpu_ns / 1e9), b->file.len,
            (unsigned long long)b->cache_bytes, (double)b->cache_bytes / (double)b->file.len,
-           b->lookups_per_second, b->frames_per_lookup, b->rules_per_second, about.functions,
-           about.publics, about.lines, about.inlines, about.cfi_rows, about.win_rows, about.skipped,
-           (unsigned long long)bench_rss_bytes());
+           b->lookups_per_second, b->single_lookups_per_second, b->frames_per_lookup,
+           b->rules_per_second, about.functions, about.publics, about.lines, about.inlines,
+           about.cfi_rows, about.win_rows, about.skipped, (unsigned long long)bench_rss_bytes());
 }
 
 static bool measure(struct bench *b, struct err *e)
@@ -160,6 +190,7 @@ static bool measure(struct bench *b, struct err *e)
     if (!convert(b, e) || !open_image(b, e) || !draw_addresses(b, e))
         return false;
     look_up(b);
+    look_up_singly(b);
     look_up_rules(b);
     print_result(b);
     return true;
@@ -193,7 +224,9 @@ const struct command command_bench_symbols = {
         "  mb_per_second                of the symbol file, by the time on the core\n"
         "  sym_bytes, cache_bytes, ratio\n"
         "  lookups_per_second           addresses to functions, files and lines, inlined calls\n"
-        "                               included, by the time on the core\n"
+        "                               included, by the time on the core; 16 at a time, as\n"
+        "                               when stacks are walked\n"
+        "  single_lookups_per_second    the same one by one\n"
         "  frames_per_lookup            how many there were at an address\n"
         "  rules_per_second             addresses to unwind rules; 0: it has none\n"
         "  functions, publics, lines, inlines, cfi_rows, win_rows, skipped   what it holds\n"

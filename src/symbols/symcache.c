@@ -57,6 +57,13 @@ static uint32_t get(const struct columns *c, uint32_t i, unsigned field)
     return get_bits(c->data.ptr, (uint64_t)i * c->record_bits + c->at[field], c->bits[field]);
 }
 
+/* Brings record i into the processor's cache. */
+static void fetch(const struct columns *c, uint32_t i)
+{
+    if (i < c->count)
+        __builtin_prefetch(c->data.ptr + ((uint64_t)i * c->record_bits >> 3));
+}
+
 /* Text or program i, which lies between its beginning and the next one's. */
 static struct bytes get_piece(const struct columns *c, struct bytes all, uint32_t i)
 {
@@ -306,16 +313,14 @@ static unsigned count_keys(const uint8_t *keys, uint32_t x)
     return n;
 }
 
-/* The last block that begins at or before x. One line of 16 keys is read on each level; the upper
- * levels are small and stay in the processor's cache. */
-static bool find_block(const struct table *t, uint32_t x, uint32_t *block)
+/* Looking an address up goes in steps; each fetches what the next one reads. First: which 16 of the
+ * blocks' own keys. The levels above are small and stay in the processor's cache. */
+static bool find_keys(const struct table *t, uint32_t x, uint32_t *sixteen)
 {
     uint32_t at = 0;
     if (t->levels == 0)
         return false;
-    for (unsigned level = t->levels; level-- > 0;) {
-        if (level == 0)
-            __builtin_prefetch(t->offsets + (size_t)at * SYMCACHE_FANOUT * 4);
+    for (unsigned level = t->levels; --level > 0;) {
         unsigned n = count_keys(t->keys[level] + (size_t)at * SYMCACHE_FANOUT * 4, x);
         if (n == 0)
             return false;
@@ -323,7 +328,35 @@ static bool find_block(const struct table *t, uint32_t x, uint32_t *block)
         if (at >= t->counts[level])
             at = t->counts[level] - 1; /* what fills the level up is not there */
     }
-    *block = at;
+    __builtin_prefetch(t->keys[0] + (size_t)at * SYMCACHE_FANOUT * 4);
+    __builtin_prefetch(t->offsets + (size_t)at * SYMCACHE_FANOUT * 4);
+    *sixteen = at;
+    return true;
+}
+
+struct block {
+    const uint8_t *at;
+    size_t bytes;   /* up to the end of the table, without the slack */
+    uint32_t delta; /* of the address from the block's first */
+};
+
+/* Second: the last block that begins at or before x. All lines of it are fetched at once, not one
+ * after the other. */
+static bool find_block(const struct table *t, uint32_t x, uint32_t sixteen, struct block *out)
+{
+    unsigned n = count_keys(t->keys[0] + (size_t)sixteen * SYMCACHE_FANOUT * 4, x);
+    if (n == 0)
+        return false;
+    uint32_t block = sixteen * SYMCACHE_FANOUT + n - 1;
+    if (block >= t->blocks)
+        block = t->blocks - 1;
+    uint32_t key = load_le32(t->keys[0] + (size_t)4 * block);
+    uint32_t offset = load_le32(t->offsets + (size_t)4 * block);
+    if (key > x || offset > t->data.len || t->data.len - offset < SYMCACHE_SLACK)
+        return false;
+    *out = (struct block){ t->data.ptr + offset, t->data.len - offset - SYMCACHE_SLACK, x - key };
+    for (size_t ahead = 0; ahead <= BLOCK_BYTES_USUAL; ahead += 64)
+        __builtin_prefetch(out->at + ahead);
     return true;
 }
 
@@ -347,20 +380,15 @@ static unsigned find_row(const uint8_t *bits, unsigned rows, unsigned width, uin
     return at;
 }
 
-/* Inlined for each table, whose shape the compiler then knows. */
-static inline __attribute__((always_inline)) bool find_in_block(const struct table *t,
-                                                                enum symcache_table_id id,
-                                                                uint32_t block, uint32_t delta,
-                                                                struct row *out)
+/* Third: the row. Inlined for each table, whose shape the compiler then knows. */
+static inline __attribute__((always_inline)) bool
+find_in_block(struct block b, enum symcache_table_id id, struct row *out)
 {
     size_t header = symcache_block_header(id);
     unsigned fields = table_shapes[id].fields, based = table_shapes[id].based;
-    uint32_t offset = load_le32(t->offsets + (size_t)4 * block);
-    if (offset > t->data.len || t->data.len - offset < header + SYMCACHE_SLACK)
+    if (b.bytes < header)
         return false;
-    const uint8_t *p = t->data.ptr + offset;
-    for (size_t ahead = 64; ahead <= BLOCK_BYTES_USUAL; ahead += 64)
-        __builtin_prefetch(p + ahead); /* all lines of it at once, not one after the other */
+    const uint8_t *p = b.at;
     unsigned rows = p[0], width = p[1], record = 0;
     for (unsigned f = 0; f < fields; f++) {
         if (p[2 + f] > BITS_MAX)
@@ -368,12 +396,12 @@ static inline __attribute__((always_inline)) bool find_in_block(const struct tab
         record += p[2 + f];
     }
     out->bits = p + header;
-    out->bits_end = (t->data.len - offset - header - SYMCACHE_SLACK + 1) * 8;
+    out->bits_end = (b.bytes - header + 1) * 8;
     out->after = (uint64_t)rows * (width + record);
     if (rows == 0 || width > BITS_MAX || out->after >= out->bits_end)
         return false;
     uint64_t at =
-        (uint64_t)rows * width + (uint64_t)find_row(out->bits, rows, width, delta) * record;
+        (uint64_t)rows * width + (uint64_t)find_row(out->bits, rows, width, b.delta) * record;
     const uint8_t *base = p + header - (size_t)4 * based;
     for (unsigned f = 0; f < fields; f++) {
         out->values[f] = get_bits(out->bits, at, p[2 + f]);
@@ -388,24 +416,69 @@ static inline __attribute__((always_inline)) bool
 find(const struct symcache *c, enum symcache_table_id id, uint64_t address, struct row *out)
 {
     const struct table *t = &c->tables[id];
-    uint32_t block;
-    if (address > UINT32_MAX || !find_block(t, (uint32_t)address, &block))
-        return false;
-    uint32_t key = load_le32(t->keys[0] + (size_t)4 * block);
-    return key <= address && find_in_block(t, id, block, (uint32_t)address - key, out);
+    uint32_t x = (uint32_t)address, sixteen;
+    struct block block;
+    return address <= UINT32_MAX && find_keys(t, x, &sixteen) &&
+           find_block(t, x, sixteen, &block) && find_in_block(block, id, out);
 }
 
 /* ---- functions, files, lines ---- */
 
-/* The file (number + 1) and line at a row. */
-static uint32_t find_place(const struct symcache *c, const struct row *row, uint32_t *line)
+/* Notes what the row says, and fetches the records that it names. */
+static void note_row(struct symcache_spot *s, const struct row *row)
 {
+    const struct symcache *c = s->cache;
     uint64_t at = row->after + (uint64_t)row->values[CODE_PLACE] * (c->file_bits + c->line_bits);
-    *line = 0;
-    if (at >= row->bits_end || at + c->file_bits >= row->bits_end)
-        return 0;
-    *line = get_bits(row->bits, at + c->file_bits, c->line_bits) + row->values[CODE_LINE];
-    return get_bits(row->bits, at, c->file_bits);
+    s->entity = row->values[CODE_ENTITY];
+    s->site = row->values[CODE_SITE];
+    if (at < row->bits_end && at + c->file_bits < row->bits_end) {
+        s->file = get_bits(row->bits, at, c->file_bits);
+        s->line = get_bits(row->bits, at + c->file_bits, c->line_bits) + row->values[CODE_LINE];
+    }
+    fetch(&c->columns[COLUMNS_ENTITIES], s->entity - 1);
+    fetch(&c->columns[COLUMNS_SITES], s->site - 1);
+    fetch(&c->columns[COLUMNS_FILES], s->file - 1);
+}
+
+/* Fetches where the names of the function and of the innermost call begin. */
+static void fetch_names(const struct symcache_spot *s)
+{
+    const struct columns *columns = s->cache->columns;
+    uint32_t function = get(&columns[COLUMNS_ENTITIES], s->entity - 1, ENTITY_NAME);
+    fetch(&columns[COLUMNS_NAMES], function);
+    if (s->site > 0)
+        fetch(&columns[COLUMNS_NAMES], get(&columns[COLUMNS_SITES], s->site - 1, SITE_NAME));
+}
+
+/* All spots go step by step together: while one waits for memory, so do the others. */
+static void find_together(struct symcache_spot *spots, size_t n)
+{
+    uint32_t sixteen[SYMCACHE_TOGETHER];
+    struct block blocks[SYMCACHE_TOGETHER];
+    bool found[SYMCACHE_TOGETHER];
+    for (size_t i = 0; i < n; i++) {
+        struct symcache_spot *s = &spots[i];
+        *s = (struct symcache_spot){ .cache = s->cache, .address = s->address };
+        found[i] = s->cache && s->address <= UINT32_MAX &&
+                   find_keys(&s->cache->tables[TABLE_CODE], (uint32_t)s->address, &sixteen[i]);
+    }
+    for (size_t i = 0; i < n; i++)
+        found[i] = found[i] && find_block(&spots[i].cache->tables[TABLE_CODE],
+                                          (uint32_t)spots[i].address, sixteen[i], &blocks[i]);
+    for (size_t i = 0; i < n; i++) {
+        struct row row;
+        if (found[i] && find_in_block(blocks[i], TABLE_CODE, &row))
+            note_row(&spots[i], &row);
+    }
+    for (size_t i = 0; i < n; i++)
+        if (spots[i].entity > 0)
+            fetch_names(&spots[i]);
+}
+
+void symcache_find_many(struct symcache_spot *spots, size_t n)
+{
+    for (size_t i = 0; i < n; i += SYMCACHE_TOGETHER)
+        find_together(spots + i, n - i < SYMCACHE_TOGETHER ? n - i : SYMCACHE_TOGETHER);
 }
 
 static struct str file_text(const struct symcache *c, uint32_t file)
@@ -413,19 +486,17 @@ static struct str file_text(const struct symcache *c, uint32_t file)
     return file == 0 ? STR("") : get_text(c, COLUMNS_FILES, file - 1);
 }
 
-size_t symcache_find(const struct symcache *c, uint64_t address, struct symcache_frame *out,
-                     size_t max)
+size_t symcache_frames(const struct symcache_spot *s, struct symcache_frame *out, size_t max)
 {
-    struct row row;
+    const struct symcache *c = s->cache;
     assert(max >= 1);
-    if (!find(c, TABLE_CODE, address, &row) || row.values[CODE_ENTITY] == 0)
+    if (s->entity == 0)
         return 0;
     const struct columns *entities = &c->columns[COLUMNS_ENTITIES];
     const struct columns *sites = &c->columns[COLUMNS_SITES];
-    uint32_t entity = row.values[CODE_ENTITY] - 1, line, file = find_place(c, &row, &line);
+    uint32_t entity = s->entity - 1, line = s->line, file = s->file, site = s->site;
     uint32_t start = get(entities, entity, ENTITY_START);
     size_t n = 0;
-    uint32_t site = row.values[CODE_SITE];
     for (int depth = 0; site > 0 && depth < SYMCACHE_NESTING_MAX; depth++) {
         uint32_t inner = site - 1, outward = get(sites, inner, SITE_OUTER);
         if (n + 1 < max)
@@ -448,6 +519,14 @@ size_t symcache_find(const struct symcache *c, uint64_t address, struct symcache
         .is_public = get(entities, entity, ENTITY_PUBLIC) != 0,
     };
     return n;
+}
+
+size_t symcache_find(const struct symcache *c, uint64_t address, struct symcache_frame *out,
+                     size_t max)
+{
+    struct symcache_spot spot = { .cache = c, .address = address };
+    find_together(&spot, 1);
+    return symcache_frames(&spot, out, max);
 }
 
 /* ---- unwinding ---- */

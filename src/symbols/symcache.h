@@ -64,6 +64,18 @@ struct symcache_frame {
 size_t symcache_find(const struct symcache *c, uint64_t address, struct symcache_frame *out,
                      size_t max);
 
+/* The same for many addresses at once, of one module or of several. They wait for memory together,
+ * which in large modules is most of the time that a lookup takes: fill in the first two fields of
+ * all, find, then ask each spot for its frames. */
+#define SYMCACHE_TOGETHER 16 /* more are taken in groups of so many */
+struct symcache_spot {
+    const struct symcache *cache; /* NULL: there are no frames */
+    uint64_t address;
+    uint32_t entity, site, file, line; /* what was found, for symcache_frames */
+};
+void symcache_find_many(struct symcache_spot *spots, size_t n);
+size_t symcache_frames(const struct symcache_spot *s, struct symcache_frame *out, size_t max);
+
 /* The rules (unwind_rules.h) that hold at the address; false: none. */
 bool symcache_cfi(const struct symcache *c, uint64_t address, struct bytes *program);
 

@@ -1,4 +1,4 @@
-/* modules.c - which module an address lies in, and whether there is code. */
+/* modules.c - which module an address lies in, whether there is code, and where to look it up. */
 #include "unwind/walk_internal.h"
 
 struct walk_module *module_at(const struct walk *w, uint64_t address)
@@ -24,6 +24,14 @@ void module_look_up(const struct walk *w, struct walk_module *m)
     m->looked_up = true;
     if (!w->symbols || !w->symbols->find(w->symbols->ctx, &m->id, &m->found))
         m->found = (struct symbols_found){ 0 };
+}
+
+struct symcache_spot spot_of(const struct machine_frame *f)
+{
+    if (!f->module)
+        return (struct symcache_spot){ 0 };
+    return (struct symcache_spot){ .cache = f->module->found.names,
+                                   .address = f->lookup - f->module->base };
 }
 
 bool code_at(const struct walk *w, uint64_t address)

@@ -15,6 +15,9 @@ struct kept_text {
 struct walk_own {
     struct region_index memory, unloaded;
     struct kept_text texts[KEPT_TEXTS];
+    /* Of the present thread: the last that were walked, whose functions are looked up together. */
+    struct machine_frame unnamed[SYMCACHE_TOGETHER];
+    size_t unnamed_count;
     /* The frames of the present thread, before they are copied out. */
     struct walk_frame *frames;
     size_t count, room;
@@ -95,15 +98,12 @@ static struct registers only_known(const struct registers *r)
 }
 
 /* The frames of source that one of the machine stands for; at least one. */
-static bool add_frames(const struct thread_walk *t, struct machine_frame *f)
+static bool add_frames(struct walk *w, const struct machine_frame *f,
+                       const struct symcache_spot *spot)
 {
-    struct walk *w = t->walk;
     struct symcache_frame found[SYMCACHE_FRAMES_MAX];
-    uint64_t pc = f->registers.at[t->cpu->pc];
-    const struct symcache *names = f->module ? f->module->found.names : NULL;
-    size_t n =
-        names ? symcache_find(names, f->lookup - f->module->base, found, SYMCACHE_FRAMES_MAX) : 0;
-    size_t count = n ? n : 1;
+    uint64_t pc = f->registers.at[cpu_facts(w->cpu)->pc];
+    size_t n = symcache_frames(spot, found, SYMCACHE_FRAMES_MAX), count = n ? n : 1;
     if (n == 0)
         found[0] = (struct symcache_frame){ 0 };
     for (size_t i = 0; i < count; i++) {
@@ -120,11 +120,34 @@ static bool add_frames(const struct thread_walk *t, struct machine_frame *f)
         out->function_offset = n ? pc - f->module->base - found[n - 1].start : 0;
         out->registers = out->inlined ? (struct registers){ 0 } : only_known(&f->registers);
     }
-    if (n && !found[n - 1].is_public) {
-        f->has_parameters = true;
-        f->parameter_bytes = found[n - 1].parameter_bytes;
+    if (f->module) {
+        f->module->asked = true;
+        f->module->missing = !f->module->found.names && !f->module->found.unwind;
     }
     return true;
+}
+
+/* Looks the functions of the last frames up, as many as are wanted. */
+static bool name_frames(struct walk *w)
+{
+    struct walk_own *own = w->own;
+    struct symcache_spot spots[SYMCACHE_TOGETHER];
+    for (size_t i = 0; i < own->unnamed_count; i++)
+        spots[i] = spot_of(&own->unnamed[i]);
+    symcache_find_many(spots, own->unnamed_count);
+    for (size_t i = 0; i < own->unnamed_count && own->count < WALK_FRAMES_TOTAL_MAX; i++)
+        if (!add_frames(w, &own->unnamed[i], &spots[i]))
+            return false;
+    own->unnamed_count = 0;
+    return true;
+}
+
+/* The frame as it is now; it is named when there are enough to be looked up together. */
+static bool keep_frame(struct walk *w, const struct machine_frame *f)
+{
+    struct walk_own *own = w->own;
+    own->unnamed[own->unnamed_count++] = *f;
+    return own->unnamed_count < SYMCACHE_TOGETHER || name_frames(w);
 }
 
 /* In which module the frame lies. */
@@ -132,11 +155,8 @@ static void locate(const struct thread_walk *t, struct machine_frame *f)
 {
     f->module = module_at(t->walk, f->lookup);
     f->has_parameters = false;
-    if (!f->module)
-        return;
-    module_look_up(t->walk, f->module);
-    f->module->asked = true;
-    f->module->missing = !f->module->found.names && !f->module->found.unwind;
+    if (f->module)
+        module_look_up(t->walk, f->module);
 }
 
 static bool find_caller(const struct thread_walk *t, struct machine_frame *f,
@@ -200,23 +220,28 @@ static void enter_caller(struct thread_walk *t, struct machine_frame *caller)
     }
 }
 
+static bool find_next(struct thread_walk *t, struct machine_frame *f, struct machine_frame *caller)
+{
+    caller->interrupted = false;
+    if (!knows(&f->registers, t->cpu->sp) || !find_caller(t, f, caller))
+        return false;
+    caller->interrupted = caller->interrupted && caller->trust == TRUST_CFI;
+    if (ends_walk(t, f, caller))
+        return false;
+    enter_caller(t, caller);
+    return true;
+}
+
 static bool walk_frames(struct thread_walk *t, struct machine_frame f)
 {
     struct machine_frame previous, caller;
     for (unsigned depth = 1;; depth++) {
         locate(t, &f);
-        if (!add_frames(t, &f))
+        if (!keep_frame(t->walk, &f))
             return false;
         if (depth == WALK_FRAMES_MAX || t->walk->own->count >= WALK_FRAMES_TOTAL_MAX ||
-            !knows(&f.registers, t->cpu->sp))
-            return true;
-        caller.interrupted = false;
-        if (!find_caller(t, &f, &caller))
-            return true;
-        caller.interrupted = caller.interrupted && caller.trust == TRUST_CFI;
-        if (ends_walk(t, &f, &caller))
-            return true;
-        enter_caller(t, &caller);
+            !find_next(t, &f, &caller))
+            return name_frames(t->walk);
         previous = f;
         t->previous = &previous;
         f = caller;
@@ -263,7 +288,7 @@ bool walk_thread(struct walk *w, const struct registers *context, const struct w
     };
     struct machine_frame first = context_frame(&t, context);
     t.stack = find_stack(w, stack, first.registers.at[cpu->sp]);
-    w->own->count = 0;
+    w->own->count = w->own->unnamed_count = 0;
     if (!walk_frames(&t, first) || !copy_out(w, frames, count))
         return err_set(e, ERR_NOMEM, 0, "stack walk: frames");
     return true;

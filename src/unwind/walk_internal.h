@@ -25,7 +25,7 @@ struct machine_frame {
     uint64_t lookup; /* the address to ask symbols about: within the call, not behind it */
     struct walk_module *module; /* NULL: in none */
     bool interrupted;           /* by a signal: the program counter is not behind a call */
-    bool has_parameters;        /* x86: it is known how much its caller pushed for it */
+    bool has_parameters;        /* STACK WIN says how much its caller pushed for it */
     uint32_t parameter_bytes;
 };
 
@@ -56,6 +56,8 @@ bool memory_number(const void *thread_walk, uint64_t address, size_t bytes, uint
 struct walk_module *module_at(const struct walk *w, uint64_t address); /* NULL: in none */
 /* Asks the source, once for each module. */
 void module_look_up(const struct walk *w, struct walk_module *m);
+/* What to ask for the frame's function. */
+struct symcache_spot spot_of(const struct machine_frame *f);
 /* Whether it may be an instruction: in a module and, if that one's functions are known, in one. */
 bool code_at(const struct walk *w, uint64_t address);
 

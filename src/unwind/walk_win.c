@@ -186,6 +186,22 @@ static bool walk_record(struct win_walk *x, struct machine_frame *caller)
     return true;
 }
 
+/* How much was pushed for the frame that this one called: as that one's record says, or its
+ * function. */
+static uint32_t callee_parameters(const struct thread_walk *t)
+{
+    const struct machine_frame *callee = t->previous;
+    struct symcache_frame function;
+    if (!callee)
+        return 0;
+    if (callee->has_parameters)
+        return callee->parameter_bytes;
+    struct symcache_spot spot = spot_of(callee);
+    symcache_find_many(&spot, 1);
+    bool known = symcache_frames(&spot, &function, 1) > 0 && !function.is_public;
+    return known ? function.parameter_bytes : 0;
+}
+
 bool caller_by_win(const struct thread_walk *t, struct machine_frame *f,
                    struct machine_frame *caller)
 {
@@ -195,8 +211,8 @@ bool caller_by_win(const struct thread_walk *t, struct machine_frame *f,
         return false;
     f->has_parameters = true;
     f->parameter_bytes = record.parameter_bytes;
-    struct win_walk x = { .t = t, .f = f, .record = &record };
-    if (t->previous && t->previous->has_parameters)
-        x.callee_parameters = t->previous->parameter_bytes;
+    struct win_walk x = {
+        .t = t, .f = f, .record = &record, .callee_parameters = callee_parameters(t)
+    };
     return walk_record(&x, caller);
 }

@@ -1,5 +1,5 @@
 /* symcache: random symbol files, in any order and with ranges in each other's way, against the
- * model, at every address. */
+ * model, at every address; and many addresses at once against one by one. */
 #include "compare.h"
 #include "image.h"
 
@@ -110,8 +110,67 @@ static void random_files(void **state)
     }
 }
 
+static uint64_t random_address(struct dice *d)
+{
+    static const uint64_t odd[] = { UINT32_MAX, (uint64_t)UINT32_MAX + 1, UINT64_MAX };
+    return dice_percent(d, 5) ? odd[dice(d, COUNT_OF(odd))] : dice(d, ADDRESSES + 200);
+}
+
+static void compare_many(struct dice *d, const struct symcache *const *caches, uint32_t count)
+{
+    struct symcache_spot spots[3 * SYMCACHE_TOGETHER];
+    struct symcache_frame many[SYMCACHE_FRAMES_MAX], one[SYMCACHE_FRAMES_MAX];
+    size_t n = dice(d, COUNT_OF(spots) + 1);
+    memset(spots, 0xff, sizeof spots); /* what was in there does not matter */
+    for (size_t i = 0; i < n; i++) {
+        spots[i].cache = caches[dice(d, count)];
+        spots[i].address = random_address(d);
+    }
+    symcache_find_many(spots, n);
+    for (size_t i = 0; i < n; i++) {
+        struct symcache_spot *s = &spots[i];
+        size_t max = dice_percent(d, 70) ? SYMCACHE_FRAMES_MAX : 1 + dice(d, 3);
+        size_t want = s->cache ? symcache_find(s->cache, s->address, one, max) : 0;
+        struct buf got_text, want_text;
+        buf_init(&got_text, 1 << 20);
+        buf_init(&want_text, 1 << 20);
+        image_print_frames(&got_text, many, symcache_frames(s, many, max));
+        image_print_frames(&want_text, one, want);
+        if (!str_eq(buf_view(&got_text), buf_view(&want_text)))
+            fail_msg("%zu of %zu, %llx:\n%.*s\ninstead of\n%.*s", i, n,
+                     (unsigned long long)s->address, STR_ARG(buf_view(&got_text)),
+                     STR_ARG(buf_view(&want_text)));
+        buf_done(&got_text);
+        buf_done(&want_text);
+    }
+}
+
+/* Of several modules, and of none. */
+static void many_at_once(void **state)
+{
+    (void)state;
+    struct dice d;
+    for (unsigned i = 0; dice_seed(&d, i, ROUNDS); i++) {
+        struct image images[3];
+        const struct symcache *caches[COUNT_OF(images) + 1] = { NULL };
+        for (size_t k = 0; k < COUNT_OF(images); k++) {
+            struct buf text;
+            buf_init(&text, (size_t)16 << 20);
+            write_file(&text, &d);
+            image_make(&images[k], buf_view(&text));
+            caches[k] = images[k].cache;
+            buf_done(&text);
+        }
+        for (int k = 0; k < 50; k++)
+            compare_many(&d, caches, COUNT_OF(caches));
+        for (size_t k = 0; k < COUNT_OF(images); k++)
+            image_done(&images[k]);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(random_files) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(random_files),
+                                        cmocka_unit_test(many_at_once) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -179,6 +179,10 @@ static void programs(void **state)
     stack_cases_run(CPU_X86, SHOW " ebx esi", cases, COUNT_OF(cases));
 }
 
+/* The record of a function at 200 with 4 bytes of locals; a stack on which it called one at 100. */
+#define FPO_OF_CALLER "STACK WIN 0 200 100 0 0 0 0 4 0 0 0\n"
+#define PUSHED_STACK "s+20 a+210 0 b+300 0 b+200 0 0 0 fff"
+
 static void sizes_only(void **state)
 {
     (void)state;
@@ -203,6 +207,18 @@ static void sizes_only(void **state)
           .registers = "eip=a+110 esp=s ebp=s+14 ebx=6",
           .stack = "0 0 0 b+200 0 0 fff",
           .want = "context a+110 esp=s ebp=s+14 ebx=6; scan b+200 esp=s+10 ebp=s+14" },
+        { .name = "above what was pushed for a function without a record",
+          .symbols = "FUNC 100 20 8 callee\n" FPO_OF_CALLER,
+          .registers = "eip=a+110 esp=s ebp=s",
+          .stack = PUSHED_STACK,
+          .want = "context a+110 callee esp=s ebp=s; fp a+210 esp=s+8 ebp=s+20; "
+                  "cfi b+200 esp=s+18 ebp=s+20" },
+        { .name = "what a public symbol says was pushed does not count",
+          .symbols = "PUBLIC 100 8 callee\n" FPO_OF_CALLER,
+          .registers = "eip=a+110 esp=s ebp=s",
+          .stack = PUSHED_STACK,
+          .want = "context a+110 callee esp=s ebp=s; fp a+210 callee esp=s+8 ebp=s+20; "
+                  "cfi b+300 esp=s+10 ebp=s+20" },
     };
     stack_cases_run(CPU_X86, SHOW " ebx esi", cases, COUNT_OF(cases));
 }
