@@ -34,6 +34,7 @@ static const struct http_route routes[] = {
     BACKTRACE_ROUTE("POST", "api/unique-events/submit", api_unique_events),
     BACKTRACE_ROUTE("POST", "api/summed-events/submit", api_summed_events),
     BACKTRACE_ROUTE("POST", "api/control", api_control),
+    BACKTRACE_ROUTE("POST", "api/sampling", api_sampling),
     BACKTRACE_ROUTE("POST", "api/login", api_login),
     BACKTRACE_ROUTE("GET POST", "api/logout", api_logout),
     BACKTRACE_ROUTE("GET", "api/session", api_session_get),

@@ -65,6 +65,8 @@ void api_symfile(struct http_exchange *x, void *ctx);
 void api_unique_events(struct http_exchange *x, void *ctx);
 void api_summed_events(struct http_exchange *x, void *ctx);
 void api_control(struct http_exchange *x, void *ctx);
+/* What sampling has counted: POST of "api/sampling". */
+void api_sampling(struct http_exchange *x, void *ctx);
 /* Removing objects and attachments: POST of "api/delete". */
 void api_delete(struct http_exchange *x, void *ctx);
 /* What is said of issues: POST of "api/issue". */

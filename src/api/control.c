@@ -1,8 +1,8 @@
-/* control.c - POST /api/control: what operators ask of the server. Today one thing: "reload", which
- * has objects of a project processed again (`morgue reprocess`). The answer comes at once; the work
- * is done behind all fresh uploads. */
+/* control.c - POST /api/control: what operators ask of the server. "reload" has objects of a
+ * project processed again (`morgue reprocess`): the answer comes at once; the work is done behind
+ * all fresh uploads. "rpstatus" asks for rules of retention (retention_status.c). */
 #include "access/receipt.h"
-#include "api/backtrace.h"
+#include "api/asked.h"
 
 #include "base/vec.h"
 
@@ -26,12 +26,6 @@ struct control {
 static void free_arena(void *arena)
 {
     arena_free(arena);
-}
-
-static struct str text_of(const struct json *body, const char *member)
-{
-    const struct json *j = json_get(body, str_from_c(member));
-    return j && j->type == JSON_STRING ? j->text : STR("");
 }
 
 static bool refuse(const struct control *c, const char *word, const char *message)
@@ -63,9 +57,9 @@ static bool read_body(struct control *c)
 
 static bool admit(struct control *c)
 {
-    const struct claim claim = { .universe = text_of(c->body, "universe"),
-                                 .token = text_of(c->body, "token"),
-                                 .project = text_of(c->body, "project") };
+    const struct claim claim = { .universe = asked_text(c->body, "universe"),
+                                 .token = asked_text(c->body, "token"),
+                                 .project = asked_text(c->body, "project") };
     const struct token *t;
     struct err e = { 0 };
     unsigned status =
@@ -84,7 +78,7 @@ static bool read_id(struct control *c, const char *member, uint64_t missing, uin
     *out = missing;
     if (!json_get(c->body, str_from_c(member)))
         return true;
-    return object_parse(engine_secret(c->api->engine), text_of(c->body, member), out) ||
+    return object_parse(engine_secret(c->api->engine), asked_text(c->body, member), out) ||
            refuse(c, "bad_parameter", "first and last must be ids of objects");
 }
 
@@ -183,11 +177,16 @@ static void reload(struct control *c)
 void api_control(struct http_exchange *x, void *ctx)
 {
     struct control c = { .x = x, .api = ctx };
-    if (!read_body(&c) || !admit(&c))
+    if (!read_body(&c))
         return;
-    if (str_eq(text_of(c.body, "action"), STR("reload")))
+    struct str action = asked_text(c.body, "action");
+    if (str_eq(action, STR("rpstatus")))
+        retention_status(x, ctx, c.body);
+    else if (!admit(&c))
+        return;
+    else if (str_eq(action, STR("reload")))
         reload(&c);
     else
-        (void)refuse(&c, "bad_action", "action must be reload");
+        (void)refuse(&c, "bad_action", "action must be reload or rpstatus");
     VEC_FREE(&c.objects);
 }

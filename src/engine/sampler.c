@@ -333,6 +333,14 @@ static void write_project(struct json_writer *w, const struct project *p)
     write_groups(w, p);
 }
 
+bool sampler_has_rules(struct sampler *s, struct str project)
+{
+    pthread_mutex_lock(&s->mu);
+    bool has = find_project(s, project) < s->projects.len;
+    pthread_mutex_unlock(&s->mu);
+    return has;
+}
+
 bool sampler_write(struct sampler *s, struct str project, struct json_writer *w)
 {
     pthread_mutex_lock(&s->mu);

@@ -35,6 +35,7 @@ size_t sampler_take(struct sampler *s, struct arena *a, struct str *project, uin
  * all of the project. */
 void sampler_reset(struct sampler *s, struct str project, const struct str *fingerprint);
 
+bool sampler_has_rules(struct sampler *s, struct str project);
 /* What there is, for people: the members backoffs, reset_interval and groups of an object that the
  * caller has begun. False, and nothing is written: the project has no rules. */
 bool sampler_write(struct sampler *s, struct str project, struct json_writer *w);

@@ -150,7 +150,7 @@ def test_all_of_a_project(shop):
 
 @pytest.mark.parametrize("body, status", [
     ({"action": "reload", "objects": "1"}, 400), ({"action": "reload", "first": "-"}, 400),
-    ({"action": "reload", "last": 7}, 400), ({"action": "rpstatus"}, 400), ({}, 400),
+    ({"action": "reload", "last": 7}, 400), ({"action": "restart"}, 400), ({}, 400),
     ({"action": "reload", "project": "other"}, 403), ({"action": "reload", "token": "0" * 64}, 403),
     ({"action": "reload", "universe": "none"}, 503), ([], 400), ("{", 400)])
 def test_refused(shop, body, status):
