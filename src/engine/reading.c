@@ -85,7 +85,7 @@ bool engine_attachment_read(struct engine *en, uint64_t object, struct str proje
 /* Requests for the writer. */
 
 struct engine_job *request_new(struct arena *a, enum job_kind kind, void *owner,
-                                  void (*done)(struct engine_job *), struct err *e)
+                               void (*done)(struct engine_job *), struct err *e)
 {
     struct engine_job *job = arena_zalloc(a, sizeof *job);
     struct engine_work *work = arena_zalloc(a, sizeof *work);
