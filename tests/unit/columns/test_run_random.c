@@ -34,10 +34,15 @@ static const char *const words[] = {
 };
 static const char *const patterns[] = { "^a", "b", "a.*b", "(al|be)", "^$", "[0-9]+", "a$" };
 
-static struct str text_of(struct arena *a, const char *fmt, unsigned n)
+PRINTF_LIKE(2, 3) static struct str text_of(struct arena *a, const char *fmt, ...)
 {
+    char text[128];
     struct str out;
-    assert_true(arena_printf(a, &out, fmt, n));
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    assert_true(arena_str(a, (struct str){ text, (size_t)n }, &out));
     return out;
 }
 
