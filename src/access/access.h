@@ -178,6 +178,7 @@ MUST_CHECK bool password_hash(struct str password, struct arena *a, struct str *
 struct new_user {
     struct str name, password, role;
     struct str email, universe; /* may be empty */
+    struct str hash;            /* of the password, when password_hash has been asked already */
 };
 /* Keeps the password's argon2id. ERR_CONFLICT: there is one of that name. */
 MUST_CHECK bool user_create(struct store *s, const struct new_user *u, uint32_t *number,

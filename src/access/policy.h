@@ -47,9 +47,9 @@ struct sampling {
     size_t attribute_count;
     int64_t reset_interval_s;
     size_t buckets; /* groups that are counted, at most */
-    bool process_whitelisted, process_private;
 };
-/* The text of `configuration`; "{}" configures nothing. ERR_INPUT with a sentence. */
+/* The text of `configuration`; "{}" configures nothing. ERR_INPUT with a sentence. What it says of
+ * missing symbols is checked and not kept: nothing here goes by it. */
 MUST_CHECK bool sampling_parse(struct str text, struct arena *a, struct sampling *out,
                                struct err *e);
 

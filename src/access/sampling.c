@@ -54,24 +54,18 @@ static bool read_attributes(const struct json *list, struct arena *a, struct sam
                          SAMPLING_ATTRIBUTES_MAX);
 }
 
-static bool read_flag(const struct json *j, const char *name, bool *out, struct err *e)
-{
-    if (!j)
-        return true;
-    *out = j->type == JSON_TRUE;
-    return j->type == JSON_TRUE || j->type == JSON_FALSE ||
-           err_set(e, ERR_INPUT, 0, "%s must be true or false", name);
-}
-
-static bool read_missing(const struct json *j, struct sampling *s, struct err *e)
+/* Clients send it; nothing here goes by it. */
+static bool check_missing(const struct json *j, struct err *e)
 {
     static const char *const known[] = { "process_whitelisted", "process_private" };
     if (!j)
         return true;
-    return policy_members(j, "missing_symbols", known, COUNT(known), e) &&
-           read_flag(json_get(j, STR("process_whitelisted")), known[0], &s->process_whitelisted,
-                     e) &&
-           read_flag(json_get(j, STR("process_private")), known[1], &s->process_private, e);
+    if (!policy_members(j, "missing_symbols", known, COUNT(known), e))
+        return false;
+    for (const struct json *m = j->first; m; m = m->next)
+        if (m->type != JSON_TRUE && m->type != JSON_FALSE)
+            return err_set(e, ERR_INPUT, 0, "%.*s must be true or false", STR_ARG(m->key));
+    return true;
 }
 
 static bool read_numbers(const struct json *j, struct sampling *s, struct err *e)
@@ -109,7 +103,7 @@ bool sampling_parse(struct str text, struct arena *a, struct sampling *out, stru
             return err_set(e, ERR_INPUT, 0, "configuration: type must be \"backoff\"");
         if (!read_backoffs(json_get(j, STR("backoffs")), a, &s, e) ||
             !read_attributes(json_get(j, STR("object_attributes")), a, &s, e) ||
-            !read_missing(json_get(j, STR("missing_symbols")), &s, e) || !read_numbers(j, &s, e))
+            !check_missing(json_get(j, STR("missing_symbols")), e) || !read_numbers(j, &s, e))
             return err_prefix(e, "configuration: ");
     }
     *out = s;

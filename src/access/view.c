@@ -110,6 +110,8 @@ static void find_bindings(const struct access_view *v, struct user *u)
         else
             high = middle;
     }
+    if (low == v->rows.binding_count)
+        return; /* there may be no rows at all */
     u->bindings = v->rows.bindings + low;
     while (low + u->binding_count < v->rows.binding_count &&
            u->bindings[u->binding_count].user == u->row->number)

@@ -3,12 +3,6 @@
 
 #include "base/date.h"
 
-struct str asked_text(const struct json *body, const char *member)
-{
-    const struct json *j = json_get(body, str_from_c(member));
-    return j && j->type == JSON_STRING ? j->text : STR("");
-}
-
 static bool refuse(struct http_exchange *x, unsigned status, const struct err *e)
 {
     backtrace_refuse(x, status, e);
@@ -70,9 +64,9 @@ static bool all_projects(struct asked *out, struct http_exchange *x, struct api 
 bool asked_projects(struct asked *out, struct http_exchange *x, struct api *api,
                     const struct json *body, uint32_t scopes)
 {
-    const struct claim claim = { .universe = asked_text(body, "universe"),
-                                 .token = asked_text(body, "token"),
-                                 .project = asked_text(body, "project") };
+    const struct claim claim = { .universe = door_text(body, "universe"),
+                                 .token = door_text(body, "token"),
+                                 .project = door_text(body, "project") };
     struct err e = { 0 };
     *out = (struct asked){ .view = backtrace_view(x, api, &e) };
     if (!out->view) {

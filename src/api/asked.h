@@ -7,6 +7,7 @@
 #define CRUMPLE_API_ASKED_H
 
 #include "api/console.h"
+#include "api/door.h"
 
 struct asked {
     const struct access_view *view;
@@ -19,9 +20,6 @@ MUST_CHECK bool asked_projects(struct asked *out, struct http_exchange *x, struc
                                const struct json *body, uint32_t scopes);
 /* Whether one of them is of this universe. */
 bool asked_has(const struct asked *asked, struct str universe);
-/* A member of a body that is text; else empty. */
-struct str asked_text(const struct json *body, const char *member);
-
 /* retention_status.c: "rpstatus" of POST /api/control. */
 void retention_status(struct http_exchange *x, struct api *api, const struct json *body);
 

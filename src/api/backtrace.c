@@ -213,6 +213,39 @@ unsigned backtrace_admit(struct http_exchange *x, struct api *a, const struct cl
     return backtrace_check_scopes(t, scopes, e);
 }
 
+unsigned backtrace_admit_early(struct http_exchange *x, struct api *a, struct str token,
+                               uint32_t scopes, bool *named, struct err *e)
+{
+    struct str text = token_text(x, token);
+    *named = text.len > 0;
+    if (!*named)
+        return 0;
+    const struct access_view *view = backtrace_view(x, a, e);
+    if (!view)
+        return http_status_of(e->code);
+    const struct token *t = access_find_token(view, text);
+    const struct session *session = t ? NULL : find_session(a, view, text);
+    if (!t && !session)
+        return backtrace_refuse_token(x, a, e);
+    struct token may = { .scopes = t ? t->scopes : user_scopes(session->user) };
+    return backtrace_check_scopes(&may, scopes, e);
+}
+
+const struct token *backtrace_let_in(struct http_exchange *x, struct api *a, uint32_t scopes)
+{
+    struct claim claim = { 0 };
+    const struct token *t;
+    struct err e = { 0 };
+    (void)http_param(x, "universe", &claim.universe);
+    (void)http_param(x, "token", &claim.token);
+    (void)http_param(x, "project", &claim.project);
+    unsigned status = backtrace_admit(x, a, &claim, scopes, &t, &e);
+    if (status == 0)
+        return t;
+    backtrace_refuse(x, status, &e);
+    return NULL;
+}
+
 unsigned backtrace_admit_person(struct http_exchange *x, struct api *a, struct str token,
                                 const struct access_view **view, const struct session **out,
                                 struct err *e)

@@ -33,6 +33,13 @@ struct claim {
 MUST_CHECK unsigned backtrace_admit(struct http_exchange *x, struct api *a,
                                     const struct claim *claim, uint32_t scopes,
                                     const struct token **out, struct err *e);
+/* Before the body is read: whether the token that the URL or a header names (*named: there is one)
+ * is known and has the scopes; of which project it is shows later. 0 when none is named. */
+MUST_CHECK unsigned backtrace_admit_early(struct http_exchange *x, struct api *a, struct str token,
+                                          uint32_t scopes, bool *named, struct err *e);
+/* The same as backtrace_admit for requests that say all in their URL: the token, or NULL when the
+ * request has been refused. */
+const struct token *backtrace_let_in(struct http_exchange *x, struct api *a, uint32_t scopes);
 /* The same for what people do, whatever the project: only a session will do. */
 MUST_CHECK unsigned backtrace_admit_person(struct http_exchange *x, struct api *a, struct str token,
                                            const struct access_view **view,

@@ -261,19 +261,19 @@ static void echo(struct json_writer *w, const struct json *j)
     json_object_end(w);
 }
 
-static void answer(struct bpg *b, const struct json *actions)
+static void answer(struct bpg *b)
 {
     struct err e = { 0 };
     json_writer_init(&b->w, http_out(b->c->x));
     json_object(&b->w);
     json_key(&b->w, STR("actions"));
     json_list(&b->w);
-    for (const struct json *j = actions->first; j; j = j->next)
+    for (const struct json *j = b->actions->first; j; j = j->next)
         echo(&b->w, j);
     json_list_end(&b->w);
     json_key(&b->w, STR("results"));
     json_list(&b->w);
-    for (const struct json *j = actions->first; j; j = j->next)
+    for (const struct json *j = b->actions->first; j; j = j->next)
         act_once(b, j);
     json_list_end(&b->w);
     json_object_end(&b->w);
@@ -302,17 +302,54 @@ static bool is_configured(struct http_exchange *x, struct api *api)
     return false;
 }
 
+static void finish(struct http_exchange *x, void *arg)
+{
+    (void)x;
+    answer(arg);
+}
+
+/* On the desk's thread. */
+static void hash(struct desk_job *job)
+{
+    struct bpg *b = (struct bpg *)job; /* its first member */
+    bpg_passwords_hash(b);
+    http_wake(b->c->x, finish, b);
+}
+
+static void start(struct bpg *b)
+{
+    struct err e = { 0 };
+    if (!bpg_passwords_find(b, &e)) {
+        backtrace_refuse(b->c->x, e.code == ERR_NOMEM ? 503 : 400, &e);
+    } else if (b->password_count == 0) {
+        answer(b);
+    } else {
+        b->job.work = hash;
+        login_desk_put(b->c->api->logins, &b->job, b->c->x);
+    }
+}
+
 void api_bpg(struct http_exchange *x, void *ctx)
 {
-    struct console c;
-    if (!is_configured(x, ctx) || !console_begin(&c, x, ctx) || !console_read_body(&c))
+    struct bpg_request {
+        struct bpg b; /* as long as the exchange: it may be parked */
+        struct console c;
+    } *r = arena_zalloc(http_arena(x), sizeof *r);
+    struct err e = { 0 };
+    if (!r) {
+        (void)err_set(&e, ERR_NOMEM, 0, "no memory for this request");
+        backtrace_refuse_err(x, &e);
         return;
-    struct bpg b = { .c = &c, .arena = console_arena(x, c.api) };
-    const struct json *actions = json_get(c.body, STR("actions"));
-    if (!b.arena)
+    }
+    if (!is_configured(x, ctx) || !console_begin(&r->c, x, ctx) || !console_read_body(&r->c))
         return;
-    if (!actions || actions->type != JSON_LIST || actions->count > BPG_ACTIONS_MAX)
+    r->b.c = &r->c;
+    r->b.arena = console_arena(x, r->c.api);
+    r->b.actions = json_get(r->c.body, STR("actions"));
+    if (!r->b.arena)
+        return;
+    if (!r->b.actions || r->b.actions->type != JSON_LIST || r->b.actions->count > BPG_ACTIONS_MAX)
         console_refuse(x, 400, "bad_actions", "actions must be a list of at most 256");
     else
-        answer(&b, actions);
+        start(&r->b);
 }

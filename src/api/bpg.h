@@ -6,6 +6,7 @@
  *     bpg_row.c         rows: from JSON, checked, and to JSON; finding one by a key
  *     bpg_projects.c    universes, projects, listeners: rows of access
  *     bpg_users.c       users and what they are bound to
+ *     bpg_passwords.c   their new passwords
  *     bpg_tokens.c      tokens
  *     bpg_kept.c        all other types, which are kept as they came;
  *     bpg_kept_check.c  what must hold of them
@@ -21,6 +22,7 @@
 #include "api/console.h"
 
 #define BPG_ACTIONS_MAX 256
+#define BPG_PASSWORDS_MAX 8 /* new ones in one request of an admin; others set one */
 #define BPG_FIELDS_MAX 9
 #define BPG_TEXT_MAX 65536 /* bytes in one field */
 
@@ -49,9 +51,20 @@ struct bpg_rows {
     size_t count, room;
 };
 
+/* A new password, hashed before the actions are done: see bpg_passwords.c. */
+struct bpg_password {
+    struct str hex;  /* as the action has it, and where */
+    struct str hash; /* empty: err says why */
+    struct err err;
+};
+
 /* The actions of one request. */
 struct bpg {
+    struct desk_job job; /* the first member */
     struct console *c;
+    const struct json *actions;
+    struct bpg_password *passwords;
+    size_t password_count;
     struct arena *arena;            /* for one action */
     const struct access_view *view; /* as of that action */
     const struct user *user;        /* in that view */
@@ -114,6 +127,13 @@ static inline struct str bpg_text(const struct bpg_row *row, size_t at)
     return bpg_has(row, at) ? row->at[at].text : STR("");
 }
 bool bpg_same(const struct bpg_value *a, const struct bpg_value *b);
+
+/* Finds the new passwords that the actions set. ERR_LIMIT: too many. */
+MUST_CHECK bool bpg_passwords_find(struct bpg *b, struct err *e);
+/* Hashes them; on the desk's thread. */
+void bpg_passwords_hash(struct bpg *b);
+/* The hash of one, which is as long as the request; false with a sentence. */
+MUST_CHECK bool bpg_password(const struct bpg *b, struct str hex, struct str *out, struct err *e);
 
 /* Who may: false with a sentence. */
 MUST_CHECK bool bpg_need_admin(const struct bpg *b, struct err *e);

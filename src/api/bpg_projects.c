@@ -134,7 +134,7 @@ BPG_MODIFY(bpg_project_modify)
     return store_project(b, was->number, owner->row->number, deleted, e);
 }
 
-/* It is hidden, and nothing is taken in for it; what it has stays. */
+/* It is hidden, and nothing is taken in for it; retention removes what it has, soon. */
 BPG_REMOVE(bpg_project_remove)
 {
     const struct stored_project *p = access_project(b->view, was->number);

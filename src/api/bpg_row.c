@@ -119,23 +119,35 @@ bool bpg_same(const struct bpg_value *a, const struct bpg_value *b)
            (!given || (a->number == b->number && str_eq(a->text, b->text)));
 }
 
-/* What stands for a secret is its hash: a key may be the secret itself, too. */
-static bool is_alias(struct str alias, struct str text)
+/* A key, and what else its first field may stand for. What stands for a secret is its hash: a key
+ * may be the secret itself, too. */
+struct bpg_key {
+    struct bpg_row row;
+    char hash[2 * crypto_hash_sha256_BYTES + 1]; /* in hex; empty: the field is no secret's */
+};
+
+static void hash_key(struct bpg_key *key)
 {
     uint8_t hash[crypto_hash_sha256_BYTES];
-    char hex[2 * sizeof hash + 1];
-    if (alias.len == 0)
-        return false;
+    struct str text = bpg_text(&key->row, 0);
+    key->hash[0] = '\0';
+    if (text.len != TOKEN_TEXT_BYTES)
+        return;
     crypto_hash_sha256(hash, (const unsigned char *)text.ptr, text.len);
-    sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
-    return str_eq(alias, text) || str_eq(alias, str_from_c(hex));
+    sodium_bin2hex(key->hash, sizeof key->hash, hash, sizeof hash);
 }
 
-static bool fits(const struct bpg_type *t, const struct bpg_row *row, const struct bpg_row *key)
+static bool is_alias(struct str alias, const struct bpg_key *key)
+{
+    return alias.len > 0 && bpg_has(&key->row, 0) &&
+           (str_eq(alias, key->row.at[0].text) || str_eq(alias, str_from_c(key->hash)));
+}
+
+static bool fits(const struct bpg_type *t, const struct bpg_row *row, const struct bpg_key *key)
 {
     for (size_t i = 0; i < t->field_count; i++)
-        if (key->at[i].is != BPG_ABSENT && !bpg_same(&key->at[i], &row->at[i]) &&
-            !(i == 0 && bpg_has(key, 0) && is_alias(row->alias, key->at[0].text)))
+        if (key->row.at[i].is != BPG_ABSENT && !bpg_same(&key->row.at[i], &row->at[i]) &&
+            !(i == 0 && is_alias(row->alias, key)))
             return false;
     return true;
 }
@@ -143,18 +155,19 @@ static bool fits(const struct bpg_type *t, const struct bpg_row *row, const stru
 bool bpg_find_row(struct bpg *b, const struct bpg_type *t, const struct json *key,
                   struct bpg_row *out, struct err *e)
 {
-    struct bpg_row wanted = { .number = 0 };
+    struct bpg_key wanted = { .row = { .number = 0 } };
     struct bpg_rows rows = { .at = NULL };
     const struct bpg_row *found = NULL;
     bool given = false;
-    if (!bpg_read_row(t, key, &wanted, e))
+    if (!bpg_read_row(t, key, &wanted.row, e))
         return err_prefix(e, "key: ");
     for (size_t i = 0; i < t->field_count; i++)
-        given |= wanted.at[i].is != BPG_ABSENT;
+        given |= wanted.row.at[i].is != BPG_ABSENT;
     if (!given)
         return err_set(e, ERR_INPUT, 0, "key: it has no field of %.*s", STR_ARG(t->name));
     if (!t->list(b, t, &rows, e))
         return false;
+    hash_key(&wanted);
     for (size_t i = 0; i < rows.count; i++) {
         if (!fits(t, &rows.at[i], &wanted))
             continue;

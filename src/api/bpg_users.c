@@ -1,8 +1,6 @@
 /* bpg_users.c - users, and the projects that they are bound to, in the configuration store. */
 #include "api/bpg.h"
 
-#include <sodium.h>
-
 /* --- users ------------------------------------------------------------------------------------ */
 
 enum {
@@ -65,23 +63,6 @@ BPG_LIST(bpg_user_list)
     return true;
 }
 
-/* Hex of its bytes. */
-static bool read_password(struct bpg *b, struct str hex, struct str *out, struct err *e)
-{
-    char *bytes = arena_alloc(b->arena, hex.len / 2 + 1);
-    const char *end;
-    size_t len = 0;
-    if (!bytes)
-        return err_set(e, ERR_NOMEM, 0, "no memory for a password");
-    if (hex.len % 2 != 0 ||
-        sodium_hex2bin((unsigned char *)bytes, hex.len / 2 + 1, hex.ptr, hex.len, NULL, &len,
-                       &end) != 0 ||
-        end != hex.ptr + hex.len)
-        return err_set(e, ERR_INPUT, 0, "password must be the hex digits of its bytes");
-    *out = (struct str){ bytes, len };
-    return true;
-}
-
 /* The role, or what `superuser` says of it, where that has changed. */
 static bool read_role(const struct bpg_row *was, const struct bpg_row *now, enum role *out,
                       struct err *e)
@@ -119,7 +100,7 @@ BPG_CREATE(bpg_user_create)
     (void)t;
     if (!bpg_need_admin(b, e) || !universe || !check_method(now, e) ||
         !read_role(NULL, now, &role, e) ||
-        !read_password(b, bpg_text(now, USER_PASSWORD), &u.password, e))
+        !bpg_password(b, bpg_text(now, USER_PASSWORD), &u.hash, e))
         return false;
     u.role = role_name(role);
     u.universe = universe->name;
@@ -174,12 +155,9 @@ BPG_MODIFY(bpg_user_modify)
     row.universe = universe->name;
     if (old->role == ROLE_ADMIN && role != ROLE_ADMIN && !check_last_admin(b, row.number, e))
         return false;
-    if (bpg_has(now, USER_PASSWORD)) {
-        struct str password;
-        if (!read_password(b, now->at[USER_PASSWORD].text, &password, e) ||
-            !password_hash(password, b->arena, &row.password, e))
-            return false;
-    }
+    if (bpg_has(now, USER_PASSWORD) &&
+        !bpg_password(b, now->at[USER_PASSWORD].text, &row.password, e))
+        return false;
     if (!store_user_change(engine_store(b->c->api->engine), &row, e))
         return false;
     fill_user(b, &row, role, now);

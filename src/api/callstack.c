@@ -52,21 +52,6 @@ static void write_evaluated(struct json_writer *w, const struct callstack *stack
     json_object_end(w);
 }
 
-static const struct token *let_in(struct http_exchange *x, struct api *api)
-{
-    struct claim claim = { 0 };
-    const struct token *t;
-    struct err e = { 0 };
-    (void)http_param(x, "universe", &claim.universe);
-    (void)http_param(x, "token", &claim.token);
-    (void)http_param(x, "project", &claim.project);
-    unsigned status = backtrace_admit(x, api, &claim, SCOPE_QUERY_POST, &t, &e);
-    if (status == 0)
-        return t;
-    backtrace_refuse(x, status, &e);
-    return NULL;
-}
-
 static bool is_action(struct http_exchange *x, const char *wanted)
 {
     struct str action = STR("");
@@ -80,7 +65,7 @@ void api_callstack_evaluate(struct http_exchange *x, void *ctx)
     struct callstack stack = { 0 };
     struct json_writer w;
     struct err e = { 0 };
-    struct arena *a = let_in(x, api) ? console_arena(x, api) : NULL;
+    struct arena *a = backtrace_let_in(x, api, SCOPE_QUERY_POST) ? console_arena(x, api) : NULL;
     if (!a)
         return;
     if (!is_action(x, "evaluate")) {
@@ -109,7 +94,7 @@ void api_callstack_get(struct http_exchange *x, void *ctx)
     static const struct str built_in = STR_INIT("built in");
     struct str name = built_in;
     struct json_writer w;
-    if (!let_in(x, ctx))
+    if (!backtrace_let_in(x, ctx, SCOPE_QUERY_POST))
         return;
     if (!is_action(x, "get")) {
         console_refuse(x, 400, "bad_action", "action must be get");

@@ -7,23 +7,15 @@
  *
  * Whether a user exists cannot be told from the time that a refusal takes. */
 #include "api/console.h"
+#include "api/door.h"
 
 #include "base/log.h"
-#include "base/queue.h"
 #include "http/url.h"
 
-#include <pthread.h>
-#include <stdlib.h>
-
-#define WAITING_MAX 64 /* logins; more are told to come back */
 #define BODY_MAX 16384 /* bytes */
 
-struct login_desk {
-    struct queue *waiting;
-    pthread_t thread;
-};
-
 struct login {
+    struct desk_job job; /* the first member */
     struct http_exchange *x;
     struct api *api;
     const struct access_view *view;
@@ -31,46 +23,6 @@ struct login {
     struct str username, password, token;
     bool good; /* the password */
 };
-
-/* --- the desk --------------------------------------------------------------------------------- */
-
-static void finish(struct http_exchange *x, void *arg);
-
-static void *work(void *arg)
-{
-    struct login_desk *d = arg;
-    void *item;
-    while (queue_take(d->waiting, &item, 1) == 1) {
-        struct login *l = item;
-        l->good = user_has_password(l->user, l->password);
-        http_wake(l->x, finish, l);
-    }
-    return NULL;
-}
-
-bool login_desk_open(struct login_desk **out, struct err *e)
-{
-    struct login_desk *d = calloc(1, sizeof *d);
-    if (d && (d->waiting = queue_new(WAITING_MAX)) &&
-        pthread_create(&d->thread, NULL, work, d) == 0) {
-        *out = d;
-        return true;
-    }
-    if (d)
-        queue_free(d->waiting);
-    free(d);
-    return err_set(e, ERR_NOMEM, 0, "no thread for logins");
-}
-
-void login_desk_close(struct login_desk *d)
-{
-    if (!d)
-        return;
-    queue_close(d->waiting);
-    pthread_join(d->thread, NULL);
-    queue_free(d->waiting);
-    free(d);
-}
 
 /* --- the answer ------------------------------------------------------------------------------- */
 
@@ -188,21 +140,15 @@ static void finish(struct http_exchange *x, void *arg)
     welcome(l, l->user, (struct str){ text, TOKEN_TEXT_BYTES });
 }
 
-static void busy(struct http_exchange *x, void *arg)
+/* On the desk's thread. */
+static void look(struct desk_job *job)
 {
-    struct err e = { 0 };
-    (void)arg;
-    (void)err_set(&e, ERR_BUSY, 0, "too many logins wait");
-    backtrace_refuse(x, 503, &e);
+    struct login *l = (struct login *)job; /* its first member */
+    l->good = user_has_password(l->user, l->password);
+    http_wake(l->x, finish, l);
 }
 
 /* --- the request ------------------------------------------------------------------------------ */
-
-static struct str text_of(const struct json *body, const char *member)
-{
-    const struct json *j = json_get(body, str_from_c(member));
-    return j && j->type == JSON_STRING ? j->text : STR("");
-}
 
 static bool read_json(struct login *l, struct str body, struct err *e)
 {
@@ -210,9 +156,9 @@ static bool read_json(struct login *l, struct str body, struct err *e)
     const struct json *j;
     if (!json_parse(&j, body, limits, http_arena(l->x), e))
         return false;
-    l->username = text_of(j, "username");
-    l->password = text_of(j, "password");
-    l->token = text_of(j, "token");
+    l->username = door_text(j, "username");
+    l->password = door_text(j, "password");
+    l->token = door_text(j, "token");
     return true;
 }
 
@@ -291,7 +237,6 @@ void api_login(struct http_exchange *x, void *ctx)
         return;
     }
     l->user = access_find_user(l->view, l->username);
-    http_park(x);
-    if (!queue_put(l->api->logins->waiting, l))
-        http_wake(x, busy, l);
+    l->job.work = look;
+    login_desk_put(l->api->logins, &l->job, x);
 }

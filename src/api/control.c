@@ -57,9 +57,9 @@ static bool read_body(struct control *c)
 
 static bool admit(struct control *c)
 {
-    const struct claim claim = { .universe = asked_text(c->body, "universe"),
-                                 .token = asked_text(c->body, "token"),
-                                 .project = asked_text(c->body, "project") };
+    const struct claim claim = { .universe = door_text(c->body, "universe"),
+                                 .token = door_text(c->body, "token"),
+                                 .project = door_text(c->body, "project") };
     const struct token *t;
     struct err e = { 0 };
     unsigned status =
@@ -78,7 +78,7 @@ static bool read_id(struct control *c, const char *member, uint64_t missing, uin
     *out = missing;
     if (!json_get(c->body, str_from_c(member)))
         return true;
-    return object_parse(engine_secret(c->api->engine), asked_text(c->body, member), out) ||
+    return object_parse(engine_secret(c->api->engine), door_text(c->body, member), out) ||
            refuse(c, "bad_parameter", "first and last must be ids of objects");
 }
 
@@ -179,7 +179,7 @@ void api_control(struct http_exchange *x, void *ctx)
     struct control c = { .x = x, .api = ctx };
     if (!read_body(&c))
         return;
-    struct str action = asked_text(c.body, "action");
+    struct str action = door_text(c.body, "action");
     if (str_eq(action, STR("rpstatus")))
         retention_status(x, ctx, c.body);
     else if (!admit(&c))

@@ -3,9 +3,10 @@
  *
  * All that can be wrong with the request is found before anything is removed. Then the engine does
  * one thing after the other, while the exchange is parked. */
+#include "api/console.h"
+#include "api/door.h"
 #include "api/objects.h"
-
-#include "columns/run.h"
+#include "api/query.h"
 
 #define DELETE_DEPTH_MAX 16
 #define DELETE_NODES_MAX 100000
@@ -33,11 +34,6 @@ struct deletion {
     struct err err; /* of what the engine could not do */
 };
 
-static void free_arena(void *arena)
-{
-    arena_free(arena);
-}
-
 static bool refuse(const struct deletion *d, unsigned status, const char *word, const char *message)
 {
     struct err e = { 0 };
@@ -59,45 +55,7 @@ static bool no_memory(const struct deletion *d)
     return refuse_err(d, &e);
 }
 
-static struct str text_of(const struct json *j, const char *member)
-{
-    const struct json *found = json_get(j, str_from_c(member));
-    return found && found->type == JSON_STRING ? found->text : STR("");
-}
-
-/* The door. All of these: false, it has been answered. */
-
-static bool read_body(struct deletion *d)
-{
-    const struct json_limits limits = { DELETE_DEPTH_MAX, DELETE_NODES_MAX };
-    struct err e = { 0 };
-    if (!json_parse(&d->body, http_body(d->x), limits, d->arena, &e)) {
-        backtrace_refuse(d->x, e.code == ERR_NOMEM ? 503 : 400, &e);
-        return false;
-    }
-    return d->body->type == JSON_OBJECT ||
-           refuse(d, 400, "bad_body", "the body must be a JSON object");
-}
-
-static bool admit(struct deletion *d)
-{
-    struct claim claim = { .universe = text_of(d->body, "universe"),
-                           .token = text_of(d->body, "token"),
-                           .project = text_of(d->body, "project") };
-    const struct token *t;
-    struct err e = { 0 };
-    (void)http_param(d->x, "token", &claim.token);
-    (void)http_param(d->x, "universe", &claim.universe);
-    (void)http_param(d->x, "project", &claim.project);
-    unsigned status = backtrace_admit(d->x, d->api, &claim,
-                                      SCOPE_OBJECT_GET | SCOPE_QUERY_POST | SCOPE_CHANGE, &t, &e);
-    if (status) {
-        backtrace_refuse(d->x, status, &e);
-        return false;
-    }
-    d->project = t->project;
-    return true;
-}
+/* What is asked for. All of these: false, it has been answered. */
 
 /* What of the objects: no subsets are all of it. */
 static bool read_subsets(struct deletion *d)
@@ -128,7 +86,7 @@ static bool refuse_attachment(const struct deletion *d)
 /* By its id, or the newest of the name. */
 static bool find_attachment(const struct deletion *d, const struct json *j, struct detachment *out)
 {
-    struct str id = text_of(j, "attachment_id"), name = text_of(j, "attachment_name");
+    struct str id = door_text(j, "attachment_id"), name = door_text(j, "attachment_name");
     struct stored_attachment *all;
     struct err e = { 0 };
     uint64_t number = 0;
@@ -155,7 +113,7 @@ static bool is_attachment(const struct json *j)
 /* One thing of the list. An object that is not there is passed over; an attachment is not. */
 static bool read_one(struct deletion *d, const struct json *j, uint64_t *objects)
 {
-    struct str id = j->type == JSON_STRING ? j->text : text_of(j, "id");
+    struct str id = j->type == JSON_STRING ? j->text : door_text(j, "id");
     uint64_t object = 0;
     if (j->type != JSON_STRING && j->type != JSON_OBJECT)
         return refuse(d, 400, "bad_parameter", "objects must be ids, or objects with an id");
@@ -190,7 +148,7 @@ static bool read_objects(struct deletion *d)
     return true;
 }
 
-/* Those that the query's filter lets through; nothing else of it counts. */
+/* Those that the query's filter lets through; columns and order do not matter. */
 static bool read_query(struct deletion *d)
 {
     struct columns *columns = engine_columns(d->api->engine);
@@ -199,7 +157,8 @@ static bool read_query(struct deletion *d)
     struct err e = { 0 };
     if (json_get(d->body, STR("objects")))
         return refuse(d, 400, "bad_parameter", "either objects or a query");
-    bool ok = ask_read(&ask, json_get(d->body, STR("query")), d->arena, &e);
+    bool ok =
+        ask_read(&ask, json_get(d->body, STR("query")), d->arena, &e) && query_check_rows(&ask, &e);
     if (ok) {
         const struct columns_view *v = columns_acquire(columns);
         ask.table = TABLE_OBJECTS;
@@ -277,7 +236,10 @@ static void edit_done(struct engine_edit *t)
 
 void api_delete(struct http_exchange *x, void *ctx)
 {
+    const struct json_limits limits = { DELETE_DEPTH_MAX, DELETE_NODES_MAX };
+    const uint32_t scopes = SCOPE_OBJECT_GET | SCOPE_QUERY_POST | SCOPE_CHANGE;
     struct deletion *d = arena_zalloc(http_arena(x), sizeof *d);
+    struct door door;
     struct err e = { 0 };
     if (!d) {
         (void)err_set(&e, ERR_NOMEM, 0, "no memory for this request");
@@ -285,13 +247,12 @@ void api_delete(struct http_exchange *x, void *ctx)
         return;
     }
     *d = (struct deletion){ .x = x, .api = ctx };
-    d->arena = arena_new_in(&d->api->memory, d->api->memory.limit_bytes);
-    if (!d->arena || !arena_defer(http_arena(x), free_arena, d->arena)) {
-        arena_free(d->arena);
-        (void)no_memory(d);
+    d->arena = console_arena(x, d->api);
+    if (!d->arena || !door_open(&door, x, d->api, limits, scopes, d->arena))
         return;
-    }
-    if (!read_body(d) || !admit(d) || !read_subsets(d))
+    d->body = door.body;
+    d->project = door.token->project;
+    if (!read_subsets(d))
         return;
     if (json_get(d->body, STR("query")) ? !read_query(d) : !read_objects(d))
         return;

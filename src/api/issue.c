@@ -1,10 +1,9 @@
 /* issue.c - POST /api/issue: what people say of the bugs that fingerprints stand for: state,
  * labels, tickets, invariants (docs/issues.md). The answer has each issue as it is then. */
-#include "api/backtrace.h"
+#include "api/console.h"
+#include "api/door.h"
 
 #include "report/fingerprint.h"
-
-#include <sodium.h>
 
 #define ISSUE_DEPTH_MAX 24
 #define ISSUE_NODES_MAX 200000
@@ -23,11 +22,6 @@ struct issue_request {
     struct edit_value values[ISSUE_VALUES_MAX];
     struct err err;
 };
-
-static void free_arena(void *arena)
-{
-    arena_free(arena);
-}
 
 static bool refuse(const struct issue_request *r, const char *message)
 {
@@ -51,50 +45,7 @@ static bool no_memory(const struct issue_request *r)
     return refuse_err(r, &e);
 }
 
-static struct str text_of(const struct json *j, const char *member)
-{
-    const struct json *found = json_get(j, str_from_c(member));
-    return found && found->type == JSON_STRING ? found->text : STR("");
-}
-
-/* The door. All of these: false, it has been answered. */
-
-static bool read_body(struct issue_request *r)
-{
-    const struct json_limits limits = { ISSUE_DEPTH_MAX, ISSUE_NODES_MAX };
-    struct err e = { 0 };
-    if (!json_parse(&r->body, http_body(r->x), limits, r->arena, &e))
-        return refuse_err(r, &e);
-    return r->body->type == JSON_OBJECT || refuse(r, "the body must be a JSON object");
-}
-
-static bool admit(struct issue_request *r)
-{
-    struct claim claim = { .universe = text_of(r->body, "universe"),
-                           .token = text_of(r->body, "token"),
-                           .project = text_of(r->body, "project") };
-    const struct token *t;
-    struct err e = { 0 };
-    (void)http_param(r->x, "token", &claim.token);
-    (void)http_param(r->x, "universe", &claim.universe);
-    (void)http_param(r->x, "project", &claim.project);
-    unsigned status =
-        backtrace_admit(r->x, r->api, &claim, SCOPE_QUERY_POST | SCOPE_CHANGE, &t, &e);
-    if (status) {
-        backtrace_refuse(r->x, status, &e);
-        return false;
-    }
-    r->project = t->project;
-    return true;
-}
-
-static bool read_fingerprint(struct str hex, uint8_t out[STORE_FINGERPRINT_BYTES])
-{
-    size_t len;
-    return hex.len == 2 * STORE_FINGERPRINT_BYTES &&
-           sodium_hex2bin(out, STORE_FINGERPRINT_BYTES, hex.ptr, hex.len, NULL, &len, NULL) == 0 &&
-           len == STORE_FINGERPRINT_BYTES;
-}
+/* All of these: false, it has been answered. */
 
 static bool read_fingerprints(struct issue_request *r)
 {
@@ -108,7 +59,7 @@ static bool read_fingerprints(struct issue_request *r)
         return no_memory(r);
     for (const struct json *j = r->named->first; j; j = j->next)
         if (j->type != JSON_STRING ||
-            !read_fingerprint(j->text, fingerprints[r->edit.fingerprint_count++]))
+            !fingerprint_parse(j->text, fingerprints[r->edit.fingerprint_count++]))
             return refuse(r, "a fingerprint has 64 hex digits");
     r->edit.fingerprints = (const uint8_t(*)[STORE_FINGERPRINT_BYTES])fingerprints;
     return true;
@@ -160,7 +111,7 @@ static bool read_set(struct issue_request *r, const char *member, bool words)
     if (!j)
         return true;
     value = json_get(j, STR("value"));
-    if (j->type != JSON_OBJECT || !str_eq(text_of(j, "action"), STR("set")) || !value)
+    if (j->type != JSON_OBJECT || !str_eq(door_text(j, "action"), STR("set")) || !value)
         return refuse(r, "tags, ticket and invariants are objects with the action set and a value");
     return value_text(r, value, words, &text) ? add_text(r, str_from_c(member), text)
                                               : no_memory(r);
@@ -315,7 +266,9 @@ static void start(struct issue_request *r)
 
 void api_issue(struct http_exchange *x, void *ctx)
 {
+    const struct json_limits limits = { ISSUE_DEPTH_MAX, ISSUE_NODES_MAX };
     struct issue_request *r = arena_zalloc(http_arena(x), sizeof *r);
+    struct door d;
     struct err e = { 0 };
     if (!r) {
         (void)err_set(&e, ERR_NOMEM, 0, "no memory for this request");
@@ -324,12 +277,11 @@ void api_issue(struct http_exchange *x, void *ctx)
     }
     r->x = x;
     r->api = ctx;
-    r->arena = arena_new_in(&r->api->memory, r->api->memory.limit_bytes);
-    if (!r->arena || !arena_defer(http_arena(x), free_arena, r->arena)) {
-        arena_free(r->arena);
-        (void)no_memory(r);
+    r->arena = console_arena(x, r->api);
+    if (!r->arena || !door_open(&d, x, r->api, limits, SCOPE_QUERY_POST | SCOPE_CHANGE, r->arena))
         return;
-    }
-    if (read_body(r) && admit(r) && read_fingerprints(r) && read_values(r))
+    r->body = d.body;
+    r->project = d.token->project;
+    if (read_fingerprints(r) && read_values(r))
         start(r);
 }

@@ -33,18 +33,10 @@ static void refuse_no_object(struct http_exchange *x)
 
 static void begin(struct http_exchange *x, struct api *api, struct lookup **out)
 {
-    struct claim claim = { 0 };
-    const struct token *t;
-    struct err e = { 0 };
     *out = NULL;
-    (void)http_param(x, "universe", &claim.universe);
-    (void)http_param(x, "token", &claim.token);
-    (void)http_param(x, "project", &claim.project);
-    unsigned status = backtrace_admit(x, api, &claim, SCOPE_OBJECT_GET, &t, &e);
-    if (status) {
-        backtrace_refuse(x, status, &e);
+    const struct token *t = backtrace_let_in(x, api, SCOPE_OBJECT_GET);
+    if (!t)
         return;
-    }
     struct lookup *l = arena_zalloc(http_arena(x), sizeof *l);
     struct arena *arena = arena_new_in(&api->memory, api->memory.limit_bytes);
     if (!l || !arena || !arena_defer(http_arena(x), free_arena, arena)) {

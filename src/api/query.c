@@ -65,16 +65,10 @@ static bool read_notes(struct query *q, struct err *e)
 /* False: it has been answered. */
 static bool begin(struct query *q)
 {
-    struct claim claim = { 0 };
     struct err e = { 0 };
-    (void)http_param(q->x, "universe", &claim.universe);
-    (void)http_param(q->x, "token", &claim.token);
-    (void)http_param(q->x, "project", &claim.project);
-    unsigned status = backtrace_admit(q->x, q->api, &claim, SCOPE_QUERY_POST, &q->token, &e);
-    if (status) {
-        backtrace_refuse(q->x, status, &e);
+    q->token = backtrace_let_in(q->x, q->api, SCOPE_QUERY_POST);
+    if (!q->token)
         return false;
-    }
     q->project = q->token->project;
     q->arena = arena_new_in(&q->api->memory, q->api->memory.limit_bytes);
     if (!q->arena || !arena_defer(http_arena(q->x), free_arena, q->arena)) {
@@ -136,6 +130,17 @@ static void answer(struct query *q)
         send(q);
     else
         query_refuse(q, &e);
+}
+
+bool query_check_rows(const struct ask *ask, struct err *e)
+{
+    if (ask->any_count == 0)
+        return err_word(e, ERR_INPUT, "no_filter",
+                        "filter: a query that changes or removes rows needs a filter that says "
+                        "which; [{}] is all of them");
+    return (ask->limit == 0 && ask->offset == 0) ||
+           err_word(e, ERR_INPUT, "bad_limit",
+                    "a query that changes or removes rows has no limit and no offset");
 }
 
 static bool wants_description(const struct query *q, const struct json *body)

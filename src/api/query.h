@@ -28,6 +28,8 @@ void query_refuse(struct query *q, const struct err *e);
 /* What the answers say about themselves. */
 struct answer_about query_about(const struct query *q);
 struct run_limits query_limits(const struct query *q);
+/* Before rows are changed or removed: the query says which by a filter, and not only how many. */
+MUST_CHECK bool query_check_rows(const struct ask *ask, struct err *e);
 /* The query changes something: it is done, and answered. */
 void query_change(struct query *q);
 

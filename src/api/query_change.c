@@ -3,16 +3,23 @@
  * portion; the exchange is parked meanwhile. */
 #include "api/query.h"
 
-#include <sodium.h>
+#include "report/fingerprint.h"
 
+#define ACTIONS_MAX 1000
 #define ACTION_FINGERPRINTS_MAX 10000
-#define FINGERPRINT_HEX_BYTES (2 * STORE_FINGERPRINT_BYTES)
+
+struct action {
+    enum edit_kind kind; /* EDIT_MERGE or EDIT_UNMERGE */
+    const uint8_t (*fingerprints)[STORE_FINGERPRINT_BYTES];
+    size_t fingerprint_count;
+};
 
 /* All changes of one query, one after the other. */
 struct change {
     struct query *query;
     struct engine_edit edit;
-    const struct json *next_action; /* of `actions`; NULL: none is left */
+    struct action *actions; /* all checked before the first is done */
+    size_t action_count, next_action;
     uint64_t changed, newest;
     struct err err; /* when the edit could not even be begun */
 };
@@ -79,14 +86,6 @@ static bool match_objects(struct change *c, const struct columns_view *v, struct
                      &c->edit.object_count, e);
 }
 
-static bool read_fingerprint(struct str hex, uint8_t out[STORE_FINGERPRINT_BYTES])
-{
-    size_t len;
-    return hex.len == FINGERPRINT_HEX_BYTES &&
-           sodium_hex2bin(out, STORE_FINGERPRINT_BYTES, hex.ptr, hex.len, NULL, &len, NULL) == 0 &&
-           len == STORE_FINGERPRINT_BYTES;
-}
-
 /* Issues by their fingerprints. */
 static bool match_issues(struct change *c, const struct columns_view *v, struct err *e)
 {
@@ -108,7 +107,7 @@ static bool match_issues(struct change *c, const struct columns_view *v, struct 
     c->edit.kind = EDIT_ISSUES;
     for (size_t i = 0; i < found.row_count; i++)
         if (found.cells[i].type == CELL_STRING &&
-            read_fingerprint(found.cells[i].s, fingerprints[c->edit.fingerprint_count]))
+            fingerprint_parse(found.cells[i].s, fingerprints[c->edit.fingerprint_count]))
             c->edit.fingerprint_count++;
     c->edit.fingerprints = (const uint8_t(*)[STORE_FINGERPRINT_BYTES])fingerprints;
     return true;
@@ -118,7 +117,7 @@ static bool prepare_set(struct change *c, struct err *e)
 {
     struct query *q = c->query;
     struct columns *columns = engine_columns(q->api->engine);
-    if (!read_values(c, e))
+    if (!query_check_rows(&q->ask, e) || !read_values(c, e))
         return false;
     const struct columns_view *v = columns_acquire(columns);
     bool ok = q->ask.table == TABLE_ISSUES ? match_issues(c, v, e) : match_objects(c, v, e);
@@ -133,30 +132,50 @@ static bool bad_action(struct err *e, const char *what)
     return err_word(e, ERR_INPUT, "bad_action", "actions.fingerprint: %s", what);
 }
 
-static bool prepare_action(struct change *c, struct err *e)
+static bool read_action(const struct json *j, struct arena *a, struct action *out, struct err *e)
 {
-    const struct json *j = c->next_action;
-    struct engine_edit *edit = &c->edit;
     const struct json *type = json_get(j, STR("type")), *list = json_get(j, STR("arguments"));
     bool merge = type && type->type == JSON_STRING && str_eq(type->text, STR("merge"));
+    size_t count = 0;
     if (!merge && !(type && type->type == JSON_STRING && str_eq(type->text, STR("unmerge"))))
         return bad_action(e, "the type of an action must be merge or unmerge");
     if (!list || list->type != JSON_LIST || list->count == 0 ||
         list->count > ACTION_FINGERPRINTS_MAX)
         return bad_action(e, "arguments must be a list of 1 to 10000 fingerprints");
     uint8_t(*fingerprints)[STORE_FINGERPRINT_BYTES] =
-        arena_array(c->query->arena, list->count, sizeof *fingerprints);
+        arena_array(a, list->count, sizeof *fingerprints);
     if (!fingerprints)
         return no_memory(e);
-    edit->kind = merge ? EDIT_MERGE : EDIT_UNMERGE;
-    edit->fingerprint_count = 0;
     for (const struct json *one = list->first; one; one = one->next)
-        if (one->type != JSON_STRING ||
-            !read_fingerprint(one->text, fingerprints[edit->fingerprint_count++]))
+        if (one->type != JSON_STRING || !fingerprint_parse(one->text, fingerprints[count++]))
             return bad_action(e, "a fingerprint has 64 hex digits");
-    edit->fingerprints = (const uint8_t(*)[STORE_FINGERPRINT_BYTES])fingerprints;
-    c->next_action = j->next;
+    *out = (struct action){ .kind = merge ? EDIT_MERGE : EDIT_UNMERGE,
+                            .fingerprints = (const uint8_t(*)[STORE_FINGERPRINT_BYTES])fingerprints,
+                            .fingerprint_count = count };
     return true;
+}
+
+static bool read_actions(struct change *c, struct err *e)
+{
+    const struct query *q = c->query;
+    const struct json *list = json_get(q->ask.actions, STR("fingerprint"));
+    if (!list || list->type != JSON_LIST || list->count == 0 || list->count > ACTIONS_MAX)
+        return bad_action(e, "it must be a list of 1 to 1000 actions");
+    c->actions = arena_array(q->arena, list->count, sizeof *c->actions);
+    if (!c->actions)
+        return no_memory(e);
+    for (const struct json *j = list->first; j; j = j->next)
+        if (!read_action(j, q->arena, &c->actions[c->action_count++], e))
+            return false;
+    return true;
+}
+
+static void prepare_action(struct change *c)
+{
+    const struct action *next = &c->actions[c->next_action++];
+    c->edit.kind = next->kind;
+    c->edit.fingerprints = next->fingerprints;
+    c->edit.fingerprint_count = next->fingerprint_count;
 }
 
 /* Doing it. */
@@ -197,10 +216,12 @@ static void edit_done(struct engine_edit *t)
     c->changed += t->changed;
     if (!t->ok)
         c->err = t->err;
-    if (t->ok && c->next_action && prepare_action(c, &c->err))
+    if (t->ok && c->next_action < c->action_count) {
+        prepare_action(c);
         start(c);
-    else
+    } else {
         http_wake(c->query->x, finish, c);
+    }
 }
 
 static bool prepare(struct change *c, struct err *e)
@@ -212,11 +233,10 @@ static bool prepare(struct change *c, struct err *e)
         return ask->set->type == JSON_OBJECT
                    ? prepare_set(c, e)
                    : err_word(e, ERR_INPUT, "bad_query", "set must be an object");
-    const struct json *list = json_get(ask->actions, STR("fingerprint"));
-    if (!list || list->type != JSON_LIST || list->count == 0)
-        return bad_action(e, "it must be a list of actions");
-    c->next_action = list->first;
-    return prepare_action(c, e);
+    if (!read_actions(c, e))
+        return false;
+    prepare_action(c);
+    return true;
 }
 
 void query_change(struct query *q)

@@ -135,7 +135,7 @@ void retention_status(struct http_exchange *x, struct api *api, const struct jso
     json_object(&w);
     bool ok = asked.has_named && asked.count > 0
                   ? write_rules(&w, &asked, asked.projects[0], a, &e)
-                  : write_all(&w, &asked, asked_text(body, "universe"), a, &e);
+                  : write_all(&w, &asked, door_text(body, "universe"), a, &e);
     json_object_end(&w);
     if (ok)
         http_answer(x, 200);

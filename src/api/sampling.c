@@ -88,7 +88,7 @@ void api_sampling(struct http_exchange *x, void *ctx)
     struct console c = { .x = x, .api = ctx, .arena = console_arena(x, ctx) };
     if (!c.arena || !console_read_body(&c))
         return;
-    struct str action = asked_text(c.body, "action");
+    struct str action = door_text(c.body, "action");
     if (str_eq(action, STR("status")))
         answer_status(x, ctx, c.body);
     else if (str_eq(action, STR("reset")))

@@ -64,15 +64,15 @@ void fingerprint_hex(const uint8_t fp[FINGERPRINT_BYTES], char out[65])
     sodium_bin2hex(out, 65, fp, FINGERPRINT_BYTES);
 }
 
-/* What the sender says. */
-
-static bool read_hex(struct str s, uint8_t out[FINGERPRINT_BYTES])
+bool fingerprint_parse(struct str hex, uint8_t out[FINGERPRINT_BYTES])
 {
     size_t len;
-    return s.len == 2 * (size_t)FINGERPRINT_BYTES &&
-           sodium_hex2bin(out, FINGERPRINT_BYTES, s.ptr, s.len, NULL, &len, NULL) == 0 &&
+    return hex.len == 2 * (size_t)FINGERPRINT_BYTES &&
+           sodium_hex2bin(out, FINGERPRINT_BYTES, hex.ptr, hex.len, NULL, &len, NULL) == 0 &&
            len == FINGERPRINT_BYTES;
 }
+
+/* What the sender says. */
 
 static void hash_as_sent(const struct crash_thread *t, uint8_t out[FINGERPRINT_BYTES])
 {
@@ -94,7 +94,7 @@ static void by_modifier(struct str value, const struct crash_thread *t,
                         uint8_t out[FINGERPRINT_BYTES])
 {
     struct hasher h;
-    if (read_hex(value, out))
+    if (fingerprint_parse(value, out))
         return;
     if (str_is_word(value, "sha256")) {
         hash_as_sent(t, out);

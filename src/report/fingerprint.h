@@ -35,7 +35,8 @@ MUST_CHECK bool fingerprint_report(const struct json *report, struct arena *a,
 MUST_CHECK bool fingerprint_report_stack(const struct json *report, struct arena *a,
                                          struct callstack *stack);
 
-/* 64 lower-case hex digits, and back. */
+/* 64 lower-case hex digits, and back; false: it is none, and *out is anything. */
 void fingerprint_hex(const uint8_t fp[FINGERPRINT_BYTES], char out[65]);
+bool fingerprint_parse(struct str hex, uint8_t out[FINGERPRINT_BYTES]);
 
 #endif

@@ -557,6 +557,26 @@ def test_users(fresh):
     assert "bob" not in server.command("user", "list")
 
 
+def test_many_new_passwords(fresh):
+    def create(i):
+        return {"action": "create", "type": "configuration/users", "object": {
+            "username": f"u{i}", "password": f"password {i}".encode().hex()}}
+    told = fresh.post([create(i) for i in range(3)] + [{"action": "get", "type": "configuration/users"}])
+    assert [r["text"] for r in told["results"]] == ["success"] * 4
+    assert len(told["results"][3]["result"]) == 4
+    for i in range(3):
+        assert Console(fresh.server, f"u{i}", f"password {i}").login["user"]["username"] == f"u{i}"
+    login(fresh.server, 403, username="u0", password="password 1")
+    assert "at most 8" in fresh.post([create(i) for i in range(3, 12)], status=400)["error"]["message"]
+    assert len(fresh.rows("users")) == 4
+    member = Console(fresh.server, "u0", "password 0")
+    twice = [{"action": "modify", "type": "configuration/users", "key": {"username": "u0"}, "fields": {
+        "password": f"new password {i}".encode().hex()}} for i in range(2)]
+    assert "at most 1" in member.post(twice, status=400)["error"]["message"]
+    member.post(twice[:1])
+    assert Console(fresh.server, "u0", "new password 0").token
+
+
 def test_bindings(fresh):
     server = fresh.server
     pid = fresh.create("project", name="cts", universe=1)["pid"]

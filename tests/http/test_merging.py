@@ -150,9 +150,56 @@ def test_delete_by_query(shop):
     assert told == {"response": "ok", "deleted": 1}
     for _ in restarts(shop):
         assert shop.groups() == {a: 1, b: 1}
-    for bad in ({"filter": [{"x": [["no", 1]]}]}, {"filter": 1}, 7, []):
+    every = {"filter": [{}]}
+    for bad in ({"filter": [{"x": [["no", 1]]}]}, {"filter": 1}, 7, [], {}, {"filter": []},
+                {"filter": None}, {"filters": [{"n": [["equal", 1]]}]}, {**every, "limit": 1},
+                {**every, "offset": 1}):
         shop.server.post("/api/delete", {"query": bad}, 400, params={"token": shop.reader})
     assert shop.groups() == {a: 1, b: 1}
+    told = shop.server.post("/api/delete", {"query": every}, 200, params={"token": shop.reader}).json()
+    assert told["deleted"] == 2 and shop.groups() == {}
+
+
+def test_set_needs_a_filter(shop):
+    a = shop.submit(A, {"reason": "x"})
+    for more in ({}, {"filter": []}, {"filters": [{"reason": [["equal", "y"]]}]},
+                 {"filter": [{}], "limit": 1}, {"filter": [{}], "offset": 1}):
+        shop.query(400, set={"reason": "oom"}, **more)
+        shop.query(400, table="issues", set={"tags": "oom"}, **more)
+    assert shop.groups("reason") == {"x": 1}
+    shop.query(filter=[{}], set={"reason": "oom"})
+    assert shop.groups("reason") == {"oom": 1}
+    assert a in shop.groups()
+
+
+@pytest.mark.parametrize("second", [{"type": "join", "arguments": [NOBODY]}, {"type": "merge"},
+                                    {"type": "merge", "arguments": ["ab"]}, 7])
+def test_all_actions_are_checked_first(shop, second):
+    a, b = shop.submit(A), shop.submit(B)
+    first = {"type": "merge", "arguments": [a, b]}
+    shop.query(400, actions={"fingerprint": [first, second]})
+    assert shop.groups() == {a: 1, b: 1}
+    shop.query(400, actions={"fingerprint": [first] * 1001})
+    assert shop.groups() == {a: 1, b: 1}
+    shop.query(200, actions={"fingerprint": [first, {"type": "unmerge", "arguments": [a, b]}, first]})
+    assert list(shop.groups().values()) == [2]
+
+
+@pytest.mark.parametrize("path", ["/api/delete", "/api/issue"])
+def test_tokens_are_looked_at_before_the_body(shop, path):
+    bad, foreign = {"token": "f" * 64}, {"token": shop.writer}
+    for token in (bad, foreign):
+        shop.server.post(path, b"{", 403, params=token)
+    answer = shop.server.request("POST", path, data=b"{", headers={"X-Coroner-Token": "f" * 64})
+    assert answer.status_code == 403
+    shop.server.post(path, b"{", 400, params={"token": shop.reader})
+    shop.server.post(path, b"{", 400)  # it may stand in the body
+    a = shop.submit(A)
+    body = {"objects": ["ff"], "fingerprint": [a], "project": "cts"}
+    shop.server.post(path, {**body, "token": shop.reader}, 200)
+    shop.server.post(path, {**body, "token": "f" * 64}, 403)
+    answer = shop.server.request("POST", path, json=body, headers={"X-Coroner-Token": shop.reader})
+    assert answer.status_code == 200
 
 
 def test_row_stays_without_bytes(shop):
@@ -242,3 +289,31 @@ def test_reopened(shop, invariant, same, violates):
     shop.issue(a, state="resolved")
     send(dict(violates))
     assert shop.issue(a)[0]["invariant_reopen_count"] == 2
+
+
+def test_a_parted_group_is_no_fingerprint(shop):
+    a, b, c = shop.submit(A), shop.submit(B), shop.submit(C)
+    shop.action("merge", a, b)
+    group = the_group(shop, c)
+    shop.action("unmerge", group)
+    for _ in restarts(shop):
+        shop.action("merge", group, c, status=404)
+        assert shop.groups() == {a: 1, b: 1, c: 1}
+
+
+def test_issues_stay_when_their_objects_go(shop):
+    a, b, c = shop.submit(A), shop.submit(B), shop.submit(C)
+    shop.issue(a, state="muted")
+    shop.action("merge", b, c)
+    group = the_group(shop, a)
+    want = {a: "muted", group: "open"}
+    assert shop.states() == want
+    everything = {"project": "cts", "query": {"filter": [{"fingerprint": [["is-set"]]}]}}
+    told = shop.server.post("/api/delete", everything, params={"token": shop.reader}).json()
+    assert told["deleted"] == 3
+    for _ in restarts(shop):
+        assert shop.groups() == {} and shop.states() == want
+    shop.action("unmerge", group)
+    for _ in restarts(shop):
+        assert shop.states() == {a: "muted", b: "open", c: "open"}
+    assert shop.submit(A) == a and shop.states()[a] == "muted"

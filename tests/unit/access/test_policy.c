@@ -107,7 +107,6 @@ static void test_sampling(void **state)
     assert_true(str_eq(s.attributes[1], STR("os")));
     assert_int_equal(s.reset_interval_s, 7);
     assert_int_equal(s.buckets, 9);
-    assert_true(s.process_private && !s.process_whitelisted);
     assert_true(sampling_parse(STR("{\"type\":\"backoff\"," BACKOFFS "}"), a, &s, &e));
     assert_int_equal(s.buckets, SAMPLING_BUCKETS_DEFAULT);
     assert_int_equal(s.reset_interval_s, SAMPLING_RESET_DEFAULT_S);

@@ -97,7 +97,7 @@ static void test_matches(void **state)
         struct arena *a = arena_new(1 << 20);
         struct str json = str_from_c(cases[i].json);
         struct err e = { 0 };
-        bool match;
+        bool match = false;
         if (!invariants_check(json, a, &e) || !invariants_match(json, &row, a, &match, &e))
             fail_msg("%s: %s", cases[i].name, e.msg);
         if (match != cases[i].matches)

@@ -403,7 +403,7 @@ static void fill_others(struct place *p)
     struct stored_token token = { .project = STR("p") };
     struct stored_user user = { .name = STR("jane") };
     if (!store_write(s, &batch, &e) || !store_token_add(s, &token, &token.number, &e) ||
-        !store_user_add(s, &user, &e))
+        !store_user_add(s, &user, &user.number, &e))
         fail_msg("%s", e.msg);
     store_close(s);
 }
