@@ -1,6 +1,7 @@
 /* Any bytes as the body of a query: refused with a reason, or read as a query whose numbers are in
  * their limits and whose parts can all be looked at. */
 #include "ask_print.h"
+#include "columns/run_value.h"
 
 #include <assert.h>
 #include <math.h>
@@ -16,7 +17,9 @@ static void check_numbers(const struct ask *q)
         const struct ask_fold *f = &q->folds[i];
         assert(f->op != FOLD_BIN || (f->bins > 0 && f->bins <= ASK_BINS_MAX));
         assert(f->op != FOLD_DISTRIBUTION || (f->kept > 0 && f->kept <= ASK_LIMIT_MAX));
-        assert(!f->has_bounds || (f->start < f->end && isfinite(f->start) && isfinite(f->end)));
+        assert(!f->has_bounds || value_compare(&f->start, &f->end) < 0);
+        assert(f->start.type != CELL_DOUBLE || isfinite(f->start.d));
+        assert(f->end.type != CELL_DOUBLE || isfinite(f->end.d));
     }
     for (size_t i = 0; i < q->virtual_count; i++)
         assert(q->virtuals[i].type != VIRTUAL_QUANTIZE || q->virtuals[i].size > 0);

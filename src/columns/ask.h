@@ -48,7 +48,10 @@ struct ask_term {
     struct str column; /* a column; or virtual; or "fingerprint;issues;state" */
     enum ask_op op;
     struct cell value; /* CELL_UNSET when the operator takes none */
+    struct str digits; /* of a value of type DOUBLE: the number as it was written, which may be none
+                        * that a double holds; empty: not known */
     bool ignore_case;  /* only of EQUAL, CONTAINS, MATCHES and their opposites */
+    uint32_t index;    /* among the conditions of this column, from 0 */
 };
 /* All of them must hold. */
 struct ask_all {
@@ -81,7 +84,7 @@ struct ask_fold {
     uint32_t kept;   /* FOLD_DISTRIBUTION: values shown */
     uint32_t bins;   /* FOLD_BIN */
     bool has_bounds; /* FOLD_BIN: from start to end; else from the group's least to its greatest */
-    double start, end; /* start < end, finite */
+    struct cell start, end; /* numbers; start < end */
 };
 
 enum virtual_type { VIRTUAL_QUANTIZE, VIRTUAL_TRUNCATE };

@@ -5,6 +5,8 @@
  * One of the objects must hold; within one all conditions of all attributes must. */
 #include "columns/ask_internal.h"
 
+#include <inttypes.h>
+
 static const struct {
     struct str name;
     bool takes_value, is_textual, may_ignore_case;
@@ -65,6 +67,8 @@ static bool read_value(struct ask_reader *r, const struct json *value, struct as
                                                      : STR("false");
         t->value = (struct cell){ .type = CELL_STRING, .s = text };
     }
+    if (t->value.type == CELL_DOUBLE)
+        t->digits = value->text;
     return true;
 }
 
@@ -118,12 +122,12 @@ static bool read_term(struct ask_reader *r, const struct json *j, struct ask_ter
 static bool read_attribute(struct ask_reader *r, const struct json *j, struct ask_term *terms,
                            size_t *count)
 {
-    size_t i = 0;
+    uint32_t i = 0; /* at most ASK_TERMS_MAX */
     for (const struct json *one = j->first; one; one = one->next, i++) {
         struct ask_term *t = &terms[(*count)++];
-        *t = (struct ask_term){ .column = j->key };
+        *t = (struct ask_term){ .column = j->key, .index = i };
         if (!read_term(r, one, t))
-            return ask_place(r, "%.*s[%zu]: ", ASK_NAME_ARG(j->key), i);
+            return ask_place(r, "%.*s[%" PRIu32 "]: ", ASK_NAME_ARG(j->key), i);
     }
     return true;
 }

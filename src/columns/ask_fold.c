@@ -2,6 +2,7 @@
  *
  *     {"timestamp":[["range"],["bin",32,1700000000,1700086400]],"hostname":[["unique"]]} */
 #include "columns/ask_internal.h"
+#include "columns/run_value.h"
 
 #include <inttypes.h>
 
@@ -61,7 +62,6 @@ static bool read_how_many(struct ask_reader *r, const struct json *j, const char
 /* ["bin"], ["bin",32], ["bin",32,start,end] */
 static bool read_bin(struct ask_reader *r, const struct json *count, struct ask_fold *f)
 {
-    struct cell start, end;
     if (!count)
         return true;
     if (!read_how_many(r, count, "bins", ASK_BINS_MAX, &f->bins))
@@ -71,12 +71,10 @@ static bool read_bin(struct ask_reader *r, const struct json *count, struct ask_
         return true;
     if (!from->next || from->next->next)
         return ask_refuse(r, from, NULL, "bin takes a number of bins, a start and an end");
-    if (!ask_numeric(r, from, &start) || !ask_numeric(r, from->next, &end))
+    if (!ask_numeric(r, from, &f->start) || !ask_numeric(r, from->next, &f->end))
         return false;
     f->has_bounds = true;
-    f->start = ask_double(&start);
-    f->end = ask_double(&end);
-    return f->start < f->end ||
+    return value_compare(&f->start, &f->end) < 0 ||
            ask_refuse(r, from->next, NULL, "the end of bin must be greater than its start");
 }
 

@@ -106,7 +106,7 @@ static struct str value_text(const struct cell *value, char room[NUMBER_TEXT_MAX
         len = snprintf(room, NUMBER_TEXT_MAX, "%" PRId64, value->i);
         break;
     default:
-        return json_double_text(value->d, room);
+        return json_double_text(value->d == 0 ? 0 : value->d, room); /* -0 is 0, as a number */
     }
     return (struct str){ room, (size_t)len };
 }

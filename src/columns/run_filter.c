@@ -7,6 +7,7 @@
 
 #include "columns/run_text.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #define NAME_ARG(s) (int)((s).len < 60 ? (s).len : 60), (s).ptr
@@ -18,6 +19,8 @@ enum decision { UNDECIDED, REFUSED, HOLDS };
 
 struct test {
     enum test_kind kind;
+    const struct ask_term *term;
+    size_t alternative;
     bool turned;
     const struct source *source;
     struct number_span span; /* SPAN */
@@ -64,8 +67,15 @@ static bool is_equality(enum ask_op op)
 static bool refuse_op(const struct ask_term *term, const char *holds, struct err *e)
 {
     struct str op = ask_op_name(term->op);
-    return err_word(e, ERR_INPUT, "bad_operator", "filter: '%.*s' holds %s: %.*s does not fit",
-                    NAME_ARG(term->column), holds, STR_ARG(op));
+    return err_word(e, ERR_INPUT, "bad_operator", "the attribute holds %s: '%.*s' does not fit",
+                    holds, STR_ARG(op));
+}
+
+/* Says the place before the message, as ask_read does. Returns false. */
+static bool place_test(const struct test *t, struct err *e)
+{
+    return e->code != ERR_NOMEM && err_prefix(e, "filter[%zu].%.*s[%" PRIu32 "]: ", t->alternative,
+                                              NAME_ARG(t->term->column), t->term->index);
 }
 
 static bool make_number_test(struct test *t, const struct ask_term *term, struct err *e)
@@ -77,10 +87,10 @@ static bool make_number_test(struct test *t, const struct ask_term *term, struct
         t->kind = TEST_NONE;
         return is_equality(term->op) ||
                err_word(e, ERR_INPUT, "bad_query",
-                        "filter: '%.*s' holds numbers, and the value is none",
-                        NAME_ARG(term->column));
+                        "the attribute holds numbers, and the value is none");
     }
-    t->span = value_span(t->source->type, t->turned ? ASK_EQUAL : term->op, number);
+    struct str digits = term->value.type == CELL_STRING ? term->value.s : term->digits;
+    t->span = value_span(t->source->type, t->turned ? ASK_EQUAL : term->op, number, digits);
     t->kind = t->span.empty ? TEST_NONE : TEST_SPAN;
     return true;
 }
@@ -114,21 +124,21 @@ static bool make_string_test(struct source_list *l, struct test *t, const struct
     if (!t->text || !t->decided)
         return run_no_memory(e);
     t->decided[0] = REFUSED;
-    if (text_test_init(t->text, term->op, value, term->ignore_case, texts, l->arena, e))
-        return true;
-    return e->code == ERR_NOMEM ? false : err_prefix(e, "filter '%.*s': ", NAME_ARG(term->column));
+    return text_test_init(t->text, term->op, value, term->ignore_case, texts, l->arena, e);
 }
 
-static bool make_test(struct source_list *l, struct test *t, const struct ask_term *term,
-                      struct err *e)
+static bool find_source(struct source_list *l, struct test *t, struct err *e)
 {
-    *t = (struct test){ .turned = is_turned(term->op) };
-    if (!source_find(l, term->column, &t->source, e))
-        return e->code == ERR_NOT_FOUND
-                   ? err_word(e, ERR_INPUT, "filter_column",
-                              "Filter column not found: there is no attribute '%.*s'",
-                              NAME_ARG(term->column))
-                   : false;
+    struct str name = t->term->column;
+    return source_find(l, name, &t->source, e) ||
+           (e->code == ERR_NOT_FOUND &&
+            err_word(e, ERR_INPUT, "filter_column",
+                     "Filter column not found: there is no attribute '%.*s'", NAME_ARG(name)));
+}
+
+static bool make_test(struct source_list *l, struct test *t, struct err *e)
+{
+    const struct ask_term *term = t->term;
     if (term->op == ASK_IS_SET || term->op == ASK_IS_NOT_SET) {
         t->kind = TEST_SET;
         return true;
@@ -149,16 +159,23 @@ static int by_cost(const void *a, const void *b)
     return (x->source > y->source) - (x->source < y->source); /* a block is read once for both */
 }
 
-static bool make_alternative(struct source_list *l, struct alternative *out,
-                             const struct ask_all *all, struct err *e)
+static bool make_alternative(struct source_list *l, size_t at, struct alternative *out,
+                             struct err *e)
 {
+    const struct ask_all *all = &l->ask->any[at];
     out->count = all->count;
     out->tests = arena_array(l->arena, all->count + 1, sizeof *out->tests);
     if (!out->tests)
         return run_no_memory(e);
-    for (size_t i = 0; i < all->count; i++)
-        if (!make_test(l, &out->tests[i], &all->terms[i], e))
-            return false;
+    for (size_t i = 0; i < all->count; i++) {
+        const struct ask_term *term = &all->terms[i];
+        out->tests[i] =
+            (struct test){ .term = term, .alternative = at, .turned = is_turned(term->op) };
+        if (!find_source(l, &out->tests[i], e))
+            return false; /* clients look for this message: no place comes before it */
+        if (!make_test(l, &out->tests[i], e))
+            return place_test(&out->tests[i], e);
+    }
     qsort(out->tests, out->count, sizeof *out->tests, by_cost);
     return true;
 }
@@ -177,7 +194,7 @@ bool filter_make(struct filter **out, struct source_list *l, struct err *e)
     if (!f->alternatives || !f->codes || !f->numbers)
         return run_no_memory(e);
     for (size_t i = 0; i < q->any_count; i++)
-        if (!make_alternative(l, &f->alternatives[i], &q->any[i], e))
+        if (!make_alternative(l, i, &f->alternatives[i], e))
             return false;
     *out = f;
     return true;
@@ -248,9 +265,10 @@ static bool decide(struct filter *f, const struct test *t, uint32_t code, struct
     struct str text = column_text(t->source->texts, code - 1, &room);
     bool holds;
     /* A match takes some hundred nanoseconds, but longer texts and worse expressions take more. */
-    if (!pace_check(&f->list->pace, t->text->regex ? 1000 : 10 + (uint32_t)(text.len / 16), e) ||
-        !text_test_holds(t->text, text, &holds, e))
+    if (!pace_check(&f->list->pace, t->text->regex ? 1000 : 10 + (uint32_t)(text.len / 16), e))
         return false;
+    if (!text_test_holds(t->text, text, &holds, e))
+        return place_test(t, e);
     t->decided[code] = holds ? HOLDS : REFUSED;
     return true;
 }

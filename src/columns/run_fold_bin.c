@@ -7,16 +7,15 @@
 
 #include <math.h>
 
-__extension__ typedef __int128 int128;
-
-/* Where the bins lie: from..to, as the column's bits. */
+/* Where the bins lie. */
 struct bins {
     enum column_type type;
     uint32_t count;
-    bool empty; /* no number can be in them */
-    uint64_t from, to;
-    uint64_t width;    /* of whole numbers */
-    double width_real; /* of doubles; 0: one bin has all */
+    uint64_t least, greatest; /* ranks of the values in them; least > greatest: there are none */
+    /* Whole numbers: from..to, which may be beyond what the column can hold. */
+    int128 from, to, width;
+    /* Doubles; width 0: one bin has all. */
+    double real_from, real_to, real_width;
 };
 
 static bool group_ends(const struct fold_group *g, uint64_t *from, uint64_t *to)
@@ -36,65 +35,101 @@ static bool group_ends(const struct fold_group *g, uint64_t *from, uint64_t *to)
     return any;
 }
 
+static int128 wide(enum column_type t, uint64_t bits)
+{
+    return t == COLUMN_INT ? (int128)(int64_t)bits : (int128)bits;
+}
+
 static void set_widths(struct bins *b, uint32_t most)
 {
     if (b->type == COLUMN_DOUBLE) {
-        double from = value_double(b->from), to = value_double(b->to);
-        b->width_real = to / most - from / most;
-        if (!isfinite(b->width_real) || b->width_real <= 0 || from + b->width_real == from)
-            b->width_real = 0;
-        b->count = b->width_real > 0 ? most : 1;
+        double from = b->real_from, to = b->real_to, width = to / most - from / most;
+        bool parts = isfinite(width) && width > 0 && from + width != from;
+        b->real_width = parts ? width : 0;
+        b->count = parts ? most : 1;
         return;
     }
-    uint64_t distance = b->to - b->from;
+    int128 distance = b->to - b->from;
     b->width = distance / most + (distance % most != 0);
     b->width = b->width ? b->width : 1;
     b->count = distance ? (uint32_t)((distance - 1) / b->width) + 1 : 1;
 }
 
+/* All that a column of whole numbers may hold, of whatever type it is. */
+static int128 held(int128 n)
+{
+    return n < INT64_MIN ? INT64_MIN : n > UINT64_MAX ? (int128)UINT64_MAX : n;
+}
+
+/* From the first whole number at the start to the last one before the end; where there is none
+ * between them, no value is in the bins. */
+static void set_bounds(struct bins *b, const struct ask_fold *fold)
+{
+    const struct str none = { 0 };
+    struct number_span above = value_span(b->type, ASK_AT_LEAST, fold->start, none);
+    struct number_span below = value_span(b->type, ASK_AT_MOST, fold->end, none);
+    b->least = above.empty || below.empty ? 1 : value_rank(b->type, above.from);
+    b->greatest = above.empty || below.empty ? 0 : value_rank(b->type, below.to);
+    b->real_from = value_double(above.from);
+    b->real_to = value_double(below.to);
+    b->from = held(value_whole_ends(fold->start, none).above);
+    b->to = held(value_whole_ends(fold->end, none).below);
+    b->to = b->to < b->from ? b->from : b->to;
+}
+
 static struct bins make_bins(const struct ask_fold *fold, enum column_type type, uint64_t from,
                              uint64_t to)
 {
-    struct bins b = { .type = type, .from = from, .to = to };
-    if (fold->has_bounds) {
-        struct cell start = { .type = CELL_DOUBLE, .d = fold->start };
-        struct cell end = { .type = CELL_DOUBLE, .d = fold->end };
-        struct number_span above = value_span(type, ASK_AT_LEAST, start);
-        struct number_span below = value_span(type, ASK_AT_MOST, end);
-        b.empty =
-            above.empty || below.empty || value_rank(type, above.from) > value_rank(type, below.to);
-        b.from = above.empty ? 0 : above.from;
-        b.to = b.empty ? b.from : below.to;
-    }
+    struct bins b = { .type = type,
+                      .least = value_rank(type, from),
+                      .greatest = value_rank(type, to),
+                      .from = wide(type, from),
+                      .to = wide(type, to),
+                      .real_from = value_double(from),
+                      .real_to = value_double(to) };
+    if (fold->has_bounds)
+        set_bounds(&b, fold);
     set_widths(&b, fold->bins ? fold->bins : 1);
     return b;
+}
+
+/* The distance of two doubles may be none, but half of it always is one. */
+static double real_edge(const struct bins *b, uint32_t i)
+{
+    double distance = i * b->real_width;
+    if (i == b->count)
+        return b->real_to;
+    return isfinite(distance) ? b->real_from + distance
+                              : b->real_from + i / 2 * b->real_width + (i - i / 2) * b->real_width;
+}
+
+/* Of the column's type, unless that cannot hold it. */
+static struct cell whole_edge(const struct bins *b, int128 edge)
+{
+    int128 most = b->type == COLUMN_INT && b->to <= INT64_MAX ? INT64_MAX : (int128)UINT64_MAX;
+    edge = edge > most ? most : edge;
+    bool has_sign = edge < 0 || (b->type == COLUMN_INT && edge <= INT64_MAX);
+    return value_of_bits(has_sign ? COLUMN_INT : COLUMN_UINT, (uint64_t)edge);
 }
 
 /* Where bin i begins; i may be the number of bins. */
 static struct cell bin_edge(const struct bins *b, uint32_t i)
 {
-    if (b->type == COLUMN_DOUBLE) {
-        double edge = value_double(b->from) + i * b->width_real;
-        return (struct cell){ .type = CELL_DOUBLE,
-                              .d = i == b->count ? value_double(b->to) : edge };
-    }
-    bool has_sign = b->type == COLUMN_INT;
-    int128 edge = (has_sign ? (int128)(int64_t)b->from : (int128)b->from) + (int128)i * b->width;
-    int128 most = has_sign ? (int128)INT64_MAX : (int128)UINT64_MAX;
-    return value_of_bits(b->type, (uint64_t)(edge > most ? most : edge));
+    if (b->type == COLUMN_DOUBLE)
+        return (struct cell){ .type = CELL_DOUBLE, .d = real_edge(b, i) };
+    return whole_edge(b, b->from + i * b->width);
 }
 
 /* The distance from the beginning in widths, put right where rounding passed an edge. */
 static uint32_t real_bin(const struct bins *b, double d)
 {
-    if (b->width_real == 0)
+    if (b->real_width == 0)
         return 0;
-    double from = value_double(b->from) / b->width_real;
-    uint32_t bin = (uint32_t)(d / b->width_real - from);
+    uint32_t bin = (uint32_t)(d / b->real_width - b->real_from / b->real_width);
     bin = bin < b->count ? bin : b->count - 1;
-    if (bin > 0 && d < bin_edge(b, bin).d)
+    if (bin > 0 && d < real_edge(b, bin))
         bin--;
-    else if (bin + 1 < b->count && d >= bin_edge(b, bin + 1).d)
+    else if (bin + 1 < b->count && d >= real_edge(b, bin + 1))
         bin++;
     return bin;
 }
@@ -103,11 +138,15 @@ static uint32_t real_bin(const struct bins *b, double d)
 static uint32_t bin_of(const struct bins *b, uint64_t bits)
 {
     uint64_t rank = value_rank(b->type, bits);
-    if (b->empty || rank < value_rank(b->type, b->from) || rank > value_rank(b->type, b->to))
+    if (rank < b->least || rank > b->greatest)
         return UINT32_MAX;
     if (b->type == COLUMN_DOUBLE)
         return real_bin(b, value_double(bits));
-    uint64_t bin = (bits - b->from) / b->width;
+    int128 distance = wide(b->type, bits) - b->from, bin;
+    if (b->to - b->from <= UINT64_MAX) /* nearly always, and several times faster */
+        bin = (uint64_t)distance / (uint64_t)b->width;
+    else
+        bin = distance / b->width;
     return bin < b->count ? (uint32_t)bin : b->count - 1;
 }
 

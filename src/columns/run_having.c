@@ -4,19 +4,6 @@
 
 #include <stdio.h>
 
-bool having_check(const struct ask *q, struct err *e)
-{
-    for (size_t i = 0; i < q->having_count; i++) {
-        const struct ask_having *h = &q->having[i];
-        enum fold_op op = h->is_count ? FOLD_COUNT : q->folds[h->fold].op;
-        uint32_t most = op == FOLD_RANGE || op == FOLD_DISTRIBUTION ? 1 : 0;
-        if (!h->is_count && h->value_at > most)
-            return err_word(e, ERR_INPUT, "aggregate_index",
-                            "index not found for aggregate value term");
-    }
-    return true;
-}
-
 /* The value that a condition is about; unset where the fold says nothing. */
 static struct cell having_value(const struct ask_having *h, enum fold_op op,
                                 const struct folded *folded)

@@ -20,7 +20,6 @@ struct having_groups {
     size_t fold_count;
     const size_t *place_of; /* by fold of the query */
 };
-MUST_CHECK bool having_check(const struct ask *q, struct err *e);
 bool having_holds(const struct ask *q, const struct having_groups *h, uint32_t group);
 
 static inline int64_t lap_us(int64_t *since)

@@ -4,9 +4,9 @@
 
 #include <math.h>
 
-__extension__ typedef __int128 int128;
-
 #define HEX_DIGITS_MAX 16
+#define DIGITS_MAX 1000             /* an exponent beyond it is as good as any */
+#define WHOLE_FAR ((int128)1 << 80) /* far beyond 64 bits */
 
 static bool hex_number(struct str s, struct cell *out)
 {
@@ -79,7 +79,7 @@ bool value_text(struct cell c, struct arena *a, struct str *out)
     case CELL_DOUBLE:
         buf_init(&b, 64);
         json_writer_init(&w, &b);
-        json_double(&w, c.d);
+        json_double(&w, c.d == 0 ? 0 : c.d); /* -0 is 0, as in columns */
         bool ok = buf_ok(&b) && arena_str(a, buf_view(&b), out);
         buf_done(&b);
         return ok;
@@ -90,43 +90,88 @@ bool value_text(struct cell c, struct arena *a, struct str *out)
     return true;
 }
 
-/* The whole numbers next to a number, below and above; both are the number itself if it is one.
- * Beyond what 64 bits may hold, any number out there will do. */
-static void whole_around(struct cell n, int128 *below, int128 *above)
+/* Where the decimal point of a number stands, and its digits, as it was written. */
+struct decimal {
+    struct str text; /* digits, with one point among them or none */
+    size_t whole;    /* digits before the point */
+    int64_t shift;   /* places that the exponent moves the point to the right */
+    bool negative;
+};
+
+/* `s` is what ask_number takes. */
+static struct decimal decimal_of(struct str s)
 {
-    if (n.type == CELL_UINT) {
-        *below = *above = n.u;
-    } else if (n.type == CELL_INT) {
-        *below = *above = n.i;
-    } else {
-        double d = n.d > 1e30 ? 1e30 : n.d < -1e30 ? -1e30 : n.d;
-        *below = (int128)floor(d);
-        *above = (int128)ceil(d);
-    }
+    struct decimal d = { .negative = s.len > 0 && s.ptr[0] == '-' };
+    size_t at = d.negative, end = at;
+    while (end < s.len && (s.ptr[end] | 0x20) != 'e')
+        end++;
+    d.text = (struct str){ s.ptr + at, end - at };
+    while (d.whole < d.text.len && d.text.ptr[d.whole] != '.')
+        d.whole++;
+    bool back = end + 1 < s.len && s.ptr[end + 1] == '-';
+    for (size_t i = end + 1; i < s.len; i++)
+        if (s.ptr[i] >= '0' && s.ptr[i] <= '9' && d.shift < DIGITS_MAX)
+            d.shift = d.shift * 10 + (s.ptr[i] - '0');
+    d.shift = back ? -d.shift : d.shift;
+    return d;
 }
 
-static struct number_span whole_span(enum column_type t, enum ask_op op, struct cell number)
+/* Digits before the point, wherever the exponent moves it, add up; what is behind it is a fraction
+ * or nothing. */
+static struct whole_ends ends_of_digits(struct str s)
+{
+    struct decimal d = decimal_of(s);
+    int64_t places = (int64_t)d.whole + d.shift; /* before the point */
+    int128 n = 0;
+    bool has_fraction = false;
+    for (size_t i = 0; i < d.text.len; i++) {
+        if (d.text.ptr[i] == '.')
+            continue;
+        int digit = d.text.ptr[i] - '0';
+        if (places-- <= 0)
+            has_fraction |= digit != 0;
+        else
+            n = n < WHOLE_FAR ? n * 10 + digit : n;
+    }
+    for (; places > 0 && n > 0 && n < WHOLE_FAR; places--)
+        n *= 10;
+    struct whole_ends ends = { n, n + has_fraction };
+    return d.negative ? (struct whole_ends){ -ends.above, -ends.below } : ends;
+}
+
+struct whole_ends value_whole_ends(struct cell number, struct str digits)
+{
+    if (number.type == CELL_UINT)
+        return (struct whole_ends){ number.u, number.u };
+    if (number.type == CELL_INT)
+        return (struct whole_ends){ number.i, number.i };
+    if (digits.len > 0)
+        return ends_of_digits(digits);
+    double d = number.d > 1e30 ? 1e30 : number.d < -1e30 ? -1e30 : number.d;
+    return (struct whole_ends){ (int128)floor(d), (int128)ceil(d) };
+}
+
+static struct number_span whole_span(enum column_type t, enum ask_op op, struct whole_ends number)
 {
     const int128 least = t == COLUMN_INT ? INT64_MIN : 0;
     const int128 greatest = t == COLUMN_INT ? (int128)INT64_MAX : (int128)UINT64_MAX;
-    int128 below, above, from = least, to = greatest;
-    whole_around(number, &below, &above);
+    int128 from = least, to = greatest;
     switch (op) {
     case ASK_AT_LEAST:
-        from = above;
+        from = number.above;
         break;
     case ASK_GREATER:
-        from = below + 1;
+        from = number.below + 1;
         break;
     case ASK_AT_MOST:
-        to = below;
+        to = number.below;
         break;
     case ASK_LESS:
-        to = above - 1;
+        to = number.above - 1;
         break;
     default: /* a fraction lies between: from > to */
-        from = above;
-        to = below;
+        from = number.above;
+        to = number.below;
         break;
     }
     from = from < least ? least : from;
@@ -152,10 +197,11 @@ static double double_beside(double d, int64_t steps)
     return value_double(rank & sign ? rank & ~sign : ~rank);
 }
 
-struct number_span value_span(enum column_type t, enum ask_op op, struct cell number)
+struct number_span value_span(enum column_type t, enum ask_op op, struct cell number,
+                              struct str digits)
 {
     if (t != COLUMN_DOUBLE)
-        return whole_span(t, op, number);
+        return whole_span(t, op, value_whole_ends(number, digits));
     double d = as_double(number), from = -INFINITY, to = INFINITY;
     if ((op == ASK_GREATER && d == INFINITY) || (op == ASK_LESS && d == -INFINITY))
         return (struct number_span){ .empty = true };
@@ -188,14 +234,13 @@ static int compare_numbers(const struct cell *a, const struct cell *b)
 {
     if (a->type == CELL_DOUBLE && b->type == CELL_DOUBLE)
         return (a->d > b->d) - (a->d < b->d);
-    int128 a_below, a_above, b_below, b_above;
-    whole_around(*a, &a_below, &a_above);
-    whole_around(*b, &b_below, &b_above);
+    const struct whole_ends x = value_whole_ends(*a, (struct str){ 0 });
+    const struct whole_ends y = value_whole_ends(*b, (struct str){ 0 });
     /* At most one of them is a double: where the other stands against the whole numbers about it
      * decides. */
-    if (a_above != b_above)
-        return a_above < b_above ? -1 : 1;
-    return (a_below > b_below) - (a_below < b_below);
+    if (x.above != y.above)
+        return x.above < y.above ? -1 : 1;
+    return (x.below > y.below) - (x.below < y.below);
 }
 
 int value_compare(const struct cell *a, const struct cell *b)

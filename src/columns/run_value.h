@@ -5,6 +5,8 @@
 
 #include "columns/ask.h"
 
+__extension__ typedef __int128 int128;
+
 static inline bool type_has_codes(enum column_type t)
 {
     return t == COLUMN_STRING || t == COLUMN_BOOL;
@@ -23,8 +25,16 @@ struct number_span {
     bool empty;
     uint64_t from, to;
 };
-/* `op` is ASK_EQUAL or one of the four that order. */
-struct number_span value_span(enum column_type t, enum ask_op op, struct cell number);
+/* `op` is ASK_EQUAL or one of the four that order. `digits`: a number of type DOUBLE as it was
+ * written, which columns of whole numbers are compared with; empty: it is what the double is. */
+struct number_span value_span(enum column_type t, enum ask_op op, struct cell number,
+                              struct str digits);
+
+/* The whole numbers next to a number, below and above; both are the number itself if it is one. */
+struct whole_ends {
+    int128 below, above; /* far beyond 64 bits any number out there will do */
+};
+struct whole_ends value_whole_ends(struct cell number, struct str digits);
 
 static inline double value_double(uint64_t bits)
 {

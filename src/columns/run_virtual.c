@@ -7,8 +7,6 @@
 
 #include <math.h>
 
-__extension__ typedef __int128 int128;
-
 #define DAY_SECONDS 86400
 
 /* A UINT may become negative when the steps do not begin at 0. */
@@ -38,7 +36,8 @@ static uint64_t held(int128 v, enum column_type t)
 
 static void quantize_doubles(const struct ask_virtual *v, uint64_t *numbers, size_t count)
 {
-    double size = (double)v->size, offset = (double)v->offset;
+    /* Whole steps of the offset change nothing, and would take digits away. */
+    double size = (double)v->size, offset = (double)(v->offset % v->size);
     for (size_t i = 0; i < count; i++) {
         double d = value_double(numbers[i]);
         if (isfinite(d))

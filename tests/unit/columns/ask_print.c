@@ -39,6 +39,12 @@ static void print_filter(const struct ask *q, struct buf *out)
             buf_char(out, ' ');
             buf_str(out, ask_op_name(t->op));
             print_cell(&t->value, out);
+            if (t->digits.len > 0) {
+                buf_str(out, STR("="));
+                buf_str(out, t->digits);
+            }
+            if (t->index > 0)
+                buf_printf(out, " #%" PRIu32, t->index);
             buf_str(out, t->ignore_case ? STR(" i") : STR(""));
         }
         buf_char(out, ')');
@@ -75,8 +81,12 @@ static void print_columns(const struct ask *q, struct buf *out)
             buf_printf(out, "%" PRIu32, f->kept);
         if (f->op == FOLD_BIN)
             buf_printf(out, "%" PRIu32, f->bins);
-        if (f->has_bounds)
-            buf_printf(out, "[%.17g,%.17g]", f->start, f->end);
+        if (f->has_bounds) {
+            buf_str(out, STR(" from"));
+            print_cell(&f->start, out);
+            buf_str(out, STR(" to"));
+            print_cell(&f->end, out);
+        }
     }
 }
 

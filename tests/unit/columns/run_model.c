@@ -158,7 +158,7 @@ static struct cell whole_cell(int128 n, enum column_type type)
 static struct cell quantized(const struct ask_virtual *v, struct cell c, enum column_type type)
 {
     if (c.type == CELL_DOUBLE) {
-        double size = (double)v->size, offset = (double)v->offset;
+        double size = (double)v->size, offset = (double)(v->offset % v->size);
         return (struct cell){ .type = CELL_DOUBLE,
                               .d = floor((c.d + offset) / size) * size - offset };
     }
@@ -268,29 +268,34 @@ static const struct cell *extreme(const struct fold_cells *c, int sign)
     return best;
 }
 
+/* A signed column shows edges up to its greatest number as its own. */
+static struct cell edge_cell(int128 n, int128 most, enum column_type type)
+{
+    int128 edge = n < most ? n : most;
+    bool has_sign = edge < 0 || (type == COLUMN_INT && edge <= INT64_MAX);
+    return whole_cell(edge, has_sign ? COLUMN_INT : COLUMN_UINT);
+}
+
 /* Whole numbers: bin by bin over the edges. */
 static void bin_wholes(const struct fold_cells *c, const struct ask_fold *fold,
                        enum column_type type, struct folded *f, struct folded_value *room)
 {
     const struct cell *least = extreme(c, -1), *greatest = extreme(c, 1);
     int128 from = (int128)as_real(least), to = (int128)as_real(greatest);
-    int128 most = type == COLUMN_INT ? (int128)INT64_MAX : (int128)UINT64_MAX;
     if (fold->has_bounds) {
-        from = (int128)ceil(fold->start);
-        to = (int128)floor(fold->end);
-        if (type == COLUMN_UINT && from < 0)
-            from = 0;
-        if (to < from) { /* all below what the type has, or between two whole numbers */
+        from = (int128)ceill(as_real(&fold->start));
+        to = (int128)floorl(as_real(&fold->end));
+        if (to < from)
             fail_msg("bounds without whole numbers are not made here");
-        }
     }
+    int128 most = type == COLUMN_INT && to <= INT64_MAX ? INT64_MAX : (int128)UINT64_MAX;
     int128 width = (to - from + fold->bins - 1) / fold->bins;
     width = width > 0 ? width : 1;
     int128 bins = to > from ? (to - from + width - 1) / width : 1;
     for (int128 b = 0; b < bins; b++) {
         int128 begin = from + b * width, end = begin + width;
-        struct folded_value v = { .value = whole_cell(begin, type),
-                                  .to = whole_cell(end > most ? most : end, type) };
+        struct folded_value v = { .value = edge_cell(begin, most, type),
+                                  .to = edge_cell(end, most, type) };
         for (size_t i = 0; i < c->count; i++) {
             int128 n = (int128)as_real(c->at[i]);
             v.count += n >= begin && (n < end || (b == bins - 1 && n <= to)) && n <= to;
@@ -299,16 +304,16 @@ static void bin_wholes(const struct fold_cells *c, const struct ask_fold *fold,
             add_value(f, room, v);
     }
     if (f->count == 0)
-        add_value(
-            f, room,
-            (struct folded_value){ whole_cell(from, type), whole_cell(from + width, type), 0 });
+        add_value(f, room,
+                  (struct folded_value){ edge_cell(from, most, type),
+                                         edge_cell(from + width, most, type), 0 });
 }
 
 static void bin_reals(const struct fold_cells *c, const struct ask_fold *fold, struct folded *f,
                       struct folded_value *room)
 {
-    double from = fold->has_bounds ? fold->start : extreme(c, -1)->d;
-    double to = fold->has_bounds ? fold->end : extreme(c, 1)->d;
+    double from = fold->has_bounds ? (double)as_real(&fold->start) : extreme(c, -1)->d;
+    double to = fold->has_bounds ? (double)as_real(&fold->end) : extreme(c, 1)->d;
     double width = to / fold->bins - from / fold->bins;
     uint32_t bins = width > 0 && from + width > from ? fold->bins : 1;
     struct folded_value first = { 0 };

@@ -56,7 +56,7 @@ static void test_of_morgue(void **state)
           "\"fold\":{\"timestamp\":[[\"range\"],[\"bin\",32,1792608613,1795200613]],"
           "\"callstack\":[[\"head\"]],\"classifiers\":[[\"histogram\"]],"
           "\"hostname\":[[\"unique\"]]}}",
-          "fold by fingerprint range(timestamp;0) bin(timestamp;1)32[1792608613,1795200613] "
+          "fold by fingerprint range(timestamp;0) bin(timestamp;1)32 from 1792608613 to 1795200613 "
           "head(callstack;0) histogram(classifiers;0) unique(hostname;0) "
           "where (timestamp at-least 1792608613) order -;count" },
         { "list with every fold",
@@ -66,7 +66,7 @@ static void test_of_morgue(void **state)
           "[\"bin\",32,1792608615,1795200615]],\"pid\":[[\"last\"],[\"first\"],[\"mean\"],"
           "[\"min\"],[\"max\"],[\"sum\"],[\"bin\"],[\"range\"]],\"hostname\":[[\"tail\"],"
           "[\"distribution\"]],\"fingerprint\":[[\"object\"],[\"count\"]]}}",
-          "fold range(timestamp;0) bin(timestamp;1)32[1792608615,1795200615] last(pid;0) "
+          "fold range(timestamp;0) bin(timestamp;1)32 from 1792608615 to 1795200615 last(pid;0) "
           "first(pid;1) mean(pid;2) min(pid;3) max(pid;4) sum(pid;5) bin(pid;6)32 range(pid;7) "
           "tail(hostname;0) distribution(hostname;1)32 object(fingerprint;0) "
           "count(fingerprint;1) where (error.message contains 'capture', _tx at-least 1, "
@@ -87,7 +87,7 @@ static void test_of_morgue(void **state)
           "\"quantize_uint\":{\"backing_column\":\"timestamp\",\"size\":86400,"
           "\"offset\":-14400}}],\"fold\":{\"timestamp\":[[\"range\"],"
           "[\"bin\",32,1763664623,1795200623]],\"fingerprint\":[[\"count\"]]}}",
-          "fold by ts.day range(timestamp;0) bin(timestamp;1)32[1763664623,1795200623] "
+          "fold by ts.day range(timestamp;0) bin(timestamp;1)32 from 1763664623 to 1795200623 "
           "count(fingerprint;0) with ts.day=timestamp/86400-14400 "
           "where (timestamp at-least 1763664623)" },
         { "list --fingerprint --time",
@@ -95,7 +95,7 @@ static void test_of_morgue(void **state)
           "\"fingerprint\":[[\"regular-expression\",\"^3fa8\"]]}],\"virtual_columns\":[],"
           "\"fold\":{\"timestamp\":[[\"range\"],[\"bin\"]]}}",
           "fold range(timestamp;0) bin(timestamp;1)32 where (timestamp at-least 1795027825, "
-          "timestamp less-than 1795200625, fingerprint regular-expression '^3fa8')" },
+          "timestamp less-than 1795200625 #1, fingerprint regular-expression '^3fa8')" },
         { "set",
           "{\"filter\":[{\"_tx\":[[\"equal\",\"1\"]]}],\"virtual_columns\":[],"
           "\"set\":{\"reason\":\"oom\"},\"table\":\"objects\"}",
@@ -148,34 +148,41 @@ static void test_parts(void **state)
           "[\"at-most\",true],[\"greater-than\",\"1792608613.\"],[\"less-than\",\"x\"],"
           "[\"contains\",\"x\"],[\"not-contains\",\"x\"],[\"regular-expression\",\"x\"],"
           "[\"inverse-regular-expression\",\"x\"],[\"is-set\"],[\"is-not-set\"]]}]}",
-          "fold where (a equal 1, a not-equal -1, a at-least 1.5d, a at-most true, "
-          "a greater-than '1792608613.', a less-than 'x', a contains 'x', a not-contains 'x', "
-          "a regular-expression 'x', a inverse-regular-expression 'x', a is-set, "
-          "a is-not-set)" },
+          "fold where (a equal 1, a not-equal -1 #1, a at-least 1.5d=1.5 #2, a at-most true #3, "
+          "a greater-than '1792608613.' #4, a less-than 'x' #5, a contains 'x' #6, "
+          "a not-contains 'x' #7, a regular-expression 'x' #8, "
+          "a inverse-regular-expression 'x' #9, a is-set #10, a is-not-set #11)" },
         { "no case",
           "{\"filter\":[{\"a\":[[\"contains\",\"x\",{\"case_insensitive\":true}],"
           "[\"regular-expression\",\"x\",{\"case_insensitive\":false}],[\"equal\",\"x\",{}],[\"not-"
           "equal\",\"x\",{\"case_insensitive\":true}]]}]}",
-          "fold where (a contains 'x' i, a regular-expression 'x', a equal 'x', "
-          "a not-equal 'x' i)" },
+          "fold where (a contains 'x' i, a regular-expression 'x' #1, a equal 'x' #2, "
+          "a not-equal 'x' #3 i)" },
         { "null as a value", "{\"filter\":[{\"a\":[[\"equal\",null],[\"not-equal\",null]]}]}",
-          "fold where (a is-not-set, a is-set)" },
+          "fold where (a is-not-set, a is-set #1)" },
         { "textual operators have texts",
           "{\"filter\":[{\"a\":[[\"contains\",1.50],[\"regular-expression\",true],"
           "[\"not-contains\",false]]}]}",
-          "fold where (a contains '1.50', a regular-expression 'true', "
-          "a not-contains 'false')" },
+          "fold where (a contains '1.50', a regular-expression 'true' #1, "
+          "a not-contains 'false' #2)" },
         { "whole numbers at their ends",
           "{\"filter\":[{\"a\":[[\"equal\",18446744073709551615],"
           "[\"equal\",18446744073709551616],[\"equal\",-9223372036854775808],"
           "[\"equal\",-9223372036854775809],[\"equal\",-0],[\"equal\",0]]}]}",
-          "fold where (a equal 18446744073709551615, a equal 1.8446744073709552e+19d, "
-          "a equal -9223372036854775808, a equal -9.2233720368547758e+18d, a equal 0, "
-          "a equal 0)" },
+          "fold where (a equal 18446744073709551615, "
+          "a equal 1.8446744073709552e+19d=18446744073709551616 #1, "
+          "a equal -9223372036854775808 #2, "
+          "a equal -9.2233720368547758e+18d=-9223372036854775809 #3, a equal 0 #4, "
+          "a equal 0 #5)" },
+        { "bins between whole numbers that no double holds",
+          "{\"fold\":{\"a\":[[\"bin\",2,-9223372036854775808,-9223372036854775807],"
+          "[\"bin\",2,9007199254740992.0,\"9007199254740993\"]]}}",
+          "fold bin(a;0)2 from -9223372036854775808 to -9223372036854775807 "
+          "bin(a;1)2 from 9007199254740992d to 9007199254740993" },
         { "numbers as texts",
           "{\"limit\":\"5\",\"offset\":\"7.\",\"fold\":{\"a\":[[\"bin\",\"4\",\"1.\",\"2.5\"],"
           "[\"distribution\",\"3\"],[\"bin\",6]]}}",
-          "fold bin(a;0)4[1,2.5] distribution(a;1)3 bin(a;2)6 limit 5 offset 7" },
+          "fold bin(a;0)4 from 1 to 2.5d distribution(a;1)3 bin(a;2)6 limit 5 offset 7" },
         { "order of folds",
           "{\"fold\":{\"a\":[[\"min\"],[\"max\"]],\"b;c\":[[\"sum\"]]},\"order\":["
           "{\"name\":\"a;1\"},{\"name\":\"b;c;0\",\"ordering\":\"descending\"},"
@@ -350,6 +357,8 @@ static void test_bad_columns(void **state)
           "fold.a[0]: bin takes a number of bins, a start and an end" },
         { "{\"fold\":{\"a\":[[\"bin\",3,{},2]]}}",
           "fold.a[0]: a number is wanted here, not an object" },
+        { "{\"fold\":{\"a\":[[\"bin\",3,9007199254740993,9007199254740992]]}}",
+          "fold.a[0]: the end of bin must be greater than its start" },
         { "{\"fold\":{\"a\":[[\"bin\",3,2,2]]}}",
           "fold.a[0]: the end of bin must be greater than its start" },
         { "{\"set\":[1]}", "set: an object is wanted here, not a list" },

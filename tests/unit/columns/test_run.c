@@ -205,6 +205,26 @@ static void test_filters(void **state)
         { "{\"delta\":[[\"at-least\",1e30]]}", "" },
         { "{\"delta\":[[\"at-most\",1e30]]}", "1: | 2: | 3: | 6: | 8:" },
         { "{\"delta\":[[\"equal\",\"9223372036854775807\"]]}", "8:" },
+        { "{\"delta\":[[\"at-most\",-9223372036854775808]]}", "3:" },
+        { "{\"delta\":[[\"at-most\",-9223372036854775808.0]]}", "3:" },
+        { "{\"delta\":[[\"equal\",\"-922337203685477580.8e1\"]]}", "3:" },
+        { "{\"delta\":[[\"at-most\",-9223372036854775808.5]]}", "" },
+        { "{\"delta\":[[\"less-than\",-9223372036854775807.5]]}", "3:" },
+        { "{\"delta\":[[\"at-most\",-9223372036854775809]]}", "" },
+        { "{\"delta\":[[\"equal\",\"-9223372036854775809\"]]}", "" },
+        { "{\"delta\":[[\"greater-than\",-9223372036854775809]]}", "1: | 2: | 3: | 6: | 8:" },
+        { "{\"delta\":[[\"less-than\",9223372036854775807.5]]}", "1: | 2: | 3: | 6: | 8:" },
+        { "{\"delta\":[[\"at-least\",\"9223372036854775806.5\"]]}", "8:" },
+        { "{\"delta\":[[\"at-least\",9223372036854775807.5]]}", "" },
+        { "{\"delta\":[[\"at-least\",1e-300],[\"at-most\",70000e-4]]}", "2:" },
+        { "{\"delta\":[[\"less-than\",-0.0]]}", "1: | 3:" },
+        { "{\"delta\":[[\"greater-than\",-1e-300]]}", "2: | 6: | 8:" },
+        { "{\"delta\":[[\"greater-than\",-12e200]]}", "1: | 2: | 3: | 6: | 8:" },
+        { "{\"size\":[[\"at-most\",9007199254740993.5],[\"at-least\",9007199254740992.5]]}", "8:" },
+        { "{\"size\":[[\"at-least\",9007199254740993.5]]}", "3:" },
+        { "{\"size\":[[\"less-than\",18446744073709551615.5],[\"greater-than\",30]]}", "3: | 8:" },
+        { "{\"size\":[[\"at-least\",18446744073709551615.5]]}", "" },
+        { "{\"size\":[[\"at-least\",0.000000000000000000001e22],[\"less-than\",11]]}", "1: | 4:" },
         /* others */
         { "{\"load\":[[\"equal\",0.5]]}", "1: | 6:" },
         { "{\"load\":[[\"greater-than\",0.5]]}", "5: | 8:" },
@@ -240,16 +260,19 @@ static void test_filters(void **state)
         { "{\"fingerprint;issues;nothing\":[[\"is-set\"]]}",
           "! Filter column not found: there is no attribute 'fingerprint;issues;nothing'" },
         { "{\"size\":[[\"contains\",\"1\"]]}",
-          "! filter: 'size' holds numbers: contains does not fit" },
+          "! filter[0].size[0]: the attribute holds numbers: 'contains' does not fit" },
         { "{\"debug\":[[\"at-least\",1]]}",
-          "! filter: 'debug' holds booleans: at-least does not fit" },
+          "! filter[0].debug[0]: the attribute holds booleans: 'at-least' does not fit" },
         { "{\"size\":[[\"at-least\",\"ten\"]]}",
-          "! filter: 'size' holds numbers, and the value is none" },
+          "! filter[0].size[0]: the attribute holds numbers, and the value is none" },
+        { "{},{\"host\":[[\"is-set\"]],\"size\":[[\"is-set\"],[\"less-than\",\"ten\"]]}",
+          "! filter[1].size[1]: the attribute holds numbers, and the value is none" },
         { "{\"host\":[[\"regular-expression\",\"a(b\"]]}",
-          "! filter 'host': the regular expression 'a(b' is wrong at character 4: missing closing "
+          "! filter[0].host[0]: the regular expression 'a(b' is wrong at character 4: missing "
+          "closing "
           "parenthesis" },
         { "{\"host\":[[\"regular-expression\",\"\\\\C\"]]}",
-          "! filter 'host': the regular expression '\\C' is wrong at character 3: using \\C is "
+          "! filter[0].host[0]: the regular expression '\\C' is wrong at character 3: using \\C is "
           "disabled by the application" },
     };
     run_cases(*state, "{\"select\":[],\"select_wildcard\":{\"derived\":false},\"filter\":[@]}",
@@ -321,6 +344,28 @@ static void test_folds_of_all(void **state)
           "- x2: 0.5d..0.5d*2," },
         { "\"fold\":{\"load\":[[\"bin\",2,0,1]]},\"filter\":[{\"load\":[[\"less-than\",9]]}]",
           "- x4: 0.5d..1d*2," },
+        { "\"fold\":{\"load\":[[\"bin\",4,-1.7e308,1.7e308]]}",
+          "- x7: -8.4999999999999997e+307d..0d*1 0d..8.4999999999999997e+307d*4," },
+        { "\"fold\":{\"load\":[[\"bin\",10000,-1.7e308,1.7e308]]},\"filter\":[{\"load\":[["
+          "\"greater-than\",9]]}]",
+          "- x1: 0d..3.3999999999987489e+304d*1," },
+        { "\"fold\":{\"load\":[[\"bin\",1,-1.7e308,1.7e308]]}",
+          "- x7: -1.6999999999999999e+308d..1.6999999999999999e+308d*5," },
+        { "\"fold\":{\"size\":[[\"bin\",3,18446744073709551614,18446744073709551615]]}",
+          "- x7: 18446744073709551614..18446744073709551615*1," },
+        { "\"fold\":{\"size\":[[\"bin\",2,9007199254740992,9007199254740994]]}",
+          "- x7: 9007199254740993..9007199254740994*1," },
+        { "\"fold\":{\"size\":[[\"bin\",3,-5,10]]}", "- x7: 5..10*2," },
+        { "\"fold\":{\"size\":[[\"bin\",3,-20,10]]}", "- x7: 0..10*2," },
+        { "\"fold\":{\"size\":[[\"bin\",2,-25,25]]}", "- x7: 0..25*3," },
+        { "\"fold\":{\"size\":[[\"bin\",3,-24,24]]}", "- x7: 8..24*3," },
+        { "\"fold\":{\"size\":[[\"bin\",5,-20,-10]]}", "- x7: -20i..-18i*0," },
+        { "\"fold\":{\"size\":[[\"bin\",1,-1e300,1e300]]}",
+          "- x7: -9223372036854775808i..18446744073709551615*6," },
+        { "\"fold\":{\"delta\":[[\"bin\",2,0,18446744073709551615]]}",
+          "- x7: 0i..9223372036854775808*3," },
+        { "\"fold\":{\"delta\":[[\"bin\",2,9223372036854775808,18446744073709551615]]}",
+          "- x7: 9223372036854775808..13835058055282163712*0," },
         { "\"fold\":{\"size\":[[\"count\"]]},\"filter\":[{\"size\":[[\"equal\",1]]}]", "" },
         { "\"filter\":[{}]", "- x7" },
     };
@@ -519,8 +564,33 @@ static void test_slow_expression(void **state)
     f = (struct fixture){ c, columns_acquire(c) };
     buf_init(&got, 1 << 16);
     answer(&f, "{\"filter\":[{\"host\":[[\"regular-expression\",\"(a+)+$\"]]}]}", STR("p"), &got);
-    assert_string_equal(got.ptr, "! the regular expression tries too many ways on one text: make "
-                                 "it simpler");
+    assert_string_equal(got.ptr,
+                        "! filter[0].host[0]: the regular expression tries too many ways on "
+                        "one text: make it simpler");
+    buf_done(&got);
+    columns_release(c, f.view);
+    columns_free(c);
+}
+
+/* -0 is 0, whether it came as a number, before the column held texts or after. */
+static void test_negative_zero(void **state)
+{
+    const struct named_cell cells[] = { real("load", -0.0), text("load", "high"),
+                                        real("load", -0.0), number("load", 0) };
+    struct columns *c;
+    struct err e;
+    struct buf got;
+    struct fixture f;
+    (void)state;
+    assert_true(columns_new(&c, COLUMNS_MAX_DEFAULT, &e));
+    for (size_t i = 0; i < COUNT_OF(cells); i++)
+        put(c, TABLE_OBJECTS, 5 + i, &cells[i], 1);
+    columns_publish(c);
+    f = (struct fixture){ c, columns_acquire(c) };
+    buf_init(&got, 1 << 16);
+    answer(&f, "{\"select\":[\"load\"],\"filter\":[{\"load\":[[\"equal\",-0.0]]}]}", STR("p"),
+           &got);
+    assert_string_equal(got.ptr, "5: '0' | 7: '0' | 8: '0'");
     buf_done(&got);
     columns_release(c, f.view);
     columns_free(c);
@@ -678,7 +748,8 @@ int main(void)
         cmocka_unit_test(test_virtual_columns), cmocka_unit_test(test_select),
         cmocka_unit_test(test_no_data),         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_slow_expression), cmocka_unit_test(test_match),
-        cmocka_unit_test(test_many_rows),       cmocka_unit_test(test_many_groups),
+        cmocka_unit_test(test_negative_zero),   cmocka_unit_test(test_many_rows),
+        cmocka_unit_test(test_many_groups),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -368,6 +368,33 @@ static const struct ask_all *random_filter(struct dice *d, const struct made *m,
     return any;
 }
 
+/* At least one whole number lies between them. */
+static void random_bounds(struct dice *d, struct ask_fold *f)
+{
+    uint64_t from = dice(d, 100), distance = 1 + (uint64_t)dice(d, 2000000000);
+    f->start = uint_cell(from);
+    f->end = uint_cell(from + distance);
+    switch (dice(d, 5)) {
+    case 0:
+        f->start = (struct cell){ .type = CELL_INT, .i = -(int64_t)distance };
+        break;
+    case 1:
+        f->start = (struct cell){ .type = CELL_INT, .i = INT64_MIN + (int64_t)from };
+        f->end = uint_cell(dice_percent(d, 50) ? UINT64_MAX - from : INT64_MAX - from);
+        break;
+    case 2:
+        f->start = (struct cell){ .type = CELL_DOUBLE, .d = (double)from - 50.5 };
+        f->end = (struct cell){ .type = CELL_DOUBLE, .d = (double)(from + distance) + 0.25 };
+        break;
+    case 3:
+        f->start = uint_cell(UINT64_MAX - distance);
+        f->end = uint_cell(UINT64_MAX - from % distance);
+        break;
+    default:
+        break;
+    }
+}
+
 static struct ask_fold random_fold(struct dice *d, const struct made *m)
 {
     struct ask_fold f = { .column = m->model.names[random_name(d, m)],
@@ -375,8 +402,7 @@ static struct ask_fold random_fold(struct dice *d, const struct made *m)
                           .kept = dice(d, 5),
                           .bins = 1 + dice(d, 12) };
     f.has_bounds = dice_percent(d, 40);
-    f.start = (double)dice(d, 100);
-    f.end = f.start + 1 + (double)dice(d, 2000000000);
+    random_bounds(d, &f);
     return f;
 }
 
