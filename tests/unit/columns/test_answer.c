@@ -285,6 +285,10 @@ static void test_folds(void **state)
     static const struct folded_value one[] = { { .value = UINT(3913) } };
     static const struct folded_value object[] = { { .value = UINT(206) } };
     static const struct folded_value mean[] = { { .value = { .type = CELL_DOUBLE, .d = 2.5 } } };
+    static const struct folded_value edges[] = {
+        { { .type = CELL_INT, .i = -5 }, UINT(INT64_MAX), 2 },
+        { UINT(INT64_MAX), UINT(UINT64_MAX), 1 },
+    };
     static const struct folded_value kept[] = { { .value = TEXT("vm"), .count = 4 },
                                                 { .value = TEXT("pc"), .count = 2 } };
     static const enum fold_op single[] = { FOLD_HEAD, FOLD_TAIL,   FOLD_FIRST,
@@ -299,6 +303,8 @@ static void test_folds(void **state)
     check_fold(FOLD_OBJECT, (struct folded){ NULL, 0, 0, 0 }, "[]");
     check_fold(FOLD_RANGE, (struct folded){ NULL, 0, 0, 0 }, "[]");
     check_fold(FOLD_BIN, (struct folded){ NULL, 0, 0, 0 }, "[]");
+    check_fold(FOLD_BIN, (struct folded){ edges, 2, 0, 0 },
+               "[[-5,9223372036854775807,2],[9223372036854775807,18446744073709551615,1]]");
     check_fold(FOLD_HISTOGRAM, (struct folded){ kept, 2, 0, 0 }, "[[\"vm\",4],[\"pc\",2]]");
     check_fold(FOLD_DISTRIBUTION, (struct folded){ kept, 2, 5, 3 },
                "[{\"keys\":5,\"vals\":[[\"vm\",4],[\"pc\",2]],\"tail\":3}]");
