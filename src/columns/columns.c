@@ -27,6 +27,11 @@ bool columns_new(struct columns **out, size_t max_columns, struct err *e)
     return true;
 }
 
+void columns_reserve(struct columns *c, struct str name)
+{
+    c->reserved = name;
+}
+
 /* All rows and columns go. */
 static void table_empty(struct columns *c, struct table_state *t)
 {

@@ -54,6 +54,9 @@ enum table_kind { TABLE_OBJECTS, TABLE_ISSUES };
 
 struct columns;
 MUST_CHECK bool columns_new(struct columns **out, size_t max_columns, struct err *e);
+/* A column of this name has a place in each table, whatever else comes; once, before all rows. The
+ * name stays borrowed. */
+void columns_reserve(struct columns *c, struct str name);
 void columns_free(struct columns *c); /* nobody may read; NULL is fine */
 DEFINE_CLEANUP(struct columns, columns_free)
 

@@ -145,6 +145,12 @@ static bool column_make(struct columns *c, struct table_state *t, struct str nam
     return true;
 }
 
+size_t columns_kept_free(const struct columns *c, struct table_state *t, struct str name)
+{
+    return c->reserved.len > 0 && !str_eq(name, c->reserved) &&
+           !column_find(t, SIZE_MAX, c->reserved);
+}
+
 bool column_take(struct columns *c, struct table_state *t, size_t place, struct str name,
                  enum column_type type, struct column_state **out, struct err *e)
 {
@@ -152,7 +158,7 @@ bool column_take(struct columns *c, struct table_state *t, size_t place, struct 
     if (name.len > COLUMNS_NAME_MAX)
         return true;
     *out = column_find(t, place, name);
-    if (*out || t->columns.len >= c->max_columns)
+    if (*out || t->columns.len + columns_kept_free(c, t, name) >= c->max_columns)
         return true;
     return column_make(c, t, name, type, out, e);
 }

@@ -140,6 +140,7 @@ struct planned_cell {
 struct columns {
     struct memory_pool memory;
     size_t max_columns;
+    struct str reserved;          /* name of a column; may be empty */
     struct idmap by_name;         /* of tables */
     struct seglist tables;        /* struct table_state * */
     _Atomic uint32_t table_count; /* of those that readers may look at */
@@ -176,6 +177,8 @@ void column_retire(struct columns *c, struct column_state *s);
 MUST_CHECK bool column_take(struct columns *c, struct table_state *t, size_t place, struct str name,
                             enum column_type type, struct column_state **out, struct err *e);
 struct column_state *column_find(struct table_state *t, size_t place, struct str name);
+/* Places of the table that a new column of this name may not take: 1 or 0. */
+size_t columns_kept_free(const struct columns *c, struct table_state *t, struct str name);
 static inline struct block *column_block(const struct column_state *s, uint32_t block)
 {
     return block < s->blocks.count ? s->blocks.at[block] : NULL;

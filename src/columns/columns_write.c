@@ -340,16 +340,19 @@ bool columns_put(struct columns *c, struct str project, enum table_kind kind, ui
 static bool check_limit(struct columns *c, struct table_state *t, const struct named_cell *cells,
                         size_t count, struct err *e)
 {
-    size_t new_columns = 0;
+    size_t new_columns = 0, kept_free = 1;
     for (size_t i = 0; i < count; i++) {
         if (!is_set(&cells[i].value))
             continue;
         if (cells[i].name.len > COLUMNS_NAME_MAX)
             return err_set(e, ERR_LIMIT, 0, "the name of an attribute has at most %u bytes",
                            COLUMNS_NAME_MAX);
-        new_columns += !column_find(t, i, cells[i].name);
+        if (column_find(t, i, cells[i].name))
+            continue;
+        new_columns++;
+        kept_free &= columns_kept_free(c, t, cells[i].name);
     }
-    if (t->columns.len + new_columns > c->max_columns && new_columns > 0)
+    if (t->columns.len + new_columns + kept_free > c->max_columns && new_columns > 0)
         return err_set(e, ERR_LIMIT, 0, "a project has at most %zu attributes", c->max_columns);
     return true;
 }

@@ -41,7 +41,7 @@ static bool write_amended(const struct amended *m, struct arena *a, struct str *
     return take_text(&buf, a, out);
 }
 
-static bool write_attributes(const struct attributes *attributes, struct arena *a, struct str *out)
+bool attributes_text(const struct attributes *attributes, struct arena *a, struct str *out)
 {
     struct buf buf;
     struct json_writer j;
@@ -169,7 +169,7 @@ bool amend_upload(struct batch *b, const struct stored_upload *u, const struct e
     if (!attributes_read(&attributes, earlier ? earlier->row.attributes : u->attributes, e))
         return false;
     if (!add_changes(&fresh, values, count) || !amended_apply(&fresh, &attributes) ||
-        !write_attributes(&attributes, a, &out.row.attributes) ||
+        !attributes_text(&attributes, a, &out.row.attributes) ||
         !upload_cells(&out, &attributes, u->error, values, count, a))
         return no_memory(e);
     return amend(b, &out, u->amended, values, count, a, e);
@@ -183,6 +183,43 @@ bool amend_report(struct batch *b, uint64_t object, struct str project, uint32_t
     struct str before;
     return store_amended(b->engine->store, object, a, &before, e) &&
            amend(b, &out, before, values, count, a, e);
+}
+
+static bool keep_texts(struct amendment *m, struct arena *to)
+{
+    struct report_text *texts = arena_array(to, m->text_count + 1, sizeof *texts);
+    bool ok = texts;
+    for (size_t i = 0; i < m->text_count && ok; i++)
+        ok = arena_str(to, m->texts[i].field, &texts[i].field) &&
+             arena_str(to, m->texts[i].text, &texts[i].text);
+    m->texts = texts;
+    return ok;
+}
+
+static bool keep_cells(struct amendment *m, struct arena *to)
+{
+    struct named_cell *cells = arena_array(to, m->cell_count + 1, sizeof *cells);
+    bool ok = cells;
+    for (size_t i = 0; i < m->cell_count && ok; i++) {
+        cells[i] = m->cells[i];
+        ok = arena_str(to, cells[i].name, &cells[i].name) &&
+             (cells[i].value.type != CELL_STRING ||
+              arena_str(to, cells[i].value.s, &cells[i].value.s));
+    }
+    m->cells = cells;
+    return ok;
+}
+
+bool amend_keep(struct batch *b, struct arena *to, struct err *e)
+{
+    struct amendment *m = &b->amendments.at[b->amendments.len - 1];
+    struct stored_change *row = &m->row;
+    m->payload = STR("");
+    return (arena_str(to, row->amended, &row->amended) &&
+            arena_str(to, row->attributes, &row->attributes) &&
+            arena_str(to, row->packed_payload, &row->packed_payload) && keep_texts(m, to) &&
+            keep_cells(m, to)) ||
+           no_memory(e);
 }
 
 /* Showing. */

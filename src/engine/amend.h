@@ -21,6 +21,12 @@ MUST_CHECK bool amend_upload(struct batch *b, const struct stored_upload *u,
 MUST_CHECK bool amend_report(struct batch *b, uint64_t object, struct str project, uint32_t report,
                              const struct edit_value *values, size_t count, struct arena *a,
                              struct err *e);
+/* Moves what the batch needs of its latest change to the arena `to`: the one that it was made in
+ * may go, if the values and the project stay. ERR_NOMEM. */
+MUST_CHECK bool amend_keep(struct batch *b, struct arena *to, struct err *e);
+/* Attributes as the store has them. False: no memory. */
+MUST_CHECK bool attributes_text(const struct attributes *attributes, struct arena *a,
+                                struct str *out);
 /* What the batch will make of the object, or NULL. */
 const struct amendment *amend_find(const struct batch *b, uint64_t object);
 /* It is stored: searches and queries find it. */

@@ -4,7 +4,8 @@
 #include "engine/measures.h"
 #include "engine/place.h"
 
-#define PORTION_BYTES ((size_t)4 << 30) /* no limit: what was taken once is taken again */
+/* No limit for one object: what was taken once is taken again. Of many: edit_end_if_full. */
+#define ARENA_BYTES ((size_t)4 << 30)
 
 /* The steps of a kind; NULL when there is no such kind. */
 static const struct edit_steps *steps_of(enum edit_kind kind)
@@ -23,13 +24,27 @@ static size_t portion_end(const struct edit *d)
     return d->at + (left < steps->portion ? left : steps->portion);
 }
 
+bool edit_end_if_full(struct edit *d, size_t at)
+{
+    bool is_full = arena_used(d->arena) >= d->engine->config.edit_bytes;
+    if (is_full)
+        d->end = at + 1;
+    return is_full;
+}
+
+static void free_arenas(struct edit *d)
+{
+    arena_free(d->arena);
+    arena_free(d->one);
+}
+
 static void edit_done(struct engine_job *job)
 {
     struct edit *d = job->owner;
     struct engine_edit *t = d->request;
     t->ok = job->ok;
     t->err = job->err;
-    arena_free(d->arena);
+    free_arenas(d);
     t->done(t); /* and d is gone */
 }
 
@@ -49,14 +64,20 @@ bool engine_edit(struct engine *en, struct engine_edit *t, struct err *e)
     struct engine_job *job = request_new(t->arena, JOB_EDIT, d, edit_done, e);
     if (!job)
         return false;
-    *d = (struct edit){ .engine = en, .request = t, .job = job, .arena = arena_new(PORTION_BYTES) };
-    if (!d->arena)
+    *d = (struct edit){ .engine = en,
+                        .request = t,
+                        .job = job,
+                        .arena = arena_new(ARENA_BYTES),
+                        .one = arena_new(ARENA_BYTES) };
+    if (!d->arena || !d->one) {
+        free_arenas(d);
         return err_set(e, ERR_NOMEM, 0, "no memory for this request");
+    }
     d->end = portion_end(d);
     job->work->edit = d;
     if (request_submit(en->ready, job, e))
         return true;
-    arena_free(d->arena);
+    free_arenas(d);
     return false;
 }
 
@@ -64,6 +85,7 @@ bool edit_prepare(struct batch *b, struct engine_job *job)
 {
     struct edit *d = job->work->edit;
     arena_reset(d->arena);
+    arena_reset(d->one);
     d->changed = 0;
     d->made = NULL;
     return steps_of(d->request->kind)->prepare(b, d, &job->err);

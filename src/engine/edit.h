@@ -23,6 +23,7 @@ struct edit {
     struct engine_edit *request;
     struct engine_job *job;
     struct arena *arena; /* of the portion: what is put into the batch may live here */
+    struct arena *one;   /* for one thing of it; who is done with that empties it */
     size_t at, end;      /* the portion: things from `at` to before `end` */
     size_t changed;      /* by the portion; counts once it is stored */
     void *made;          /* the kind's own, from prepare to stored */
@@ -34,8 +35,8 @@ struct edit_steps {
     bool (*check)(struct engine *en, const struct engine_edit *t, struct err *e);
     /* How many things there are to do, objects for example; the same each time. */
     size_t (*count)(const struct engine_edit *t);
-    /* The writer: adds what the portion changes to the batch, and sets d->changed. On failure
-     * nothing of the batch is stored. */
+    /* The writer: adds what the portion changes to the batch, and sets d->changed. It may end the
+     * portion earlier (edit_end_if_full). On failure nothing of the batch is stored. */
     bool (*prepare)(struct batch *b, struct edit *d, struct err *e);
     /* The writer: it is stored; the engine's own structures follow. NULL: nothing but what
      * batch_uploads_stored does. */
@@ -45,6 +46,10 @@ extern const struct edit_steps edit_set;                 /* edit_set.c */
 extern const struct edit_steps edit_remove, edit_detach; /* remove.c */
 extern const struct edit_steps edit_merge, edit_unmerge; /* merge.c */
 extern const struct edit_steps edit_issues;              /* issues.c */
+
+/* For prepare(): things up to `at` are in the batch. Ends the portion there when they take much
+ * memory; then it returns true. */
+bool edit_end_if_full(struct edit *d, size_t at);
 
 /* For the writer. */
 

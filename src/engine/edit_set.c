@@ -37,10 +37,15 @@ static bool check_room(struct engine *en, const struct engine_edit *t, struct er
     const struct columns_view *v = columns_acquire(en->columns);
     struct table table;
     size_t fresh = 0, most = en->config.columns_max;
+    bool keeps_free; /* a place for `error`: see columns_reserve */
     (void)columns_table(v, t->project, TABLE_OBJECTS, &table);
-    for (size_t i = 0; i < t->value_count; i++)
-        fresh += !t->values[i].clear && !table_column(&table, t->values[i].name);
-    bool ok = fresh == 0 || table_column_count(&table) + fresh <= most;
+    keeps_free = !table_column(&table, STR("error"));
+    for (size_t i = 0; i < t->value_count; i++) {
+        bool is_new = !t->values[i].clear && !table_column(&table, t->values[i].name);
+        keeps_free &= !(is_new && str_eq(t->values[i].name, STR("error")));
+        fresh += is_new;
+    }
+    bool ok = fresh == 0 || table_column_count(&table) + fresh + keeps_free <= most;
     columns_release(en->columns, v);
     return ok ||
            err_set(e, ERR_LIMIT, 0, "the project has %zu attributes, which is the limit", most);
@@ -64,16 +69,24 @@ static size_t set_count(const struct engine_edit *t)
     return t->object_count;
 }
 
+/* All that is made of the object on the way goes; what the batch needs of it stays. */
 static bool set_one(struct batch *b, struct edit *d, uint64_t object, uint32_t report,
                     struct err *e)
 {
     const struct engine_edit *t = d->request;
     struct stored_upload u;
-    if (store_upload_head(b->engine->store, object, d->arena, &u, e))
-        return !upload_format_is_error(u.format) ||
-               amend_upload(b, &u, t->values, t->value_count, d->arena, e);
-    return e->code == ERR_NOT_FOUND &&
-           amend_report(b, object, t->project, report, t->values, t->value_count, d->arena, e);
+    bool ok;
+    arena_reset(d->one);
+    if (store_upload_head(b->engine->store, object, d->one, &u, e)) {
+        if (!upload_format_is_error(u.format))
+            return true;
+        u.project = t->project;
+        ok = amend_upload(b, &u, t->values, t->value_count, d->one, e);
+    } else {
+        ok = e->code == ERR_NOT_FOUND &&
+             amend_report(b, object, t->project, report, t->values, t->value_count, d->one, e);
+    }
+    return ok && amend_keep(b, d->arena, e);
 }
 
 static bool set_prepare(struct batch *b, struct edit *d, struct err *e)
@@ -83,6 +96,8 @@ static bool set_prepare(struct batch *b, struct edit *d, struct err *e)
         struct object o = objects_find(&b->engine->objects, t->objects[i], t->project);
         if (o.state == OBJECT_COMMITTED && !set_one(b, d, t->objects[i], o.report, e))
             return false;
+        if (edit_end_if_full(d, i))
+            break;
     }
     d->changed = b->amendments.len;
     return true;

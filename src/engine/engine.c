@@ -25,6 +25,7 @@ struct engine_config engine_defaults(void)
         .work_max_bytes = (size_t)1 << 30,
         .batch_reports = 256,
         .columns_max = COLUMNS_MAX_DEFAULT,
+        .edit_bytes = (size_t)32 << 20,
         .helper_timeout_ms = 3600 * 1000,
         .helper_retry_ms = 60 * 1000,
         .helper_patience_ms = 10 * 1000,
@@ -296,7 +297,7 @@ static bool open_parts(struct engine *en, struct err *e)
     en->ready = queue_new(c->queue_limit + BACKLOG_IN_WORK + DELETIONS_MAX);
     if (!en->keep || !en->received || !en->jobs || !en->ready)
         return err_set(e, ERR_NOMEM, 0, "queues");
-    if (!columns_new(&en->columns, c->columns_max, e) || !sampler_new(&en->sampler, e))
+    if (!rows_columns_new(en, e) || !sampler_new(&en->sampler, e))
         return false;
     if (!objects_init(&en->objects) || !tally_init(&en->tally) || !merges_init(&en->merges) ||
         !issues_init(&en->issues))

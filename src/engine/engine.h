@@ -33,6 +33,7 @@ struct engine_config {
     /* At most so many reports in one transaction; one job's are always together. */
     size_t batch_reports;
     size_t columns_max; /* attributes of a project that can be queried */
+    size_t edit_bytes;  /* a change of many objects is stored when it takes more memory than this */
     bool allow_delete_all;
     /* The program that reads uploads of symbols in a process of its own, as `PROGRAM symbols
      * convert ...`: "/proc/self/exe" for crumple itself. NULL: they are kept, and not looked into.

@@ -8,7 +8,6 @@
 #include "engine/place.h"
 #include "report/fingerprint.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 
 #define PORTION_ISSUES 256
@@ -53,7 +52,7 @@ static bool no_memory(struct err *e)
 bool issues_init(struct issues *is)
 {
     *is = (struct issues){ 0 };
-    return idmap_init(&is->by_key);
+    return fingerprints_init(&is->names);
 }
 
 void issues_done(struct issues *is)
@@ -61,7 +60,7 @@ void issues_done(struct issues *is)
     for (size_t i = 0; i < is->all.len; i++)
         free((char *)(uintptr_t)is->all.at[i].said.ptr);
     VEC_FREE(&is->all);
-    idmap_done(&is->by_key);
+    fingerprints_done(&is->names);
 }
 
 /* Numbers are not used again: readers may still have rows by them. */
@@ -75,52 +74,23 @@ void issues_clear(struct issues *is)
     is->said = 0;
 }
 
-static uint64_t hash_key(const uint8_t key[16])
-{
-    return idmap_hash((struct str){ (const char *)key, 16 }, 0);
-}
-
-struct sought {
-    const struct issues *is;
-    const uint8_t *key;
-};
-
-static bool is_same(const void *ctx, uint32_t at)
-{
-    const struct sought *s = ctx;
-    return memcmp(s->is->all.at[at].key, s->key, sizeof s->is->all.at->key) == 0;
-}
-
-static void make_key(uint8_t key[16], struct str project, const uint8_t *fingerprint)
-{
-    crypto_generichash_state state;
-    crypto_generichash_init(&state, NULL, 0, 16);
-    crypto_generichash_update(&state, fingerprint, STORE_FINGERPRINT_BYTES);
-    crypto_generichash_update(&state, (const uint8_t *)project.ptr, project.len);
-    crypto_generichash_final(&state, key, 16);
-}
-
 static uint32_t find(const struct issues *is, struct str project, const uint8_t *fingerprint)
 {
-    uint8_t key[16];
-    const struct sought s = { is, key };
-    make_key(key, project, fingerprint);
-    uint32_t at = idmap_find(&is->by_key, hash_key(key), is_same, &s);
-    return at == IDMAP_NONE ? ISSUES_NONE : at;
+    uint32_t at = fingerprints_find(&is->names, project, fingerprint);
+    return at == FINGERPRINTS_NONE ? ISSUES_NONE : at;
 }
 
 /* Made when it is new; ISSUES_NONE: no memory. */
 static uint32_t find_or_add(struct issues *is, struct str project, const uint8_t *fingerprint)
 {
-    struct issue issue = { .said = { NULL, 0 } };
+    const struct issue issue = { .said = { NULL, 0 } };
     uint32_t at = find(is, project, fingerprint);
     if (at != ISSUES_NONE)
         return at;
-    make_key(issue.key, project, fingerprint);
     if (!VEC_PUSH(&is->all, issue))
         return ISSUES_NONE;
-    at = (uint32_t)(is->all.len - 1);
-    if (idmap_insert(&is->by_key, hash_key(issue.key), at))
+    at = fingerprints_add(&is->names, project, fingerprint);
+    if (at != FINGERPRINTS_NONE)
         return at;
     is->all.len--;
     return ISSUES_NONE;
@@ -224,15 +194,29 @@ void issues_regroup(struct engine *en, struct str project)
     const struct merges *m = &en->merges;
     for (uint32_t i = 0; i < m->nodes.len; i++) {
         const struct merge_node *n = &m->nodes.at[i];
-        if (!str_eq(m->projects.at[n->project], project))
+        const uint8_t *fingerprint = merges_fingerprint(m, i);
+        if (!str_eq(fingerprints_project(&m->names, i), project))
             continue;
         bool is_shown = n->parent == MERGES_NONE &&
-                        (n->children > 0 || tally_has(&en->tally, project, n->fingerprint));
-        uint32_t at = find(&en->issues, project, n->fingerprint);
+                        (n->children > 0 || tally_has(&en->tally, project, fingerprint));
+        uint32_t at = find(&en->issues, project, fingerprint);
         if (is_shown)
-            issues_seen(en, project, n->fingerprint);
+            issues_seen(en, project, fingerprint);
         else if (at != ISSUES_NONE && en->issues.all.at[at].has_row)
             hide(en, project, at);
+    }
+}
+
+void issues_restored(struct engine *en)
+{
+    static const uint8_t none[STORE_FINGERPRINT_BYTES]; /* of reports older than fingerprints */
+    const struct fingerprints *known = &en->tally.fingerprints;
+    for (uint32_t i = 0; i < known->at.len; i++) {
+        uint8_t shown[STORE_FINGERPRINT_BYTES];
+        struct str project = fingerprints_project(known, i);
+        (void)merges_shown(&en->merges, project, known->at.at[i].bytes, shown);
+        if (memcmp(shown, none, sizeof shown) != 0)
+            issues_seen(en, project, shown);
     }
 }
 

@@ -10,6 +10,7 @@
 #include "engine/place.h"
 #include "report/fingerprint.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <stdlib.h>
 
@@ -24,6 +25,7 @@ static bool no_memory(struct err *e)
 /* A forest as it is to be: parents by node. */
 struct plan {
     uint32_t *parents, *children; /* children: how many */
+    uint32_t *roots;              /* once all is moved */
     size_t count;
 };
 
@@ -32,7 +34,8 @@ static bool plan_init(struct plan *p, const struct merges *m, struct arena *a)
     p->count = m->nodes.len;
     p->parents = arena_array(a, p->count + 1, sizeof *p->parents);
     p->children = arena_array(a, p->count + 1, sizeof *p->children);
-    if (!p->parents || !p->children)
+    p->roots = arena_array(a, p->count + 1, sizeof *p->roots);
+    if (!p->parents || !p->children || !p->roots)
         return false;
     for (size_t i = 0; i < p->count; i++) {
         p->parents[i] = m->nodes.at[i].parent;
@@ -50,26 +53,21 @@ static void plan_move(struct plan *p, uint32_t node, uint32_t parent)
         p->children[parent]++;
 }
 
-static uint32_t plan_root(const struct plan *p, uint32_t node)
-{
-    while (p->parents[node] != MERGES_NONE)
-        node = p->parents[node];
-    return node;
-}
-
 /* What differs from what there is goes into the batch. */
 static bool plan_write(struct batch *b, struct edit *d, const struct plan *p, struct err *e)
 {
     const struct merges *m = &b->engine->merges;
+    bool is_forest = merges_find_roots(p->parents, p->count, p->roots);
+    assert(is_forest); /* only roots are merged, and into a node that is not in use */
     for (size_t i = 0; i < p->count; i++) {
         const struct merge_node *n = &m->nodes.at[i];
         struct stored_merge row = { .project = d->request->project };
         if (p->parents[i] == n->parent)
             continue;
-        memcpy(row.fingerprint, n->fingerprint, sizeof row.fingerprint);
+        memcpy(row.fingerprint, merges_fingerprint(m, (uint32_t)i), sizeof row.fingerprint);
         row.is_parted = p->parents[i] == MERGES_NONE;
         if (!row.is_parted)
-            memcpy(row.into, m->nodes.at[p->parents[i]].fingerprint, sizeof row.into);
+            memcpy(row.into, merges_fingerprint(m, p->parents[i]), sizeof row.into);
         if (!VEC_PUSH(&b->merges, row))
             return no_memory(e);
     }
@@ -93,6 +91,16 @@ static int by_bytes(const void *a, const void *b)
     return memcmp(a, b, STORE_FINGERPRINT_BYTES);
 }
 
+/* Whether it is of objects that came once, or of a group that there is: one that has been parted is
+ * as unknown as after a restart. */
+static bool is_known(const struct engine *en, struct str project,
+                     const uint8_t fingerprint[STORE_FINGERPRINT_BYTES])
+{
+    uint32_t node = merges_find(&en->merges, project, fingerprint);
+    return tally_has(&en->tally, project, fingerprint) ||
+           (node != MERGES_NONE && merges_is_in_use(&en->merges, node));
+}
+
 /* The roots above the request's fingerprints, each once; they are made when they are new. */
 static bool find_roots(struct batch *b, const struct engine_edit *t, uint32_t *roots, size_t *count,
                        struct err *e)
@@ -100,13 +108,12 @@ static bool find_roots(struct batch *b, const struct engine_edit *t, uint32_t *r
     struct merges *m = &b->engine->merges;
     size_t kept = 0;
     for (size_t i = 0; i < t->fingerprint_count; i++) {
-        if (!tally_has(&b->engine->tally, t->project, t->fingerprints[i]) &&
-            merges_find(m, t->project, t->fingerprints[i]) == MERGES_NONE)
+        if (!is_known(b->engine, t->project, t->fingerprints[i]))
             return err_set(e, ERR_NOT_FOUND, 0, "no object has one of these fingerprints");
         uint32_t node = merges_node(m, t->project, t->fingerprints[i], e);
         if (node == MERGES_NONE)
             return false;
-        roots[i] = merges_root(m, node);
+        roots[i] = m->nodes.at[node].root;
     }
     qsort(roots, t->fingerprint_count, sizeof *roots, by_number);
     for (size_t i = 0; i < t->fingerprint_count; i++)
@@ -114,11 +121,6 @@ static bool find_roots(struct batch *b, const struct engine_edit *t, uint32_t *r
             roots[kept++] = roots[i];
     *count = kept;
     return true;
-}
-
-static bool is_in_use(const struct merges *m, uint32_t node)
-{
-    return m->nodes.at[node].parent != MERGES_NONE || m->nodes.at[node].children > 0;
 }
 
 /* Of its project and members, so that the same merge gives the same group; never one that is a
@@ -131,7 +133,7 @@ static bool name_group(struct batch *b, const struct engine_edit *t, const uint3
     if (!members)
         return false;
     for (size_t i = 0; i < count; i++)
-        memcpy(members[i], m->nodes.at[roots[i]].fingerprint, sizeof members[i]);
+        memcpy(members[i], merges_fingerprint(m, roots[i]), sizeof members[i]);
     qsort(members, count, sizeof *members, by_bytes);
     memset(out, 0, STORE_FINGERPRINT_BYTES);
     for (uint8_t attempt = 0; attempt < UINT8_MAX; attempt++) {
@@ -143,7 +145,7 @@ static bool name_group(struct batch *b, const struct engine_edit *t, const uint3
         crypto_generichash_final(&state, hash, sizeof hash);
         memcpy(out + GROUP_ZEROS, hash, STORE_FINGERPRINT_BYTES - GROUP_ZEROS);
         uint32_t node = merges_find(m, t->project, out);
-        if (node == MERGES_NONE || !is_in_use(m, node))
+        if (node == MERGES_NONE || !merges_is_in_use(m, node))
             break;
     }
     return true;
@@ -161,7 +163,7 @@ static bool merge_prepare(struct batch *b, struct edit *d, struct err *e)
     if (!find_roots(b, t, roots, &count, e))
         return false;
     if (count == 1) { /* they are one already */
-        memcpy(t->merged, m->nodes.at[roots[0]].fingerprint, sizeof t->merged);
+        memcpy(t->merged, merges_fingerprint(m, roots[0]), sizeof t->merged);
         return plan_init(&p, m, d->arena) ? plan_write(b, d, &p, e) : no_memory(e);
     }
     if (!name_group(b, t, roots, count, d->arena, t->merged))
@@ -245,7 +247,7 @@ static int by_root(const void *a, const void *b)
 
 static void hex_of(const struct merges *m, uint32_t node, char out[HEX_BYTES + 1])
 {
-    fingerprint_hex(m->nodes.at[node].fingerprint, out);
+    fingerprint_hex(merges_fingerprint(m, node), out);
 }
 
 /* Which texts of the column are of fingerprints that have another root now. */
@@ -260,8 +262,8 @@ static bool find_codes(const struct merges *m, const struct plan *p, const struc
     for (uint32_t i = 0; i < texts; i++)
         s->root_of[i] = MERGES_NONE;
     for (uint32_t i = 0; i < p->count; i++) {
-        uint32_t root = plan_root(p, i);
-        if (merges_root(m, i) == root)
+        uint32_t root = p->roots[i];
+        if (m->nodes.at[i].root == root)
             continue;
         hex_of(m, i, hex);
         uint32_t code = column_code(c, str_from_c(hex));
@@ -346,8 +348,9 @@ static void merges_stored(struct batch *b, struct edit *d)
         log_line(LOG_ERROR, "not_queryable", "project=%s reason=%s", log_str(d->request->project),
                  log_str(str_from_c(e.msg)));
     for (uint32_t i = 0; i < p->count; i++)
-        if (en->merges.nodes.at[i].parent != p->parents[i])
-            merges_set_parent(&en->merges, i, p->parents[i]);
+        if (en->merges.nodes.at[i].parent != p->parents[i] ||
+            en->merges.nodes.at[i].root != p->roots[i])
+            merges_move(&en->merges, i, p->parents[i], p->roots[i]);
     issues_regroup(en, d->request->project);
     log_line(LOG_INFO, "fingerprints_merged", "project=%s changed=%zu",
              log_str(d->request->project), d->changed);

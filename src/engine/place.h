@@ -17,7 +17,7 @@
 /* What is set and cleared in an object that is stored already: see amend.h. */
 struct amendment {
     struct stored_change row;
-    struct str payload;              /* of row.report, when it has one */
+    struct str payload; /* of row.report, when it has one; empty once amend_keep has been here */
     const struct report_text *texts; /* for the collection */
     size_t text_count;
     struct str project;
@@ -54,7 +54,7 @@ struct batch {
     VEC(struct stored_merge) merges;
     VEC(struct issue_change) issues; /* of one issue: the last counts */
     struct arena *said;              /* for what these say; NULL as long as none is needed */
-    struct idmap by_id;                /* from database_id to the place in `added` */
+    struct idmap by_id;              /* from database_id to the place in `added` */
     struct arena *scratch; /* for one report read back from the store; then for shorthands */
 };
 

@@ -561,7 +561,7 @@ bool recovery_run(struct engine *en, struct err *e)
     bool ok = store_count(en->store, &r.total, e) &&
               store_scan_superseded(en->store, each_superseded, &r, e) &&
               store_scan_removed(en->store, each_removed, &r, e) &&
-              store_scan_merges(en->store, each_merge, en, e) && merges_check(&en->merges, e) &&
+              store_scan_merges(en->store, each_merge, en, e) && merges_restored(&en->merges, e) &&
               store_scan_issues(en->store, each_issue, en, e) && read_all(&r, e) &&
               remove_all(&r, r.total, e);
     VEC_FREE(&r.superseded);

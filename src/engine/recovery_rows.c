@@ -322,6 +322,8 @@ bool recovery_rows(struct engine *en, struct err *e)
     int64_t began_us = metric_clock_us();
     bool ok = recovery_init(&r, CHUNKS_PER_MAKER * en->config.workers, e) && run_threads(&r, e);
     recovery_done(&r);
+    if (ok)
+        issues_restored(en);
     columns_publish(en->columns);
     if (ok)
         log_line(LOG_INFO, "rows_recovered", "rows=%zu damaged=%zu seconds=%.2f", r.put, r.damaged,

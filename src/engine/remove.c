@@ -7,14 +7,13 @@
 #include "engine/edit.h"
 
 #include "base/log.h"
+#include "engine/amend.h"
 #include "engine/place.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
 #define PORTION_OBJECTS 256
-#define ATTRIBUTES_JSON_MAX ((size_t)256 << 20)
-#define DOUBLE_TEXT_MAX 64
 
 static bool no_memory(struct err *e)
 {
@@ -30,6 +29,7 @@ struct victim {
     bool had_upload; /* else it came over the PartyCrasher API */
     bool was_emptied;
     struct str uuid;
+    struct stored_upload *kept; /* the row that it has from now on, if it had none and keeps one */
 };
 
 /* By rising reports, as bucket_index_remove wants it. */
@@ -40,6 +40,60 @@ static int by_report(const void *a, const void *b)
         return x->report < y->report ? -1 : 1;
     return (x->object > y->object) - (x->object < y->object);
 }
+
+/* The row that stays of a report of the PartyCrasher API: its attributes were made of the payload,
+ * so that from now on they are kept as those of an upload are. */
+
+/* `timestamp` is the report's own: no text of the payload is called so in a row. A payload that
+ * does not parse any more has no attributes, as at start. */
+static bool read_attributes(const struct stored_report *r, struct str set, struct attributes *to,
+                            struct arena *a, struct err *e)
+{
+    struct report report = { 0 };
+    struct callstack stack = { 0 };
+    struct amended amended;
+    struct err why = { 0 };
+    struct str date;
+    amended_init(&amended, a);
+    bool ok = process_parse_stack(&report, &stack, r->payload, a, &why) &&
+              amended_read(&amended, set, &why);
+    if (!ok && why.code == ERR_NOMEM)
+        return no_memory(e);
+    if (!ok)
+        report = (struct report){ 0 };
+    return (row_attributes(to, &report, &stack, &amended, a) &&
+            arena_printf(a, &date, "%" PRId64, r->date_ms > 0 ? r->date_ms / 1000 : 0) &&
+            attributes_set(to, STR("timestamp"), ATTRIBUTE_UNSIGNED, date)) ||
+           no_memory(e);
+}
+
+static bool keep_row(struct batch *b, const struct edit *d, struct victim *v, struct err *e)
+{
+    struct store *store = b->engine->store;
+    struct stored_report r;
+    struct attributes attributes;
+    struct str set;
+    struct stored_upload *u = arena_zalloc(d->arena, sizeof *u);
+    if (!u)
+        return no_memory(e);
+    *u = (struct stored_upload){ .object = v->object,
+                                 .project = d->request->project,
+                                 .format = UPLOAD_JSON,
+                                 .state = UPLOAD_REMOVED,
+                                 .report = STORE_NONE,
+                                 .has_fingerprint = true };
+    if (!store_read(store, v->report, d->one, &r, e) ||
+        !store_amended(store, v->object, d->one, &set, e) ||
+        !read_attributes(&r, set, &attributes, d->one, e))
+        return false;
+    u->received_ms = r.received_ms;
+    u->body.size = r.payload.len;
+    memcpy(u->fingerprint, r.fingerprint, sizeof u->fingerprint);
+    v->kept = u;
+    return attributes_text(&attributes, d->arena, &u->attributes) || no_memory(e);
+}
+
+/* Choosing. */
 
 /* Whether there is anything to remove of it: symbols, source maps and the like stay, and only of
  * what has been emptied the row goes by itself. */
@@ -54,7 +108,8 @@ static bool choose(struct batch *b, const struct edit *d, uint64_t id, struct vi
     if (o.state != OBJECT_COMMITTED)
         return true;
     *v = (struct victim){ .object = id, .report = o.report };
-    v->had_upload = store_upload_head(b->engine->store, id, d->arena, &u, &why);
+    arena_reset(d->one);
+    v->had_upload = store_upload_head(b->engine->store, id, d->one, &u, &why);
     if (!v->had_upload && why.code != ERR_NOT_FOUND) {
         *e = why;
         return false;
@@ -62,9 +117,11 @@ static bool choose(struct batch *b, const struct edit *d, uint64_t id, struct vi
     if (v->had_upload && !upload_format_is_error(u.format))
         return true;
     v->was_emptied = v->had_upload && u.state == UPLOAD_REMOVED;
-    v->uuid = v->had_upload ? u.uuid : STR("");
     *chosen = t->removal == REMOVE_ALL || v->was_emptied == (t->removal == REMOVE_ROW);
-    return true;
+    if (v->had_upload && !arena_str(d->arena, u.uuid, &v->uuid))
+        return no_memory(e);
+    bool keeps = t->removal == REMOVE_PHYSICAL && !v->had_upload && o.report != OBJECT_NO_REPORT;
+    return !keeps || keep_row(b, d, v, e);
 }
 
 /* Those of the portion, by rising reports, each once. */
@@ -80,6 +137,8 @@ static bool choose_all(struct batch *b, struct edit *d, struct victim **out, siz
         if (!choose(b, d, d->request->objects[i], &all[n], &chosen, e))
             return false;
         n += chosen;
+        if (edit_end_if_full(d, i))
+            break;
     }
     if (n > 0)
         qsort(all, n, sizeof *all, by_report);
@@ -131,100 +190,6 @@ static bool remove_report(struct batch *b, uint32_t report, struct removed_objec
     return bucket_index_remove(b->index, report, e);
 }
 
-/* The row that stays of a report of the PartyCrasher API: its attributes were made of the payload,
- * so that from now on they are kept as those of an upload are. */
-
-static bool double_text(double d, struct arena *a, struct str *out)
-{
-    struct buf buf;
-    struct json_writer j;
-    buf_init(&buf, DOUBLE_TEXT_MAX);
-    json_writer_init(&j, &buf);
-    json_double(&j, d);
-    return take_text(&buf, a, out);
-}
-
-static bool add_cell(struct attributes *to, struct str name, const struct cell *c)
-{
-    struct arena *a = to->arena;
-    struct str text = STR("");
-    switch (c->type) {
-    case CELL_UNSET:
-        return true;
-    case CELL_UINT:
-        return arena_printf(a, &text, "%" PRIu64, c->u) &&
-               attributes_set(to, name, ATTRIBUTE_UNSIGNED, text);
-    case CELL_INT:
-        return arena_printf(a, &text, "%" PRId64, c->i) &&
-               attributes_set(to, name, c->i < 0 ? ATTRIBUTE_SIGNED : ATTRIBUTE_UNSIGNED, text);
-    case CELL_DOUBLE:
-        return double_text(c->d, a, &text) && attributes_set(to, name, ATTRIBUTE_DOUBLE, text);
-    case CELL_BOOL:
-        return attributes_set(to, name, ATTRIBUTE_BOOLEAN, c->b ? STR("true") : STR("false"));
-    case CELL_STRING:
-        break;
-    }
-    return arena_str(a, c->s, &text) && attributes_set(to, name, ATTRIBUTE_STRING, text);
-}
-
-static bool read_row(const struct table *t, uint32_t row, struct attributes *to)
-{
-    bool ok = true;
-    for (size_t i = 0; i < table_column_count(t) && ok; i++) {
-        const struct column *column = table_column_at(t, i);
-        struct str name = column_name(column);
-        struct text_room room;
-        struct cell cell = column_cell(t, column, row, &room);
-        if (!row_owns(name) || str_eq(name, STR("timestamp")))
-            ok = arena_str(to->arena, name, &name) && add_cell(to, name, &cell);
-    }
-    return ok;
-}
-
-static bool read_attributes(struct engine *en, struct str project, uint64_t object,
-                            struct attributes *to)
-{
-    const struct columns_view *v = columns_acquire(en->columns);
-    struct table t;
-    uint32_t row = UINT32_MAX;
-    if (columns_table(v, project, TABLE_OBJECTS, &t))
-        row = table_row(&t, object);
-    bool ok = row == UINT32_MAX || read_row(&t, row, to);
-    columns_release(en->columns, v);
-    return ok;
-}
-
-static bool write_attributes(const struct attributes *attributes, struct arena *a, struct str *out)
-{
-    struct buf buf;
-    struct json_writer j;
-    buf_init(&buf, ATTRIBUTES_JSON_MAX);
-    json_writer_init(&j, &buf);
-    attributes_write(&j, attributes);
-    return take_text(&buf, a, out);
-}
-
-static bool keep_row(struct batch *b, const struct edit *d, const struct victim *v, struct err *e)
-{
-    struct stored_report r;
-    struct attributes attributes;
-    struct stored_upload u = { .object = v->object,
-                               .project = d->request->project,
-                               .format = UPLOAD_JSON,
-                               .state = UPLOAD_REMOVED,
-                               .report = STORE_NONE,
-                               .has_fingerprint = true };
-    if (!store_read(b->engine->store, v->report, d->arena, &r, e))
-        return false;
-    u.received_ms = r.received_ms;
-    u.body.size = r.payload.len;
-    memcpy(u.fingerprint, r.fingerprint, sizeof u.fingerprint);
-    attributes_init(&attributes, d->arena);
-    return (read_attributes(b->engine, d->request->project, v->object, &attributes) &&
-            write_attributes(&attributes, d->arena, &u.attributes) && VEC_PUSH(&b->emptied, u)) ||
-           no_memory(e);
-}
-
 /* The portion. */
 
 static bool remove_one(struct batch *b, const struct edit *d, const struct victim *v, struct err *e)
@@ -234,8 +199,8 @@ static bool remove_one(struct batch *b, const struct edit *d, const struct victi
                                          .part = is_all ? STORED_ALL : STORED_BYTES,
                                          .since = b->base },
                                 .uuid = v->uuid };
-    bool keeps = !is_all && !v->had_upload && v->report != OBJECT_NO_REPORT;
-    return (!keeps || keep_row(b, d, v, e)) && remove_report(b, v->report, &r, d->arena, e) &&
+    return (!v->kept || VEC_PUSH(&b->emptied, *v->kept) || no_memory(e)) &&
+           remove_report(b, v->report, &r, d->arena, e) &&
            (VEC_PUSH(&b->removals, r) || no_memory(e));
 }
 

@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define TICK_MS 250                    /* how soon a change of the configuration is seen */
-#define SHARE_MS 1000                  /* for a rule, and then others get their turn */
+#define TICK_MS 250 /* how soon a change of the configuration is seen */
+#define SHARE_MS 1000
 #define ARENA_BYTES ((size_t)16 << 30) /* no limit: as much as the objects need */
 #define EDIT_OBJECTS 4096              /* in one request to the engine */
 
@@ -59,9 +59,9 @@ static bool is_stopping(struct retention *r)
 }
 
 /* Whether the rest must wait. */
-static bool is_over(struct retention *r)
+static bool is_over(struct retention *r, bool has_begun)
 {
-    bool over = clock_ms() >= r->share_ends_ms || is_stopping(r);
+    bool over = (has_begun && clock_ms() >= r->share_ends_ms) || is_stopping(r);
     r->unfinished |= over;
     return over;
 }
@@ -104,12 +104,12 @@ static bool edit_and_wait(struct engine *en, struct engine_edit *t, struct err *
     return t->ok;
 }
 
-/* As many as there is time for. */
+/* As many as there is time for, and a portion in any case. */
 static bool remove_objects(struct retention *r, struct str project, enum removal removal,
                            const uint64_t *objects, size_t count, struct err *e)
 {
     bool ok = true;
-    for (size_t at = 0; at < count && ok && !is_over(r); at += EDIT_OBJECTS) {
+    for (size_t at = 0; at < count && ok && !is_over(r, at > 0); at += EDIT_OBJECTS) {
         struct arena *a = arena_new(ARENA_BYTES);
         size_t n = count - at < EDIT_OBJECTS ? count - at : EDIT_OBJECTS;
         struct engine_edit t = { .arena = a,
@@ -288,7 +288,7 @@ static bool list_objects(struct retention *r, struct str project, struct list *o
     return ok || no_memory(e);
 }
 
-/* What a rule is about; the arena's. */
+/* What a rule is about; the arena's. The rule's share of time begins when that is known. */
 static bool choose(struct retention *r, struct str project, const struct retention_rule *rule,
                    uint64_t **objects, size_t *count, struct err *e)
 {
@@ -302,6 +302,7 @@ static bool choose(struct retention *r, struct str project, const struct retenti
         return no_memory(e);
     *count = retention_choose(rule, all.at, all.count, date_now_ms() / 1000, newer,
                               all.fingerprints, *objects);
+    r->share_ends_ms = clock_ms() + (r->config.share_ms != 0 ? r->config.share_ms : SHARE_MS);
     return true;
 }
 
@@ -325,7 +326,7 @@ static bool compress_objects(struct retention *r, struct str project, struct pro
     struct arena *a = arena_new(ARENA_BYTES);
     size_t files = 0, n = 0;
     bool ok = a || no_memory(e);
-    while (n < count && ok && !is_over(r)) {
+    while (n < count && ok && !is_over(r, n > 0)) {
         arena_reset(a);
         ok = compress_object(r->config.engine, objects[n], a, &files, e);
         n += ok;
@@ -358,7 +359,6 @@ static bool obey(struct retention *r, struct str project, const struct retention
                  uint64_t hash, struct err *e)
 {
     struct retention_rule part = *rule;
-    r->share_ends_ms = clock_ms() + SHARE_MS;
     part.actions = rule->actions & RETENTION_ALL;
     if (part.actions && !obey_removal(r, project, &part, e))
         return false;

@@ -22,8 +22,11 @@ struct retention_config {
     struct engine *engine; /* borrowed, as is: */
     struct access *access;
     int64_t interval_ms; /* between two looks at all objects; a change of the rules acts at once */
-    int64_t
-        sweep_interval_ms; /* between two looks at all large files, after something was removed */
+    /* Between two looks at all large files, after something was removed. */
+    int64_t sweep_interval_ms;
+    /* For changes by one rule, and then others get their turn; a portion is changed in any case.
+     * 0: a second. */
+    int64_t share_ms;
 };
 MUST_CHECK bool retention_start(struct retention **out, const struct retention_config *config,
                                 struct err *e);

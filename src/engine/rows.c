@@ -236,15 +236,20 @@ bool callstack_json(const struct callstack *stack, struct arena *a, struct str *
     return take_text(&buf, a, out);
 }
 
+bool row_attributes(struct attributes *out, const struct report *r, const struct callstack *stack,
+                    const struct amended *m, struct arena *a)
+{
+    struct str names;
+    attributes_init(out, a);
+    return read_texts(out, r, m, a) && callstack_json(stack, a, &names) &&
+           (stack->count == 0 || attributes_set(out, STR("callstack"), ATTRIBUTE_STRING, names));
+}
+
 bool row_of_report(struct row *out, const struct report *r, const struct callstack *stack,
                    const struct amended *m, struct arena *a, struct err *e)
 {
     struct attributes attributes;
-    struct str names;
-    attributes_init(&attributes, a);
-    if (!read_texts(&attributes, r, m, a) || !callstack_json(stack, a, &names) ||
-        (stack->count > 0 &&
-         !attributes_set(&attributes, STR("callstack"), ATTRIBUTE_STRING, names)))
+    if (!row_attributes(&attributes, r, stack, m, a))
         return err_set(e, ERR_NOMEM, 0, "no memory for a row");
     if (!row_init(out, attributes.count, a, e))
         return false;
@@ -261,6 +266,14 @@ static void log_failed(struct str project, uint64_t object, const struct err *e)
 {
     log_line(LOG_ERROR, "not_queryable", "project=%s object=%" PRIx64 " reason=%s",
              log_str(project), object, log_str(str_from_c(e->msg)));
+}
+
+bool rows_columns_new(struct engine *en, struct err *e)
+{
+    if (!columns_new(&en->columns, en->config.columns_max, e))
+        return false;
+    columns_reserve(en->columns, STR("error"));
+    return true;
 }
 
 /* The first cell that its table has no column for; NULL. */
@@ -294,7 +307,7 @@ static void say_left_out(struct engine *en, struct str project, uint64_t object,
     const struct named_cell error = { STR("error"), cell_text(buf_view(&text)) };
     if (buf_ok(&text) &&
         !columns_change(en->columns, project, TABLE_OBJECTS, object, &error, 1, &e))
-        e.code = ERR_NONE; /* `error` would itself be one too many: the log has it */
+        e.code = ERR_NONE; /* no memory: the log has it */
     buf_done(&text);
 }
 

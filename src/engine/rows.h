@@ -36,11 +36,17 @@ MUST_CHECK bool row_of_stored(struct row *out, const struct stored_upload *u, st
 MUST_CHECK bool row_of_report(struct row *out, const struct report *r,
                               const struct callstack *stack, const struct amended *m,
                               struct arena *a, struct err *e);
+/* The attributes of that row; and its `timestamp` is the report's date. False: no memory. */
+MUST_CHECK bool row_attributes(struct attributes *out, const struct report *r,
+                               const struct callstack *stack, const struct amended *m,
+                               struct arena *a);
 /* What an attribute is in the columns. */
 struct cell cell_of_attribute(enum attribute_type type, struct str text);
 /* Whether a row has this name for something of its own, so that no attribute can be called so. */
 bool row_owns(struct str name);
 
+/* en->columns, empty: with a place for the `error` that says which attributes are left out. */
+MUST_CHECK bool rows_columns_new(struct engine *en, struct err *e);
 /* The writer. fingerprint NULL: it has none. What goes wrong is in the log: the object is stored,
  * and only queries do not know it, or not all of it. */
 void row_put(struct engine *en, struct str project, uint64_t object, const struct row *row,

@@ -11,15 +11,14 @@
 bool tally_init(struct tally *t)
 {
     *t = (struct tally){ 0 };
-    return idmap_init(&t->fingerprint_map) && idmap_init(&t->count_map);
+    return fingerprints_init(&t->fingerprints) && idmap_init(&t->count_map);
 }
 
 void tally_done(struct tally *t)
 {
-    VEC_FREE(&t->fingerprints);
+    fingerprints_done(&t->fingerprints);
     VEC_FREE(&t->counts);
     VEC_FREE(&t->changed);
-    idmap_done(&t->fingerprint_map);
     idmap_done(&t->count_map);
 }
 
@@ -34,14 +33,14 @@ bool tally_clear(struct tally *t)
     return ok;
 }
 
-static uint64_t hash_key(const uint8_t *key, size_t len)
+static uint64_t hash_key(const uint8_t key[32])
 {
-    return idmap_hash((struct str){ (const char *)key, len }, 0);
+    return idmap_hash((struct str){ (const char *)key, 32 }, 0);
 }
 
 void tally_keep(struct tally *t)
 {
-    t->fingerprints_kept = t->fingerprints.len;
+    t->fingerprints_kept = t->fingerprints.at.len;
     t->counts_kept = t->counts.len;
     for (size_t i = 0; i < t->changed.len; i++)
         t->counts.at[t->changed.at[i]].kept = t->counts.at[t->changed.at[i]].now;
@@ -50,71 +49,34 @@ void tally_keep(struct tally *t)
 
 void tally_undo(struct tally *t)
 {
-    while (t->fingerprints.len > t->fingerprints_kept) {
-        uint32_t last = (uint32_t)--t->fingerprints.len;
-        const uint8_t *key = t->fingerprints.at[last].key;
-        idmap_remove(&t->fingerprint_map, hash_key(key, sizeof t->fingerprints.at->key), last);
-    }
+    while (t->fingerprints.at.len > t->fingerprints_kept)
+        fingerprints_drop_last(&t->fingerprints);
     for (size_t i = 0; i < t->changed.len; i++)
         t->counts.at[t->changed.at[i]].now = t->counts.at[t->changed.at[i]].kept;
     t->changed.len = 0;
     while (t->counts.len > t->counts_kept) {
         uint32_t last = (uint32_t)--t->counts.len;
         const uint8_t *key = t->counts.at[last].key;
-        idmap_remove(&t->count_map, hash_key(key, sizeof t->counts.at->key), last);
+        idmap_remove(&t->count_map, hash_key(key), last);
     }
 }
 
 /* Fingerprints. */
 
-struct sought {
-    const struct tally *t;
-    const uint8_t *key;
-};
-
-static bool is_same_fingerprint(const void *ctx, uint32_t at)
-{
-    const struct sought *s = ctx;
-    return memcmp(s->t->fingerprints.at[at].key, s->key, sizeof s->t->fingerprints.at->key) == 0;
-}
-
-static void fingerprint_key(struct tally_fingerprint *f, struct str project,
-                            const uint8_t fingerprint[STORE_FINGERPRINT_BYTES])
-{
-    crypto_generichash_state state;
-    crypto_generichash_init(&state, NULL, 0, sizeof f->key);
-    crypto_generichash_update(&state, fingerprint, STORE_FINGERPRINT_BYTES);
-    crypto_generichash_update(&state, (const uint8_t *)project.ptr, project.len);
-    crypto_generichash_final(&state, f->key, sizeof f->key);
-}
-
 bool tally_has(const struct tally *t, struct str project,
                const uint8_t fingerprint[STORE_FINGERPRINT_BYTES])
 {
-    struct tally_fingerprint f;
-    const struct sought s = { t, f.key };
-    fingerprint_key(&f, project, fingerprint);
-    return idmap_find(&t->fingerprint_map, hash_key(f.key, sizeof f.key), is_same_fingerprint,
-                      &s) != IDMAP_NONE;
+    return fingerprints_find(&t->fingerprints, project, fingerprint) != FINGERPRINTS_NONE;
 }
 
 bool tally_fingerprint(struct tally *t, struct str project,
                        const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], bool *first,
                        struct err *e)
 {
-    struct tally_fingerprint f;
-    fingerprint_key(&f, project, fingerprint);
-    uint64_t hash = hash_key(f.key, sizeof f.key);
-    struct sought s = { t, f.key };
-    *first = idmap_find(&t->fingerprint_map, hash, is_same_fingerprint, &s) == IDMAP_NONE;
-    if (!*first)
-        return true;
-    if (!VEC_PUSH(&t->fingerprints, f))
-        return err_set(e, ERR_NOMEM, 0, "fingerprints");
-    if (idmap_insert(&t->fingerprint_map, hash, (uint32_t)(t->fingerprints.len - 1)))
-        return true;
-    t->fingerprints.len--;
-    return err_set(e, ERR_NOMEM, 0, "fingerprints");
+    *first = !tally_has(t, project, fingerprint);
+    return !*first ||
+           fingerprints_add(&t->fingerprints, project, fingerprint) != FINGERPRINTS_NONE ||
+           err_set(e, ERR_NOMEM, 0, "fingerprints");
 }
 
 /* Combinations. */
@@ -170,6 +132,11 @@ bool combination_make(struct combination *c, const struct upload_bucket *b,
     return ok || err_set(e, ERR_NOMEM, 0, "a combination of values");
 }
 
+struct sought {
+    const struct tally *t;
+    const uint8_t *key;
+};
+
 static bool is_same_count(const void *ctx, uint32_t at)
 {
     const struct sought *s = ctx;
@@ -179,7 +146,7 @@ static bool is_same_count(const void *ctx, uint32_t at)
 static uint32_t find_count(const struct tally *t, const uint8_t *key)
 {
     struct sought s = { t, key };
-    return idmap_find(&t->count_map, hash_key(key, 32), is_same_count, &s);
+    return idmap_find(&t->count_map, hash_key(key), is_same_count, &s);
 }
 
 /* IDMAP_NONE: no memory. */
@@ -190,7 +157,7 @@ static uint32_t make_count(struct tally *t, const uint8_t key[32])
     if (!VEC_PUSH(&t->counts, c))
         return IDMAP_NONE;
     uint32_t at = (uint32_t)(t->counts.len - 1);
-    if (idmap_insert(&t->count_map, hash_key(key, 32), at))
+    if (idmap_insert(&t->count_map, hash_key(key), at))
         return at;
     t->counts.len--;
     return IDMAP_NONE;

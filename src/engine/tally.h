@@ -6,21 +6,15 @@
 #ifndef CRUMPLE_ENGINE_TALLY_H
 #define CRUMPLE_ENGINE_TALLY_H
 
-#include "base/idmap.h"
-#include "base/vec.h"
+#include "engine/fingerprints.h"
 #include "report/upload.h"
-#include "store/store.h"
 
-struct tally_fingerprint {
-    uint8_t key[16]; /* BLAKE2b of project and fingerprint */
-};
 struct tally_count {
     uint8_t key[32];
     uint64_t now, kept; /* with and without the batch under way */
 };
 struct tally {
-    VEC(struct tally_fingerprint) fingerprints;
-    struct idmap fingerprint_map;
+    struct fingerprints fingerprints;
     size_t fingerprints_kept;
     VEC(struct tally_count) counts;
     struct idmap count_map;

@@ -225,6 +225,53 @@ static void test_many(void **state)
     }
 }
 
+/* A portion ends by bytes, too: what was before the one that fails stays done. */
+static void test_portions(void **state)
+{
+    enum { OBJECTS = 8, BAD = 5 };
+    struct place *p = *state;
+    uint64_t ids[OBJECTS];
+    sqlite3 *db;
+    char path[128];
+    p->config.edit_bytes = 1;
+    place_open(p);
+    for (unsigned i = 0; i < OBJECTS; i++) {
+        ids[i] = i + 1;
+        if (i % 2 == 0)
+            post_ok(p, "p", "{\"database_id\":\"d%u\",\"team\":\"old\"}", i);
+        else
+            (void)send_json(p, "alpha", "", true);
+    }
+    snprintf(path, sizeof path, "%s/crumple.db", p->dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "CREATE TRIGGER no BEFORE INSERT ON amendments WHEN NEW.object=5"
+                                  " BEGIN SELECT RAISE(ABORT, 'no'); END",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    struct edit_sent *s = edit_new("p", EDIT_SET);
+    const struct edit_value value = { .name = STR("team"), .text = STR("x") };
+    struct err e = { 0 };
+    s->t.objects = ids;
+    s->t.object_count = OBJECTS;
+    s->t.value_count = 1;
+    s->t.values = &value;
+    assert_false(edit_send(p, s, &e));
+    assert_int_equal(s->t.changed, BAD - 1);
+    edit_free(s);
+    assert_int_equal(sqlite3_exec(db, "DROP TRIGGER no", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    for (unsigned round = 0; round < 2; round++, place_reopen(p))
+        for (unsigned i = 0; i < OBJECTS; i++)
+            assert_int_equal(strcmp(cell_text_of(p, "p", ids[i], "team"), "str:x") == 0,
+                             ids[i] < BAD);
+    assert_int_equal(set_attribute(p, ids, OBJECTS, "team", ATTRIBUTE_STRING, "y"), OBJECTS);
+    for (unsigned i = 0; i < OBJECTS; i++)
+        assert_cell(p, ids[i], "team", "str:y");
+    assert_true(has_value(p, 0, "team", "y"));
+    assert_payload(p, ids[1], "\"y\"", true);
+}
+
 static void test_nothing(void **state)
 {
     struct place *p = *state;
@@ -274,8 +321,8 @@ static void test_failed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_upload), TEST(test_report),  TEST(test_refused), TEST(test_limit),
-        TEST(test_many),   TEST(test_nothing), TEST(test_failed),
+        TEST(test_upload), TEST(test_report),   TEST(test_refused), TEST(test_limit),
+        TEST(test_many),   TEST(test_portions), TEST(test_nothing), TEST(test_failed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

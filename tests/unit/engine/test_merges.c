@@ -2,6 +2,7 @@
  * restarts, too. */
 #include "unit/engine/edits.h"
 
+#include "engine/merges.h"
 #include "report/fingerprint.h"
 
 #include <stdio.h>
@@ -38,16 +39,23 @@ static int find(const struct model *m, const uint8_t *fingerprint)
     return -1;
 }
 
-static struct edit_sent *edit(struct place *p, const struct model *m, enum edit_kind kind,
-                              const int *nodes, size_t count)
+static struct edit_sent *edit_of(const struct model *m, enum edit_kind kind, const int *nodes,
+                                 size_t count)
 {
     struct edit_sent *s = edit_new("p", kind);
-    struct err e = { 0 };
     uint8_t(*list)[STORE_FINGERPRINT_BYTES] = arena_array(s->t.arena, count, sizeof *list);
     for (size_t i = 0; i < count; i++)
         memcpy(list[i], m->fingerprints[nodes[i]], sizeof list[i]);
     s->t.fingerprints = (const uint8_t(*)[STORE_FINGERPRINT_BYTES])list;
     s->t.fingerprint_count = count;
+    return s;
+}
+
+static struct edit_sent *edit(struct place *p, const struct model *m, enum edit_kind kind,
+                              const int *nodes, size_t count)
+{
+    struct edit_sent *s = edit_of(m, kind, nodes, count);
+    struct err e = { 0 };
     if (!edit_send(p, s, &e))
         fail_msg("%s", e.msg);
     return s;
@@ -152,9 +160,109 @@ static void test_random(void **state)
     assert_true(m.count > LEAVES + 5);
 }
 
+/* One more into the group, again and again: groups in groups, and nobody walks through them. */
+static void test_chain(void **state)
+{
+    enum { LONG = 40 };
+    struct place *p = *state;
+    static uint8_t all[LONG][STORE_FINGERPRINT_BYTES];
+    uint8_t group[STORE_FINGERPRINT_BYTES], shown[STORE_FINGERPRINT_BYTES];
+    place_open(p);
+    for (unsigned i = 0; i < LONG; i++) {
+        char function[16];
+        snprintf(function, sizeof function, "link%u", i);
+        struct given *g = json_new(p, function, "", true);
+        given_send(p, g);
+        memcpy(all[i], g->u.fingerprint, sizeof all[i]);
+        given_free(g);
+    }
+    for (unsigned i = 1; i < LONG; i++) {
+        struct edit_sent *s = edit_new("p", EDIT_MERGE);
+        struct err e = { 0 };
+        s->t.fingerprints = (const uint8_t(*)[STORE_FINGERPRINT_BYTES])(all + i - 1);
+        s->t.fingerprint_count = 2;
+        if (!edit_send(p, s, &e))
+            fail_msg("%s", e.msg);
+        memcpy(group, s->t.merged, sizeof group);
+        edit_free(s);
+        for (unsigned k = 0; k < LONG; k++) {
+            engine_fingerprint_shown(p->engine, STR("p"), all[k], shown);
+            assert_memory_equal(shown, k <= i ? group : all[k], sizeof shown);
+        }
+    }
+    place_reopen(p);
+    for (unsigned k = 0; k < LONG; k++) {
+        engine_fingerprint_shown(p->engine, STR("p"), all[k], shown);
+        assert_memory_equal(shown, group, sizeof shown);
+    }
+}
+
+/* A group that has been parted is as unknown as one that never was. */
+static void test_parted(void **state)
+{
+    struct place *p = *state;
+    struct model m = { .count = 3 };
+    const int both[] = { 0, 1 }, group[] = { 2, 0 };
+    place_open(p);
+    for (int i = 0; i < 2; i++) {
+        struct given *g = json_new(p, i ? "one" : "two", "", true);
+        given_send(p, g);
+        memcpy(m.fingerprints[i], g->u.fingerprint, STORE_FINGERPRINT_BYTES);
+        given_free(g);
+    }
+    struct edit_sent *s = edit(p, &m, EDIT_MERGE, both, 2);
+    memcpy(m.fingerprints[2], s->t.merged, STORE_FINGERPRINT_BYTES);
+    edit_free(s);
+    edit_free(edit(p, &m, EDIT_UNMERGE, &both[0], 1));
+    for (unsigned round = 0; round < 2; round++, place_reopen(p)) {
+        struct err e = { 0 };
+        s = edit_of(&m, EDIT_MERGE, group, 2);
+        assert_false(edit_send(p, s, &e));
+        assert_int_equal(e.code, ERR_NOT_FOUND);
+        edit_free(s);
+    }
+}
+
+/* Against walking up; in rings there is none. */
+static void test_roots(void **state)
+{
+    enum { NODES = 40 };
+    unsigned seed = 32, rings = 0;
+    (void)state;
+    printf("seed %u\n", seed);
+    for (unsigned round = 0; round < 2000; round++) {
+        uint32_t parents[NODES], roots[NODES];
+        bool is_ring = false;
+        for (uint32_t i = 0; i < NODES; i++) {
+            uint32_t n = (uint32_t)rand_r(&seed) % (NODES + 4);
+            bool up = round % 8 == 0 || n > i; /* those go one way: no ring */
+            parents[i] = n < NODES && up ? n : MERGES_NONE;
+        }
+        for (uint32_t i = 0; i < NODES; i++) {
+            uint32_t at = i, steps = 0;
+            while (parents[at] != MERGES_NONE && steps++ <= NODES)
+                at = parents[at];
+            is_ring |= steps > NODES;
+        }
+        rings += is_ring;
+        assert_int_equal(merges_find_roots(parents, NODES, roots), !is_ring);
+        for (uint32_t i = 0; i < NODES && !is_ring; i++) {
+            uint32_t at = i;
+            while (parents[at] != MERGES_NONE)
+                at = parents[at];
+            assert_int_equal(roots[i], at);
+        }
+    }
+    assert_true(rings > 100 && rings < 1000);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test_setup_teardown(test_random, place_setup,
-                                                                        place_teardown) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_random, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(test_chain, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(test_parted, place_setup, place_teardown),
+        cmocka_unit_test(test_roots),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -169,6 +169,39 @@ static void test_store_fails(void **state)
     free(again);
 }
 
+/* Attributes that the columns had no room for are kept, too. */
+static void test_left_out(void **state)
+{
+    enum { NAMES = 20, OBJECTS = 3 };
+    struct place *p = *state;
+    char body[512];
+    uint64_t objects[OBJECTS] = { 1, 2, 3 };
+    p->config.columns_max = 10;
+    p->config.edit_bytes = 1;
+    place_open(p);
+    for (unsigned o = 0; o < OBJECTS; o++) {
+        int n = snprintf(body, sizeof body, "{\"database_id\":\"d%u\",\"date\":\"2020-01-02\"", o);
+        for (unsigned i = 0; i < NAMES; i++)
+            n += snprintf(body + n, sizeof body - (size_t)n, ",\"a%u\":\"%u\"", i, 100 * o + i);
+        post_ok(p, "p", "%s}", body);
+    }
+    assert_int_equal(set_attribute(p, objects, 1, "a1", ATTRIBUTE_UNSIGNED, "77"), 1);
+    assert_int_equal(remove_objects(p, objects, OBJECTS, REMOVE_PHYSICAL), OBJECTS);
+    p->config.columns_max = 100;
+    place_reopen(p);
+    for (unsigned o = 0; o < OBJECTS; o++)
+        for (unsigned i = 0; i < NAMES; i++) {
+            char name[16], want[16];
+            snprintf(name, sizeof name, "a%u", i);
+            snprintf(want, sizeof want, "str:%u", 100 * o + i);
+            if (o > 0 || i != 1)
+                assert_cell(p, objects[o], name, want);
+        }
+    assert_cell(p, 1, "a1", "str:77");
+    assert_cell(p, 1, "timestamp", "uint:1577923200");
+    assert_cell(p, 1, "_deleted", "bool:1");
+}
+
 /* Readers of everything, while objects come and go. */
 struct readers {
     struct place *p;
@@ -225,6 +258,7 @@ static void test_readers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { TEST(test_random_culprit), TEST(test_random_classic),
-                                        TEST(test_store_fails), TEST(test_readers) };
+                                        TEST(test_store_fails), TEST(test_left_out),
+                                        TEST(test_readers) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

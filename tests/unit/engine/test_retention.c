@@ -19,16 +19,23 @@ struct watch {
     struct retention *retention;
 };
 
-static void watch_start(struct place *p, struct watch *w)
+static void watch_begin(struct place *p, struct watch *w, int64_t share_ms)
 {
     struct err e = { 0 };
     if (!access_open(&w->access, engine_store(p->engine), &e))
         fail_msg("%s", e.msg);
-    const struct retention_config config = {
-        .engine = p->engine, .access = w->access, .interval_ms = 1, .sweep_interval_ms = 1
-    };
+    const struct retention_config config = { .engine = p->engine,
+                                             .access = w->access,
+                                             .interval_ms = 1,
+                                             .sweep_interval_ms = 1,
+                                             .share_ms = share_ms };
     if (!retention_start(&w->retention, &config, &e))
         fail_msg("%s", e.msg);
+}
+
+static void watch_start(struct place *p, struct watch *w)
+{
+    watch_begin(p, w, 0);
 }
 
 static void watch_stop(struct watch *w)
@@ -191,6 +198,35 @@ static void test_files(void **state)
     watch_stop(&w);
 }
 
+/* There is always time for a portion, however long it took to list the objects. */
+static void test_no_time(void **state)
+{
+    enum { OBJECTS = 5000 };
+    struct place *p = *state;
+    struct watch w;
+    char *body = malloc(OBJECTS * 40);
+    size_t n = 0;
+    assert_non_null(body);
+    place_open(p);
+    for (unsigned i = 0; i < OBJECTS; i++)
+        n += (size_t)snprintf(body + n, 40, "%c{\"database_id\":\"d%u\"}", i ? ',' : '[', i);
+    body[n++] = ']';
+    struct sent *s = sent_new("p", (struct str){ body, n });
+    struct err e = { 0 };
+    assert_true(sent_submit(p, s, &e));
+    sent_wait(s);
+    assert_true(s->job.ok);
+    sent_free(s);
+    free(body);
+    watch_begin(p, &w, -1);
+    configure(
+        p, &w, "project_retention", "rules",
+        "[{\"criteria\":[{\"type\":\"object-age\",\"op\":\"at-least\",\"time\":\"0\"}],\"actions\":"
+        "[{\"type\":\"delete-all\"}]}]");
+    wait_rows(p, ": ", 0);
+    watch_stop(&w);
+}
+
 static void test_compression(void **state)
 {
     struct place *p = *state;
@@ -285,8 +321,8 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_count),    TEST(test_files),   TEST(test_compression),
-        TEST(test_sampling), TEST(test_threads),
+        TEST(test_count),   TEST(test_files),    TEST(test_compression),
+        TEST(test_no_time), TEST(test_sampling), TEST(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -170,6 +170,29 @@ static void test_limit(void **state)
     assert_null(strstr(cell_text_of(p, "p", first, "error"), "cannot be queried"));
 }
 
+/* A place is kept for the `error` that says so, also where no object had one before. */
+static void test_limit_said(void **state)
+{
+    struct place *p = *state;
+    p->config.columns_max = 9;
+    place_open(p);
+    const uint64_t first = 1, second = 2;
+    post_ok(p, "p", "{\"database_id\":\"1\",\"a\":\"1\",\"b\":\"2\",\"c\":\"3\"}");
+    post_ok(p, "p", "{\"database_id\":\"2\",\"d\":\"4\",\"e\":\"5\",\"f\":\"6\"}");
+    assert_cell(p, first, "a", "str:1");
+    assert_cell(p, first, "error", "-");
+    assert_non_null(strstr(cell_text_of(p, "p", second, "error"), " cannot be queried"));
+    struct edit_sent *s = edit_new("p", EDIT_SET);
+    const struct edit_value value = { .name = STR("g"), .text = STR("x") };
+    struct err e = { 0 };
+    s->t.objects = &second;
+    s->t.object_count = s->t.value_count = 1;
+    s->t.values = &value;
+    assert_false(edit_send(p, s, &e));
+    assert_int_equal(e.code, ERR_LIMIT);
+    edit_free(s);
+}
+
 static void test_cleared(void **state)
 {
     struct place *p = *state;
@@ -209,8 +232,8 @@ static void test_changes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_types), TEST(test_own),     TEST(test_errors),  TEST(test_reports),
-        TEST(test_limit), TEST(test_cleared), TEST(test_changes),
+        TEST(test_types), TEST(test_own),        TEST(test_errors),  TEST(test_reports),
+        TEST(test_limit), TEST(test_limit_said), TEST(test_cleared), TEST(test_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
