@@ -309,7 +309,7 @@ def test_issues_stay_when_their_objects_go(shop):
     want = {a: "muted", group: "open"}
     assert shop.states() == want
     everything = {"project": "cts", "query": {"filter": [{"fingerprint": [["is-set"]]}]}}
-    told = shop.server.post("/api/delete", everything, params={"token": shop.reader}).json()
+    told = shop.server.post("/api/delete", everything, 200, params={"token": shop.reader}).json()
     assert told["deleted"] == 3
     for _ in restarts(shop):
         assert shop.groups() == {} and shop.states() == want
