@@ -7,6 +7,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+#define LOGINS_WAITING_MAX 64
+#define QUERIES_WAITING_MAX 256
 
 static const struct http_route routes[] = {
     HTTP_ROUTE("GET", "", api_root),
@@ -94,6 +98,20 @@ static bool settle_thresholds(struct api *a, double default_threshold, struct er
     return true;
 }
 
+static bool open_desks(struct api *a, struct err *e)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return desk_open(&a->logins, 1, LOGINS_WAITING_MAX, "too many passwords wait", e) &&
+           desk_open(&a->queries, cores > 1 ? (size_t)cores : 1, QUERIES_WAITING_MAX,
+                     "too many queries wait", e);
+}
+
+static void close_desks(struct api *a)
+{
+    desk_close(a->logins);
+    desk_close(a->queries);
+}
+
 bool api_start(struct api **out, const struct api_config *config, struct err *e)
 {
     struct api *a = calloc(1, sizeof *a);
@@ -107,9 +125,9 @@ bool api_start(struct api **out, const struct api_config *config, struct err *e)
     a->partycrasher_needs_token = config->partycrasher_needs_token;
     a->memory.limit_bytes = config->job_max_bytes;
     struct http_server *http;
-    if (!settle_thresholds(a, config->default_threshold, e) || !login_desk_open(&a->logins, e) ||
+    if (!settle_thresholds(a, config->default_threshold, e) || !open_desks(a, e) ||
         !http_start(&http, config->http, routes, sizeof routes / sizeof *routes, a, e)) {
-        login_desk_close(a->logins);
+        close_desks(a);
         free(a);
         return false;
     }
@@ -123,7 +141,7 @@ void api_stop(struct api *a)
     if (!a)
         return;
     http_stop(a->http);
-    login_desk_close(a->logins); /* whoever waited at it has been answered */
+    close_desks(a); /* whoever waited at them has been answered */
     free(a);
 }
 

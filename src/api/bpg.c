@@ -325,7 +325,7 @@ static void start(struct bpg *b)
         answer(b);
     } else {
         b->job.work = hash;
-        login_desk_put(b->c->api->logins, &b->job, b->c->x);
+        desk_put(b->c->api->logins, &b->job, b->c->x);
     }
 }
 

@@ -1,6 +1,5 @@
 /* console.h - what people do who have logged in: what the files of it share. Inside src/api only.
  *
- *     console_desk.c     the thread for passwords, which take their time
  *     console_login.c    POST /api/login
  *     console_session.c  who is logged in and what the server is: GET /api/logout, /api/session,
  *                        /api/is_configured, /api/config, /api/limits
@@ -11,7 +10,7 @@
 #ifndef CRUMPLE_API_CONSOLE_H
 #define CRUMPLE_API_CONSOLE_H
 
-#include "api/backtrace.h"
+#include "api/desk.h"
 
 #define CONSOLE_DEPTH_MAX 8
 #define CONSOLE_NODES_MAX 50000
@@ -46,18 +45,5 @@ struct console_address {
     uint16_t port;
 };
 struct console_address console_address(struct http_exchange *x);
-
-/* The thread that looks at passwords, and hashes new ones: one at a time, so that they take no more
- * than 64 MiB and one processor. */
-struct login_desk;
-struct desk_job {
-    void (*work)(struct desk_job *j); /* on that thread; it wakes the exchange */
-};
-MUST_CHECK bool login_desk_open(struct login_desk **out, struct err *e);
-/* Nobody may wait at it any more. NULL is fine. */
-void login_desk_close(struct login_desk *d);
-/* Parks the exchange and has the work done, or has it answered with 503 when too many wait. The job
- * lives as long as the exchange. */
-void login_desk_put(struct login_desk *d, struct desk_job *j, struct http_exchange *x);
 
 #endif

@@ -238,5 +238,5 @@ void api_login(struct http_exchange *x, void *ctx)
     }
     l->user = access_find_user(l->view, l->username);
     l->job.work = look;
-    login_desk_put(l->api->logins, &l->job, x);
+    desk_put(l->api->logins, &l->job, x);
 }

@@ -1,5 +1,5 @@
 /* query.c - POST /api/query: questions in the Backtrace query language, answered from the columns
- * on the thread of the request; and `describe`, which tells what attributes there are. */
+ * on a thread of the desk for queries; and `describe`, which tells what attributes there are. */
 #include "api/query.h"
 
 #define QUERY_DEPTH_MAX 16
@@ -81,18 +81,18 @@ static bool begin(struct query *q)
     return false;
 }
 
-/* Sends what has been written to http_out, or says that it got too large. */
-static void send(struct query *q)
+/* Answers with what has been written to http_out, or says that it got too large. */
+static void finish(struct http_exchange *x, void *arg)
 {
-    struct err e = { 0 };
-    if (buf_ok(http_out(q->x))) {
-        http_answer(q->x, 200);
-        return;
-    }
-    (void)err_word(
-        &e, ERR_LIMIT, "answer_too_large",
-        "the answer would be larger than the server makes them: ask for less with limit");
-    query_refuse(q, &e);
+    struct query *q = arg;
+    if (q->err.code == ERR_NONE && !buf_ok(http_out(x)))
+        (void)err_word(
+            &q->err, ERR_LIMIT, "answer_too_large",
+            "the answer would be larger than the server makes them: ask for less with limit");
+    if (q->err.code == ERR_NONE)
+        http_answer(x, 200);
+    else
+        query_refuse(q, &q->err);
 }
 
 static void describe(struct query *q)
@@ -108,7 +108,6 @@ static void describe(struct query *q)
                              str_eq(table, STR("issues")) ? TABLE_ISSUES : TABLE_OBJECTS,
                              &about.notes);
     columns_release(columns, v);
-    send(q);
 }
 
 static void answer(struct query *q)
@@ -118,18 +117,27 @@ static void answer(struct query *q)
     const struct run_limits limits = query_limits(q);
     struct outcome outcome;
     struct json_writer w;
-    struct err e = { 0 };
-    bool ok = run_ask(&q->ask, v, q->project, &limits, q->arena, &outcome, &e);
-    if (ok) {
+    if (run_ask(&q->ask, v, q->project, &limits, q->arena, &outcome, &q->err)) {
         struct answer_about about = query_about(q);
         json_writer_init(&w, http_out(q->x));
         answer_write(&w, &q->ask, &outcome, &about);
     }
     columns_release(columns, v);
-    if (ok)
-        send(q);
-    else
-        query_refuse(q, &e);
+}
+
+/* On a thread of the desk. */
+static void work(struct desk_job *job)
+{
+    struct query *q = (struct query *)job;
+    if (q->ask.set || q->ask.actions) {
+        if (query_change(q))
+            return;
+    } else if (q->describes) {
+        describe(q);
+    } else {
+        answer(q);
+    }
+    http_wake(q->x, finish, q);
 }
 
 bool query_check_rows(const struct ask *ask, struct err *e)
@@ -162,17 +170,22 @@ void api_query(struct http_exchange *x, void *ctx)
         backtrace_refuse_err(x, &e);
         return;
     }
-    *q = (struct query){ .api = ctx, .x = x, .began_us = metric_clock_us() };
+    *q = (struct query){ .job.work = work, .api = ctx, .x = x, .began_us = metric_clock_us() };
     if (!begin(q))
         return;
-    if (!json_parse(&body, http_body(x), limits, q->arena, &e))
+    if (!json_parse(&body, http_body(x), limits, q->arena, &e)) {
         query_refuse(q, &e);
-    else if (wants_description(q, body))
-        describe(q);
-    else if (!ask_read(&q->ask, body, q->arena, &e))
+        return;
+    }
+    q->describes = wants_description(q, body);
+    if (!q->describes && !ask_read(&q->ask, body, q->arena, &e)) {
         query_refuse(q, &e);
-    else if (q->ask.set || q->ask.actions)
-        query_change(q);
+        return;
+    }
+    bool changes = q->ask.set || q->ask.actions;
+    unsigned status = changes ? backtrace_check_scopes(q->token, SCOPE_CHANGE, &e) : 0;
+    if (status) /* guests only ask */
+        backtrace_refuse(x, status, &e);
     else
-        answer(q);
+        desk_put(q->api->queries, &q->job, x);
 }

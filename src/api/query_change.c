@@ -239,25 +239,14 @@ static bool prepare(struct change *c, struct err *e)
     return true;
 }
 
-void query_change(struct query *q)
+bool query_change(struct query *q)
 {
-    struct err e = { 0 };
     struct change *c = arena_zalloc(q->arena, sizeof *c);
-    unsigned status = backtrace_check_scopes(q->token, SCOPE_CHANGE, &e); /* guests only ask */
-    if (status) {
-        backtrace_refuse(q->x, status, &e);
-        return;
-    }
-    if (!c) {
-        (void)no_memory(&e);
-        query_refuse(q, &e);
-        return;
-    }
+    if (!c)
+        return no_memory(&q->err);
     c->query = q;
-    if (!prepare(c, &e)) {
-        query_refuse(q, &e);
-        return;
-    }
-    http_park(q->x);
+    if (!prepare(c, &q->err))
+        return false;
     start(c);
+    return true;
 }

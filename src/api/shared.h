@@ -23,7 +23,8 @@ struct api {
     struct engine *engine;
     struct access *access;
     struct attempts *attempts;
-    struct login_desk *logins;
+    struct desk *logins;  /* passwords: one at a time, so that they take 64 MiB and one processor */
+    struct desk *queries; /* questions of the Backtrace query language: as many as processors */
     struct upload_limits limits;
     uint64_t json_bytes; /* of one JSON report: it is parsed in memory, as other bodies are */
     bool partycrasher_needs_token;

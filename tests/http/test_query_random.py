@@ -3,8 +3,11 @@ implementation (tests/query_model.py)."""
 
 import math
 import random
+import threading
+import time
 
 import pytest
+import requests
 
 from conftest import Server
 from query_model import Model, bins_are_right, unpack_rows
@@ -262,3 +265,26 @@ def test_after_a_restart(asked):
     for _ in range(40):
         check_select(server, model, select_query(rnd, model))
         check_fold(server, model, fold_query(rnd, model))
+
+
+def test_queries_hold_up_nobody(asked):
+    """More queries at once than there are threads that answer HTTP, and slow ones: all else goes on."""
+    server, _ = asked
+    slow = {"filter": [{"guid": [["regular-expression", "(0*)*(0*)*x$"]] * 50}] * 10,
+            "fold": {"pid": [["histogram"]]}}
+    answers = []
+
+    def ask():
+        answers.append(requests.post(server.url + "/api/query", json=slow, timeout=120, params={
+            "token": server.reader, "project": "cts"}).status_code)
+    threads = [threading.Thread(target=ask) for _ in range(12)]
+    for t in threads:
+        t.start()
+    waits = []
+    for _ in range(20):
+        began = time.monotonic()
+        assert server.is_healthy()
+        waits.append(time.monotonic() - began)
+    for t in threads:
+        t.join()
+    assert set(answers) <= {200, 400} and max(waits) < 5
