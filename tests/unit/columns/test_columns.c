@@ -225,7 +225,7 @@ static void test_limits(void **state)
         { STR("a"), U(1) }, { { long_name, sizeof long_name }, U(2) },
         { STR("b"), U(3) }, { STR("a"), U(9) }, /* the first counts */
         { STR("c"), U(4) }, { STR("d"), U(5) },
-        { STR("e"), U(6) }, { STR("f"), { CELL_UNSET } },
+        { STR("e"), U(6) }, { STR("f"), { .type = CELL_UNSET } },
     };
     size_t left_out;
     assert_true(columns_put(c, P, TABLE_OBJECTS, 7, cells, COUNT_OF(cells), &left_out, &e));
@@ -240,7 +240,7 @@ static void test_limits(void **state)
     more[1] = (struct named_cell){ { long_name, sizeof long_name }, U(1) };
     assert_false(columns_change(c, P, TABLE_OBJECTS, 7, more, 2, &e));
     assert_int_equal(e.code, ERR_LIMIT);
-    more[1] = (struct named_cell){ STR("g"), { CELL_UNSET } }; /* makes no column */
+    more[1] = (struct named_cell){ STR("g"), { .type = CELL_UNSET } }; /* makes no column */
     assert_true(columns_change(c, P, TABLE_OBJECTS, 7, more, 2, &e));
     assert_false(columns_change(c, P, TABLE_OBJECTS, 9, more, 2, &e));
     assert_int_equal(e.code, ERR_NOT_FOUND);
@@ -626,7 +626,7 @@ static int saved(struct columns *c, uint64_t mark)
     int fd = memfd_create("columns", 0);
     assert_true(fd >= 0);
     const struct columns_view *v = columns_acquire(c);
-    assert_true(columns_save(v, fd, mark, &e));
+    assert_true(columns_save(v, fd, mark, COLUMNS_ALL_KINDS, &e));
     columns_release(c, v);
     return fd;
 }
@@ -740,7 +740,7 @@ static void test_file_over_limit(void **state)
     assert_false(columns_load(fewer, fd, &mark, &e));
     assert_int_equal(e.code, ERR_IO);
     const struct columns_view *v = columns_acquire(c);
-    assert_false(columns_save(v, fd, 1, &e));
+    assert_false(columns_save(v, fd, 1, COLUMNS_ALL_KINDS, &e));
     assert_int_equal(e.code, ERR_IO);
     columns_release(c, v);
     columns_free(fewer);

@@ -300,7 +300,7 @@ static void damaged_rows(void **state)
         { "UPDATE reports SET database_id = '' WHERE number = 2", "database_id" },
         { "UPDATE reports SET database_id = hex(zeroblob(513)) WHERE number = 2", "database_id" },
         { "UPDATE reports SET project = 77 WHERE number = 2", "project" },
-        { "INSERT INTO projects VALUES (78, hex(zeroblob(129)), 1);"
+        { "INSERT INTO projects VALUES (78, hex(zeroblob(129)), 1, 0, 0);"
           "UPDATE reports SET project = 78 WHERE number = 2",
           "project" },
         { "UPDATE reports SET top_match = 2 WHERE number = 2", "top match" },
@@ -507,7 +507,7 @@ static void damaged_others(void **state)
         { read_uploads, "UPDATE uploads SET format = 0", "format" },
         { read_uploads, "UPDATE uploads SET format = 8", "format" },
         { read_uploads, "UPDATE uploads SET state = -1", "state" },
-        { read_uploads, "UPDATE uploads SET state = 4", "state" },
+        { read_uploads, "UPDATE uploads SET state = 5", "state" },
         { read_uploads, "UPDATE uploads SET state = 0", "report" },
         { read_uploads, "UPDATE uploads SET report = -1", "report" },
         { read_uploads, "UPDATE uploads SET report = 4294967295", "report" },
@@ -571,7 +571,7 @@ static void damaged_payload(void **state)
     struct place *p = *state;
     fill(p, 3);
     sql(p, "UPDATE reports SET payload = substr(payload, 1, length(payload) / 2) WHERE number = 0;"
-           "UPDATE reports SET payload = x'' WHERE number = 1;"
+           "UPDATE reports SET payload = x'00' WHERE number = 1;"
            "UPDATE reports SET payload = x'28b52ffde0ffffffffffffff7f' WHERE number = 2");
     struct store *s = open_good(p);
     struct stored_report got;
