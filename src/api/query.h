@@ -37,4 +37,9 @@ MUST_CHECK bool query_check_rows(const struct ask *ask, struct err *e);
  * woken and answered. On a thread of the desk. False: not woken, q->err says why. */
 MUST_CHECK bool query_change(struct query *q);
 
+/* The members of a JSON object as what an edit sets; null clears. ERR_INPUT: a value is no scalar.
+ */
+MUST_CHECK bool query_values(const struct json *set, struct arena *a, struct engine_edit *edit,
+                             struct err *e);
+
 #endif

@@ -59,17 +59,15 @@ static bool value_of(const struct json *j, struct edit_value *out, struct err *e
                     (int)(j->key.len < 80 ? j->key.len : 80), j->key.ptr);
 }
 
-static bool read_values(struct change *c, struct err *e)
+bool query_values(const struct json *set, struct arena *a, struct engine_edit *edit, struct err *e)
 {
-    const struct query *q = c->query;
-    const struct json *set = q->ask.set;
-    struct edit_value *values = arena_array(q->arena, set->count + 1, sizeof *values);
+    struct edit_value *values = arena_array(a, set->count + 1, sizeof *values);
     if (!values)
         return no_memory(e);
     for (const struct json *j = set->first; j; j = j->next)
-        if (!value_of(j, &values[c->edit.value_count++], e))
+        if (!value_of(j, &values[edit->value_count++], e))
             return false;
-    c->edit.values = values;
+    edit->values = values;
     return true;
 }
 
@@ -117,7 +115,7 @@ static bool prepare_set(struct change *c, struct err *e)
 {
     struct query *q = c->query;
     struct columns *columns = engine_columns(q->api->engine);
-    if (!query_check_rows(&q->ask, e) || !read_values(c, e))
+    if (!query_check_rows(&q->ask, e) || !query_values(q->ask.set, q->arena, &c->edit, e))
         return false;
     const struct columns_view *v = columns_acquire(columns);
     bool ok = q->ask.table == TABLE_ISSUES ? match_issues(c, v, e) : match_objects(c, v, e);

@@ -69,13 +69,14 @@ static unsigned read_object(struct submission *s, struct err *e)
                    ? 0
                    : refuse(e, 400, ERR_INPUT, "no_object",
                             "attachment_name without object: which one is it for?");
-    if (s->target.attachment_name.len == 0)
+    if (s->target.attachment_name.len == 0 && !submission_is_values(s))
         return refuse(e, 400, ERR_INPUT, "no_attachment_name",
                       "an attachment needs attachment_name in the URL");
     if (!object_parse(engine_secret(s->api->engine), s->target.object, &s->object))
         return refuse(e, 400, ERR_NOT_FOUND, "no_such_object", SUBMISSION_NO_OBJECT);
     s->in.is_attachment = true;
-    return backtrace_check_scopes(s->token, SCOPE_ERROR_POST, e);
+    return backtrace_check_scopes(s->token,
+                                  submission_is_values(s) ? SCOPE_CHANGE : SCOPE_ERROR_POST, e);
 }
 
 static void read_bucket_token(struct submission *s)
@@ -115,6 +116,8 @@ static void set_limits(struct submission *s, bool is_multipart)
         body = lower(body, in->limits.attachment_bytes);
     if (!is_multipart && in->has_format && in->format == UPLOAD_JSON)
         body = lower(body, in->limits.json_bytes);
+    if (submission_is_values(s))
+        body = lower(body, SUBMISSION_VALUES_BYTES);
     http_set_body_max(s->x, body);
 }
 
@@ -360,6 +363,8 @@ void api_submission(struct http_exchange *x, void *ctx)
         backtrace_refuse(x, s->refused_status, &s->refused);
     else if (!intake_end(&s->in, &e))
         refuse_body(s, &e);
+    else if (submission_is_values(s) && submission_is_attachment(s))
+        submission_hand_over_values(s);
     else if (submission_is_attachment(s))
         hand_over_attachment(s);
     else

@@ -3,6 +3,7 @@
  *
  *     submission.c          the door, the body, the hand-over to the engine
  *     submission_answer.c   what is said afterwards
+ *     submission_values.c   attributes for an object that is there (resource=_kv)
  *
  * It lives in the arena of its exchange, and so does what it borrows: the token's snapshot, spools,
  * fields. What the engine makes of it lives in an arena of its own, which goes with the exchange's.
@@ -39,7 +40,15 @@ struct submission {
 
     struct engine_upload upload;
     struct engine_attachment attachment;
+    struct engine_edit values;
 };
+
+/* Attributes for an object, as a JSON object. */
+static inline bool submission_is_values(const struct submission *s)
+{
+    return str_eq(s->target.resource, STR("_kv"));
+}
+#define SUBMISSION_VALUES_BYTES 1048576 /* of that */
 
 static inline bool submission_is_attachment(const struct submission *s)
 {
@@ -49,5 +58,8 @@ static inline bool submission_is_attachment(const struct submission *s)
 /* Answer what the engine has done, well or not. */
 void submission_answer_upload(struct submission *s);
 void submission_answer_attachment(struct submission *s);
+
+/* Has them set: the body is there. Answers, now or later. */
+void submission_hand_over_values(struct submission *s);
 
 #endif

@@ -116,7 +116,7 @@ static bool take_word(struct target *t, struct query_words *q, struct str name, 
         { "object", &t->object },
         { "attachment_name", &t->attachment_name },
         { "attachment_id", NULL },
-        { "resource", NULL },
+        { "resource", &t->resource },
         { "sync", NULL },
     };
     if (bare && upload_format_find(name, &format)) {

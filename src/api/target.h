@@ -20,7 +20,8 @@ struct target {
     bool hosted;       /* the form whose path has universe, token and format */
     struct str object; /* not empty: an attachment for this object */
     struct str attachment_name;
-    bool sync; /* _mod_sync, or sync=true */
+    struct str resource; /* "_kv": the body is attributes for the object */
+    bool sync;           /* _mod_sync, or sync=true */
     /* All other parameters in their order, with _mod_sync: attributes, and what symbols are told
      * (tag, symbolication_id). */
     struct upload_field *fields;

@@ -337,3 +337,20 @@ def test_guests_only_ask(morgue, demo):
                  {"actions": {"fingerprint": [{"type": "merge", "arguments": ["0" * 64]}]}}):
         guest.send("POST", "/api/query", guest.about("demo"), body, status=403)
     guest.send("POST", "/api/query", guest.about("cts"), {"select": ["hostname"]}, status=404)
+
+
+def test_attributes_of_an_object(morgue, demo):
+    """POST /api/post?object=...&resource=_kv, as the library's modify_object sends it."""
+    def modify(object_id, body, status=200):
+        return morgue.send("POST", "/api/post", morgue.about(
+            "demo", object=object_id, format="json", resource="_kv"), body, status=status).json()
+    assert modify(demo[2], {"owner": "ada", "seen": 7})["object"] == demo[2]
+    assert morgue.ids("demo", {"owner": [["equal", "ada"]], "seen": [["equal", 7]]}) == [demo[2]]
+    modify(demo[2], {"owner": None})
+    assert morgue.ids("demo", {"owner": [["is-set"]], "_tx": [["at-least", 1]]}) == []
+    for object_id, body in ((demo[2], [1]), (demo[2], {"owner": {"x": 1}}), (demo[2], "{"),
+                            ("ffffff", {"owner": "x"}), (demo[2], {"fingerprint": "x"})):
+        assert "error" in modify(object_id, body, status=400)
+    poster = morgue.server.token("error:post", project="demo")
+    morgue.server.submit(poster, {"owner": "x"}, path="/api/post", status=403, params={
+        "token": poster, "object": demo[2], "resource": "_kv"})
