@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #define PORTION_ISSUES 256
-#define JSON_MAX ((size_t)1 << 20)
+#define JSON_MAX ((size_t)4 << 20)   /* all values, with six bytes for each of theirs */
 #define SAID_ARENA ((size_t)1 << 30) /* for what one batch says */
 #define NUMBER_TEXT_MAX 24
 #define HEX_BYTES (2 * STORE_FINGERPRINT_BYTES)

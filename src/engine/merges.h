@@ -26,7 +26,7 @@
 struct merge_node {
     uint32_t parent;   /* a place in `nodes`, or MERGES_NONE */
     uint32_t root;     /* the last one above it; itself */
-    uint32_t children; /* how many */
+    uint32_t children; /* how many; the writer's, as nobody else reads it */
 };
 struct merges {
     pthread_mutex_t mu;

@@ -228,9 +228,12 @@ static const struct sampling_backoff *backoff_of(const struct sampling *rules, u
     return NULL;
 }
 
+/* When the clock was set back, the group waits from now on, and not until it has caught up. */
 static bool decide(const struct sampling *rules, struct group *g, uint64_t object, int64_t now_ms)
 {
     const struct sampling_backoff *b = backoff_of(rules, g->kept);
+    if (now_ms < g->last_ms)
+        g->last_ms = now_ms;
     int64_t since_ms = now_ms - g->last_ms;
     if (!b && since_ms >= (int64_t)rules->reset_interval_s * 1000) {
         g->kept = 0;

@@ -1,5 +1,7 @@
 """Fingerprints that are merged and parted again, and issues: by POST /api/query and /api/issue."""
 
+import json
+
 import pytest
 
 from errors import error, object_of
@@ -317,3 +319,15 @@ def test_issues_stay_when_their_objects_go(shop):
     for _ in restarts(shop):
         assert shop.states() == {a: "muted", b: "open", c: "open"}
     assert shop.submit(A) == a and shop.states()[a] == "muted"
+
+
+def test_the_longest_that_can_be_said(shop):
+    a = shop.submit(A)
+    said = {"tags": "\x01" * 65536, "blame": "\x02" * 65536, "ticket": json.dumps(['"' * 32760]),
+            "invariants": json.dumps([{"type": "regular_expression", "field": '"' * 1000, "pattern": "x"}] * 30)}
+    assert all(len(text) <= 65536 for text in said.values())
+    told = shop.query(table="issues", filter=[{"fingerprint": [["equal", a]]}], set=said)
+    assert told["response"]["result"] == "success"
+    for _ in restarts(shop):
+        (issue,) = shop.issue(a)
+        assert {name: issue[name] for name in said} == said

@@ -87,7 +87,10 @@ static void test_table(void **state)
             { 7, "bb", NULL, true } } },
         { "the clock is set back",
           BACKOFFS "}",
-          { { 5000, "aa", NULL, true }, { 0, "aa", NULL, false }, { 5060, "aa", NULL, true } } },
+          { { 5000, "aa", NULL, true },
+            { 0, "aa", NULL, false },
+            { 59, "aa", NULL, false },
+            { 60, "aa", NULL, true } } },
         { "nothing is configured", "{}", { { 0, "aa", NULL, true }, { 0, "aa", NULL, true } } },
     };
     (void)state;
