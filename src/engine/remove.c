@@ -153,10 +153,8 @@ static bool choose_all(struct batch *b, struct edit *d, struct victim **out, siz
 /* Reports. */
 
 struct numbers {
-    struct arena *arena;
     uint32_t *at;
     size_t count;
-    bool failed;
 };
 
 static void count_number(void *ctx, uint32_t report)
@@ -176,7 +174,7 @@ static void add_number(void *ctx, uint32_t report)
 static bool remove_report(struct batch *b, uint32_t report, struct removed_object *r,
                           struct arena *a, struct err *e)
 {
-    struct numbers n = { .arena = a };
+    struct numbers n = { .at = NULL };
     size_t count = 0;
     if (report == OBJECT_NO_REPORT)
         return true;
