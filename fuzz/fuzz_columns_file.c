@@ -130,7 +130,7 @@ static void load(const uint8_t *bytes, size_t size)
     if (loaded) {
         go_on(c, &t);
         struct columns *again;
-        bool saved = ftruncate(fd, 0) == 0 && columns_save(v, fd, mark, &e);
+        bool saved = ftruncate(fd, 0) == 0 && columns_save(v, fd, mark, COLUMNS_ALL_KINDS, &e);
         assert(saved);
         if (!columns_new(&again, 64, &e))
             abort();

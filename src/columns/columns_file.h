@@ -11,11 +11,13 @@
 
 #include "columns/columns.h"
 
-/* Writes from the file's beginning; syncing and renaming it is the caller's. Each table is saved as
- * it is when its turn comes: when the writer publishes meanwhile, the mark must have been taken
- * before, and all changes since then must be made again after a load (puts and removals may be made
- * twice). ERR_IO, ERR_FULL, ERR_NOMEM. */
-MUST_CHECK bool columns_save(const struct columns_view *v, int fd, uint64_t mark, struct err *e);
+/* Writes the tables of some kinds, each a bit (1 << TABLE_...), from the file's beginning; syncing
+ * and renaming it is the caller's. Each table is saved as it is when its turn comes: when the
+ * writer publishes meanwhile, the mark must have been taken before, and all changes since then must
+ * be made again after a load (puts and removals may be made twice). ERR_IO, ERR_FULL, ERR_NOMEM. */
+#define COLUMNS_ALL_KINDS (1u << TABLE_OBJECTS | 1u << TABLE_ISSUES)
+MUST_CHECK bool columns_save(const struct columns_view *v, int fd, uint64_t mark, unsigned kinds,
+                             struct err *e);
 
 /* Reads into columns that are empty, and publishes. ERR_INPUT, ERR_LIMIT, ERR_IO, ERR_NOMEM: they
  * are empty still. */

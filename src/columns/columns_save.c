@@ -204,7 +204,7 @@ static void table_save(struct saving *s, const struct table_state *t, const stru
         column_save(s, v->columns[i], head.rows);
 }
 
-static void all_save(struct saving *s, const struct columns *c, uint64_t mark)
+static void all_save(struct saving *s, const struct columns *c, uint64_t mark, unsigned kinds)
 {
     struct file_head head = { .magic = FILE_MAGIC, .version = FILE_VERSION, .mark = mark };
     put(s, &head, sizeof head);
@@ -212,7 +212,7 @@ static void all_save(struct saving *s, const struct columns *c, uint64_t mark)
     for (uint32_t i = 0; i < tables && !s->failed; i++) {
         const struct table_state *t = table_at(c, i);
         const struct table_version *v = atomic_load_explicit(&t->shown, memory_order_acquire);
-        if (!v)
+        if (!v || !(kinds >> t->kind & 1))
             continue;
         table_save(s, t, v);
         head.tables++;
@@ -225,7 +225,8 @@ static void all_save(struct saving *s, const struct columns *c, uint64_t mark)
     write_at(s, &head, sizeof head, 0);
 }
 
-bool columns_save(const struct columns_view *v, int fd, uint64_t mark, struct err *e)
+bool columns_save(const struct columns_view *v, int fd, uint64_t mark, unsigned kinds,
+                  struct err *e)
 {
     struct saving *s = calloc(1, sizeof *s);
     if (!s || !memory_pool_init(&s->pool, NULL)) {
@@ -234,7 +235,7 @@ bool columns_save(const struct columns_view *v, int fd, uint64_t mark, struct er
     }
     s->fd = fd;
     s->e = e;
-    all_save(s, memory_owner(v), mark);
+    all_save(s, memory_owner(v), mark, kinds);
     bool ok = !s->failed;
     memory_pool_done(&s->pool);
     free(s);

@@ -26,6 +26,7 @@ struct engine_config engine_defaults(void)
         .batch_reports = 256,
         .columns_max = COLUMNS_MAX_DEFAULT,
         .edit_bytes = (size_t)32 << 20,
+        .checkpoint_changes = 100000,
         .helper_timeout_ms = 3600 * 1000,
         .helper_retry_ms = 60 * 1000,
         .helper_patience_ms = 10 * 1000,
@@ -368,6 +369,7 @@ void engine_close(struct engine *en)
         pthread_join(en->converters[i], NULL);
     accept_close(&en->conversions);
     end_queue(en->ready, &en->writer, en->writer_started);
+    checkpoint_end(en);
     late_free(en->late);
     later_free(en->later);
     if (en->current)

@@ -34,6 +34,9 @@ struct engine_config {
     size_t batch_reports;
     size_t columns_max; /* attributes of a project that can be queried */
     size_t edit_bytes;  /* a change of many objects is stored when it takes more memory than this */
+    /* Rows for queries are written to a file when more of them than this, and a quarter of all,
+     * have changed. */
+    size_t checkpoint_changes;
     bool allow_delete_all;
     /* The program that reads uploads of symbols in a process of its own, as `PROGRAM symbols
      * convert ...`: "/proc/self/exe" for crumple itself. NULL: they are kept, and not looked into.

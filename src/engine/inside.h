@@ -6,12 +6,14 @@
  * is processed again.  writer.c: batches. place.c, place_upload.c: one job's place.
  * edit*.c: changes of what is stored.  objects.c,
  * tally.c: what the engine remembers of all. view.c, reading.c: what readers hold and ask.
- * recovery.c: from store to index. measures.c: metrics. */
+ * recovery.c: from store to index. checkpoint.c: the rows of queries in a file. measures.c:
+ * metrics. */
 #ifndef CRUMPLE_ENGINE_INSIDE_H
 #define CRUMPLE_ENGINE_INSIDE_H
 
 #include "base/queue.h"
 #include "engine/backlog.h"
+#include "engine/checkpoint.h"
 #include "engine/engine.h"
 #include "engine/late.h"
 #include "engine/issues.h"
@@ -173,6 +175,7 @@ struct engine {
     struct merges merges;
     struct issues issues;
     struct columns *columns;    /* the writer changes them; any thread reads */
+    struct checkpoint checkpoint;
     struct sampler *sampler;
     /* See sweeper.h. */
     _Atomic uint64_t loosened;

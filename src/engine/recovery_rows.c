@@ -1,4 +1,5 @@
-/* recovery_rows.c - at start: the rows of all objects, made from the store.
+/* recovery_rows.c - at start: the rows of all objects, made from the store; or, when there is a
+ * checkpoint (checkpoint.h), read from that, and only those made that have changed since.
  *
  *     scanner ──► chunk ──► makers: parse, make rows ──┐
  *        │                                             ▼
@@ -6,8 +7,10 @@
  *        ▲                                             │
  *        └────────────── emptied chunks ◄──────────────┘
  *
- * First the uploads, then the reports of the PartyCrasher API. What cannot be read any more has a
- * row without its attributes. Chunks go round, so memory is bounded by their number. */
+ * First the uploads, then the reports of the PartyCrasher API; of changed ones, by their ids. What
+ * cannot be read any more has a row without its attributes. Chunks go round, so memory is bounded
+ * by their number. */
+#include "engine/checkpoint.h"
 #include "engine/inside.h"
 
 #include "base/log.h"
@@ -56,6 +59,10 @@ struct rows_recovery {
     struct chunk *filling;
     bool scan_ok;
     struct err scan_err;
+    bool is_tail;       /* only what has changed behind `after` */
+    uint64_t after;     /* a number of the store's log of rows */
+    struct arena *one;  /* for one changed object */
+    VEC(uint64_t) gone; /* changed objects that are not there any more */
     /* The putter's. */
     size_t put, damaged;
 };
@@ -130,12 +137,38 @@ static bool each_post(void *ctx, const struct stored_report *p, struct str amend
     return added(r, ok, p->packed.len, e);
 }
 
+/* A changed object without an upload. */
+static bool changed_post(struct rows_recovery *r, uint64_t object, struct err *e)
+{
+    struct object o = objects_find(&r->engine->objects, object, STR(""));
+    if (o.state == OBJECT_COMMITTED && o.report != OBJECT_NO_REPORT)
+        return store_post_read(r->engine->store, o.report, each_post, r, e);
+    return VEC_PUSH(&r->gone, object) || err_set(e, ERR_NOMEM, 0, "reading the store");
+}
+
+static bool each_changed(void *ctx, uint64_t object, struct err *e)
+{
+    struct rows_recovery *r = ctx;
+    struct stored_upload u;
+    struct err why = { 0 };
+    arena_reset(r->one);
+    if (store_upload_head(r->engine->store, object, r->one, &u, &why))
+        return !upload_format_is_error(u.format) || each_upload(r, &u, e);
+    if (why.code == ERR_NOT_FOUND)
+        return changed_post(r, object, e);
+    *e = why;
+    return false;
+}
+
 static void *scanner_run(void *arg)
 {
     struct rows_recovery *r = arg;
     struct store *store = r->engine->store;
-    r->scan_ok = store_scan_attributes(store, each_upload, r, &r->scan_err) &&
-                 store_scan_posts(store, each_post, r, &r->scan_err);
+    if (r->is_tail)
+        r->scan_ok = store_scan_row_log(store, r->after, each_changed, r, &r->scan_err);
+    else
+        r->scan_ok = store_scan_attributes(store, each_upload, r, &r->scan_err) &&
+                     store_scan_posts(store, each_post, r, &r->scan_err);
     pass_on(r);
     queue_close(r->to_make);
     queue_close(r->in_order);
@@ -257,7 +290,8 @@ static bool recovery_init(struct rows_recovery *r, size_t chunks, struct err *e)
     r->empty = queue_new(chunks);
     r->to_make = queue_new(chunks);
     r->in_order = queue_new(chunks);
-    bool ok = r->empty && r->to_make && r->in_order;
+    r->one = arena_new(CHUNK_ARENA);
+    bool ok = r->empty && r->to_make && r->in_order && r->one;
     for (size_t i = 0; i < chunks && ok; i++) {
         struct chunk *c = calloc(1, sizeof *c);
         if (c)
@@ -286,6 +320,8 @@ static void recovery_done(struct rows_recovery *r)
     queue_free(r->empty);
     queue_free(r->to_make);
     queue_free(r->in_order);
+    arena_free(r->one);
+    VEC_FREE(&r->gone);
     pthread_cond_destroy(&r->some_made);
     pthread_mutex_destroy(&r->mu);
 }
@@ -320,13 +356,20 @@ bool recovery_rows(struct engine *en, struct err *e)
 {
     struct rows_recovery r = { .engine = en };
     int64_t began_us = metric_clock_us();
-    bool ok = recovery_init(&r, CHUNKS_PER_MAKER * en->config.workers, e) && run_threads(&r, e);
+    r.is_tail = checkpoint_load(en, &r.after);
+    bool ok = (r.is_tail || checkpoint_columns_anew(en, e)) &&
+              recovery_init(&r, CHUNKS_PER_MAKER * en->config.workers, e) && run_threads(&r, e) &&
+              (!r.is_tail || checkpoint_settle(en, r.gone.at, r.gone.len, e));
+    size_t gone = r.gone.len;
     recovery_done(&r);
     if (ok)
         issues_restored(en);
     columns_publish(en->columns);
-    if (ok)
-        log_line(LOG_INFO, "rows_recovered", "rows=%zu damaged=%zu seconds=%.2f", r.put, r.damaged,
-                 (double)(metric_clock_us() - began_us) / 1e6);
+    if (ok) {
+        checkpoint_began(en, r.put + gone, r.is_tail ? r.after : 0);
+        log_line(LOG_INFO, "rows_recovered",
+                 "rows=%zu damaged=%zu gone=%zu checkpoint=%s seconds=%.2f", r.put, r.damaged, gone,
+                 r.is_tail ? "yes" : "no", (double)(metric_clock_us() - began_us) / 1e6);
+    }
     return ok;
 }

@@ -234,8 +234,10 @@ static void change_rows(struct batch *b, const struct edit *d)
         else
             kept[kept_count++] = b->removals.at[i].row.object;
     if (!columns_remove(columns, project, TABLE_OBJECTS, gone, gone_count, &e) ||
-        !columns_change_all(columns, project, TABLE_OBJECTS, kept, kept_count, &emptied, 1, &e))
+        !columns_change_all(columns, project, TABLE_OBJECTS, kept, kept_count, &emptied, 1, &e)) {
+        checkpoint_lacks(b->engine);
         log_line(LOG_ERROR, "not_cleared", "of=columns reason=%s", log_str(str_from_c(e.msg)));
+    }
 }
 
 static void remove_stored(struct batch *b, struct edit *d)

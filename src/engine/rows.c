@@ -262,8 +262,9 @@ bool row_of_report(struct row *out, const struct report *r, const struct callsta
 
 /* --- into the columns ---------------------------------------------------------------------- */
 
-static void log_failed(struct str project, uint64_t object, const struct err *e)
+static void failed(struct engine *en, struct str project, uint64_t object, const struct err *e)
 {
+    checkpoint_lacks(en);
     log_line(LOG_ERROR, "not_queryable", "project=%s object=%" PRIx64 " reason=%s",
              log_str(project), object, log_str(str_from_c(e->msg)));
 }
@@ -354,7 +355,7 @@ void row_put(struct engine *en, struct str project, uint64_t object, const struc
     }
     if (!columns_put(en->columns, project, TABLE_OBJECTS, object, row->cells, row->count, &left_out,
                      &e))
-        log_failed(project, object, &e);
+        failed(en, project, object, &e);
     else if (left_out > 0)
         tell_left_out(en, project, object, row, left_out);
 }
@@ -364,5 +365,5 @@ void row_change(struct engine *en, struct str project, uint64_t object,
 {
     struct err e = { 0 };
     if (count > 0 && !columns_change(en->columns, project, TABLE_OBJECTS, object, cells, count, &e))
-        log_failed(project, object, &e);
+        failed(en, project, object, &e);
 }

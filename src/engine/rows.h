@@ -18,6 +18,10 @@
 
 struct engine;
 
+/* Raised whenever rows are made otherwise than before: then those that an earlier version kept in a
+ * file are of no use. */
+#define ROWS_VERSION 1
+
 struct row {
     struct named_cell *cells; /* the first ROW_DECIDED are for row_put */
     size_t count;

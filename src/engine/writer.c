@@ -300,6 +300,8 @@ static bool commit_batch(struct engine *en, struct batch *b, struct engine_job *
         issues_stored(b);
         edits_stored(b, jobs, count);
         columns_publish(en->columns);
+        checkpoint_note(en, b->added.len + b->uploads.len + b->emptied.len + b->amendments.len +
+                                b->removals.len);
         if (b->removals.len + b->detached.len > 0)
             sweeper_wake(en);
         if (!is_empty(b))
@@ -453,10 +455,13 @@ static void resume_waiting(struct engine *en)
 static void clear_columns(struct engine *en)
 {
     struct err e = { 0 };
-    if (columns_clear(en->columns, &e))
+    checkpoint_forget(en);
+    if (columns_clear(en->columns, &e)) {
         columns_publish(en->columns);
-    else
-        log_line(LOG_ERROR, "not_cleared", "of=columns reason=%s", log_str(str_from_c(e.msg)));
+        return;
+    }
+    checkpoint_lacks(en);
+    log_line(LOG_ERROR, "not_cleared", "of=columns reason=%s", log_str(str_from_c(e.msg)));
 }
 
 /* Of uploads, what is on its way is gone, too: see batch_place_upload. Symbols stay. */

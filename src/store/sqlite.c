@@ -62,6 +62,8 @@ static const char *const sql_text[SQL_STATEMENTS] = {
                       " LEFT JOIN amendments a ON a.object = r.object WHERE r.object > 0"
                       " AND NOT EXISTS (SELECT 1 FROM uploads u WHERE u.object = r.object)"
                       " ORDER BY r.number",
+    [SQL_POST_READ] = "SELECT " REPORT_COLUMNS ", ifnull(a.amended, '')" REPORTS
+                      " LEFT JOIN amendments a ON a.object = r.object WHERE r.number = ?1",
     [SQL_REPORT_CHANGE] = "UPDATE reports SET payload = ?2 WHERE number = ?1",
     [SQL_REPORTS_DELETE] = "DELETE FROM reports",
     [SQL_SUPERSEDED_ADD] = "INSERT INTO superseded VALUES (?1, ?2)",
@@ -192,6 +194,18 @@ static const char *const sql_text[SQL_STATEMENTS] = {
         " AND (debug_id, code_id) <= (?7, ?8)"
         " ORDER BY debug_id, code_id, debug_file, code_file, object LIMIT ?9",
 
+    [SQL_ROW_LOG_ADD] = "INSERT INTO row_log(object) VALUES (?1)",
+    [SQL_ROW_LOG_LAST] = "SELECT max(number) FROM row_log",
+    [SQL_ROW_LOG_HAS] = "SELECT 1 FROM row_log WHERE number = ?1",
+    [SQL_ROW_LOG_SCAN] =
+        "SELECT DISTINCT object FROM row_log WHERE number > ?1 AND object > 0 ORDER BY object",
+    [SQL_ROW_LOG_PRUNE] = "DELETE FROM row_log WHERE number < ?1 AND number <"
+                          " (SELECT min(number) + ?2 FROM row_log)",
+    [SQL_ROW_LOG_DELETE] = "DELETE FROM row_log WHERE number < (SELECT max(number) FROM row_log)",
+    [SQL_CHECKPOINT_PUT] = "INSERT OR REPLACE INTO row_checkpoint VALUES (1, ?1, ?2, ?3)",
+    [SQL_CHECKPOINT_READ] = "SELECT token, number, made_with FROM row_checkpoint",
+    [SQL_CHECKPOINT_DELETE] = "DELETE FROM row_checkpoint",
+
     [SQL_SETTING_GET] = "SELECT value FROM settings WHERE name = ?1",
     [SQL_SETTING_ADD] = "INSERT INTO settings VALUES (?1, ?2)",
     [SQL_MARK_GET] = "SELECT value FROM marks WHERE name = ?1",
@@ -248,7 +262,8 @@ static const char *const sql_text[SQL_STATEMENTS] = {
     [SQL_CONFIGURATION_CHANGE] =
         "UPDATE OR IGNORE configuration SET key = ?2, object = ?3 WHERE number = ?1",
     [SQL_CONFIGURATION_REMOVE] = "DELETE FROM configuration WHERE number = ?1",
-    [SQL_CONFIGURATION_COUNT] = "SELECT count(*) FROM configuration",
+    [SQL_CONFIGURATION_COUNT] = "SELECT count(*), ifnull(sum(length(object)), 0)"
+                                " FROM configuration",
     [SQL_CONFIGURATION] = "SELECT number, type, key, object FROM configuration ORDER BY type, key",
 };
 

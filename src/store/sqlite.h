@@ -3,8 +3,8 @@
  * sqlite.c: connections, statements, errors.  sqlite_schema.c: the tables, and older ones.
  * sqlite_write.c: a batch as one transaction.  sqlite_reports.c, sqlite_uploads.c (with
  * attachments), sqlite_symbols.c (with what is missing), sqlite_buckets.c (counts and changes),
- * sqlite_removal.c (what is removed), sqlite_groups.c (merges, issues): its rows, in and out.
- * sqlite_access.c: universes, projects, tokens, users. */
+ * sqlite_removal.c (what is removed), sqlite_groups.c (merges, issues), sqlite_row_log.c (whose
+ * rows changed): its rows, in and out. sqlite_access.c: universes, projects, tokens, users. */
 #ifndef CRUMPLE_STORE_SQLITE_H
 #define CRUMPLE_STORE_SQLITE_H
 
@@ -35,6 +35,7 @@ enum sql {
     SQL_REPORT_SCAN,
     SQL_REPORT_NEXT,
     SQL_POST_SCAN,
+    SQL_POST_READ,
     SQL_REPORT_CHANGE,
     SQL_REPORTS_DELETE,
     SQL_SUPERSEDED_ADD,
@@ -95,6 +96,15 @@ enum sql {
     SQL_MISSING_LIST,
     SQL_MISSING_OBJECTS,
     SQL_MISSING_WANTS,
+    SQL_ROW_LOG_ADD,
+    SQL_ROW_LOG_LAST,
+    SQL_ROW_LOG_HAS,
+    SQL_ROW_LOG_SCAN,
+    SQL_ROW_LOG_PRUNE,
+    SQL_ROW_LOG_DELETE,
+    SQL_CHECKPOINT_PUT,
+    SQL_CHECKPOINT_READ,
+    SQL_CHECKPOINT_DELETE,
     SQL_SETTING_GET,
     SQL_SETTING_ADD,
     SQL_MARK_GET,
@@ -221,6 +231,9 @@ MUST_CHECK bool changes_apply(struct writing *w, const struct store_batch *b, st
 MUST_CHECK bool removals_apply(struct writing *w, const struct store_batch *b, struct err *e);
 MUST_CHECK bool merges_apply(struct writing *w, const struct store_batch *b, struct err *e);
 MUST_CHECK bool issues_apply(struct writing *w, const struct store_batch *b, struct err *e);
+/* sqlite_row_log.c: all objects of the batch whose rows change; and that all are gone. */
+MUST_CHECK bool row_log_add(struct writing *w, const struct store_batch *b, struct err *e);
+MUST_CHECK bool row_log_cut(struct connection *c, struct err *e);
 /* sqlite_symbols.c: what an upload brings of symbols, or wants of them; its row's project. */
 MUST_CHECK bool symbols_put(struct writing *w, const struct stored_upload *u, sqlite3_int64 project,
                             struct err *e);

@@ -292,6 +292,38 @@ bool store_scan_posts(struct store *s,
     return ok;
 }
 
+static bool post_read(struct store *s, struct connection *c, uint32_t number,
+                      bool (*each)(void *ctx, const struct stored_report *r, struct str amended,
+                                   struct err *e),
+                      void *ctx, struct err *e)
+{
+    struct str names[STORE_THRESHOLDS_MAX];
+    struct stored_report r;
+    bool row;
+    sqlite3_stmt *st = connection_statement(c, SQL_POST_READ, e);
+    if (!st)
+        return false;
+    sqlite3_bind_int64(st, 1, number);
+    return connection_step(c, st, &row, e) &&
+           (row || err_set(e, ERR_NOT_FOUND, 0, "there is no report %u", number)) &&
+           row_read(st, &r, names, s->threshold_count, e) &&
+           each(ctx, &r, column_str(st, COLUMN_AMENDED), e);
+}
+
+bool store_post_read(struct store *s, uint32_t number,
+                     bool (*each)(void *ctx, const struct stored_report *r, struct str amended,
+                                  struct err *e),
+                     void *ctx, struct err *e)
+{
+    struct connection *c = store_reader_take(s, e);
+    if (!c)
+        return false;
+    bool ok = post_read(s, c, number, each, ctx, e);
+    connection_end(c, SQL_POST_READ);
+    store_reader_give(s, c);
+    return ok;
+}
+
 static bool superseded_scan(struct connection *c,
                             bool (*each)(void *ctx, const struct stored_superseding *r,
                                          struct err *e),

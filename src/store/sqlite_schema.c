@@ -35,6 +35,8 @@
  *     bindings     user -> users.number, project -> projects.number: who sees what
  *     sessions     hash, user -> users.number, created_ms, used_ms, expires_ms, resources
  *     configuration  number, type, key, object: what the console API keeps for its clients
+ *     row_log      number, object: whose row in the columns changed, in the order of commit; 0:
+ * none row_checkpoint  token, number -> row_log.number, made_with: the file that rows are read from
  *     settings     name, value: "thresholds" -> "1,2,3", "secret" -> 64 hex digits
  *     marks        name, value: numbers that only grow; see MARK_ in sqlite.h
  *
@@ -146,7 +148,13 @@ static const char *const steps[] = {
     " resources TEXT NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE TABLE configuration("
     " number INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT NOT NULL, key TEXT NOT NULL,"
-    " object TEXT NOT NULL, UNIQUE (type, key)) STRICT;",
+    " object TEXT NOT NULL, UNIQUE (type, key)) STRICT;"
+    /* The log is never empty, so that no number comes twice. */
+    "CREATE TABLE row_log(number INTEGER PRIMARY KEY, object INTEGER NOT NULL) STRICT;"
+    "INSERT INTO row_log VALUES (1, 0);"
+    "CREATE TABLE row_checkpoint("
+    " one INTEGER PRIMARY KEY, token INTEGER NOT NULL, number INTEGER NOT NULL,"
+    " made_with INTEGER NOT NULL) STRICT;",
 };
 #define SCHEMA_VERSION (int64_t)(sizeof steps / sizeof *steps)
 #define SCHEMA_WITH_SECRET 2

@@ -1,8 +1,8 @@
 /* sqlite_write.c - a batch of the engine as one transaction: all of it, or nothing.
  *
  * In this order: reports, what they supersede, uploads, attachments, counts, changes (which may be
- * of an upload of the same batch), what is removed, merges, issues, the marks. The writer calls it,
- * one thread. */
+ * of an upload of the same batch), what is removed, merges, issues, whose rows change, the marks.
+ * The writer calls it, one thread. */
 #include "store/sqlite.h"
 
 #include "report/report.h"
@@ -56,8 +56,8 @@ bool store_write(struct store *s, const struct store_batch *batch, struct err *e
               superseded_add(&w, batch, e) && uploads_put(&w, batch, e) &&
               attachments_add(&w, batch, e) && counts_put(&w, batch, e) &&
               changes_apply(&w, batch, e) && removals_apply(&w, batch, e) &&
-              merges_apply(&w, batch, e) && issues_apply(&w, batch, e) && marks_raise(&w, e) &&
-              connection_run(w.c, SQL_COMMIT, e);
+              merges_apply(&w, batch, e) && issues_apply(&w, batch, e) &&
+              row_log_add(&w, batch, e) && marks_raise(&w, e) && connection_run(w.c, SQL_COMMIT, e);
     if (!ok)
         connection_rollback(w.c);
     pthread_mutex_unlock(&s->write_mu);
@@ -75,8 +75,8 @@ bool store_delete_all(struct store *s, uint64_t gone_below, struct err *e)
         connection_run(c, SQL_MERGES_DELETE, e) && connection_run(c, SQL_ISSUES_DELETE, e) &&
         connection_run(c, SQL_UPLOADS_DELETE, e) && connection_run(c, SQL_ATTACHMENTS_DELETE, e) &&
         connection_run(c, SQL_COUNTS_DELETE, e) && connection_run(c, SQL_AMENDMENTS_DELETE, e) &&
-        connection_run(c, SQL_MISSING_DELETE, e) && mark_raise(c, MARK_GONE, gone_below, e) &&
-        connection_run(c, SQL_COMMIT, e);
+        connection_run(c, SQL_MISSING_DELETE, e) && row_log_cut(c, e) &&
+        mark_raise(c, MARK_GONE, gone_below, e) && connection_run(c, SQL_COMMIT, e);
     if (!ok)
         connection_rollback(c);
     pthread_mutex_unlock(&s->write_mu);

@@ -299,6 +299,11 @@ MUST_CHECK bool store_scan_posts(struct store *s,
                                  bool (*each)(void *ctx, const struct stored_report *r,
                                               struct str amended, struct err *e),
                                  void *ctx, struct err *e);
+/* The same for one report, whatever its object; each() is called once. ERR_NOT_FOUND. */
+MUST_CHECK bool store_post_read(struct store *s, uint32_t number,
+                                bool (*each)(void *ctx, const struct stored_report *r,
+                                             struct str amended, struct err *e),
+                                void *ctx, struct err *e);
 /* The hashes of all files (blobs.h) that uploads and attachments have; in no order, and one may
  * come again. Looks at all rows: a microsecond for each. */
 MUST_CHECK bool store_scan_files(struct store *s,
@@ -350,6 +355,32 @@ MUST_CHECK bool store_last_ids(struct store *s, uint64_t *object, uint64_t *atta
 /* A secret of this data directory, made when it was and kept for good; for receipts and bucket
  * tokens. */
 MUST_CHECK bool store_secret(struct store *s, uint8_t out[STORE_SECRET_BYTES], struct err *e);
+
+/* Which objects' rows (in the engine's columns) changed, in the order of commit: store_write logs
+ * the object of each report, upload, change and removal under a number that rises and is never
+ * given twice. Merges are not logged. The number of the last entry; there is always one. */
+MUST_CHECK bool store_row_log_last(struct store *s, uint64_t *out, struct err *e);
+/* The objects behind this number, rising, each once; stops as store_scan does. */
+MUST_CHECK bool store_scan_row_log(struct store *s, uint64_t after,
+                                   bool (*each)(void *ctx, uint64_t object, struct err *e),
+                                   void *ctx, struct err *e);
+/* A file with all rows as they were after this number, or later. Of the file the store knows a
+ * token alone, which stands in it, too: another file, or one of another history, has another token.
+ */
+struct stored_checkpoint {
+    uint64_t token, number;
+    uint64_t made_with; /* the engine's: what else the rows depend on */
+};
+/* The one that is there; ERR_NOT_FOUND. A deletion of all takes it away. */
+MUST_CHECK bool store_checkpoint_read(struct store *s, struct stored_checkpoint *out,
+                                      struct err *e);
+/* Takes the place of the one before. ERR_CONFLICT: the log does not go back to its number, because
+ * all was deleted meanwhile. Any thread. */
+MUST_CHECK bool store_checkpoint_put(struct store *s, const struct stored_checkpoint *c,
+                                     struct err *e);
+/* Forgets a portion of the log before the checkpoint's number; *more: there is another. Any thread,
+ * after store_checkpoint_put. */
+MUST_CHECK bool store_row_log_prune(struct store *s, uint64_t before, bool *more, struct err *e);
 
 /* Symbols. All of them in the order of their numbers; the texts are lent for the call. */
 MUST_CHECK bool store_scan_symbol_files(struct store *s,
@@ -553,7 +584,9 @@ MUST_CHECK bool store_session_change(struct store *s, const struct stored_sessio
                                      struct err *e);
 MUST_CHECK bool store_session_remove(struct store *s, const uint8_t hash[32], struct err *e);
 
-#define STORE_CONFIGURATION_MAX 20000 /* rows */
+/* All rows together. ERR_LIMIT. */
+#define STORE_CONFIGURATION_MAX 20000
+#define STORE_CONFIGURATION_BYTES 16777216 /* of their objects */
 MUST_CHECK bool store_configuration_add(struct store *s, const struct stored_configuration *c,
                                         uint32_t *number, struct err *e);
 /* Key and object of the row with c->number. */

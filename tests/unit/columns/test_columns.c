@@ -626,7 +626,7 @@ static int saved(struct columns *c, uint64_t mark)
     int fd = memfd_create("columns", 0);
     assert_true(fd >= 0);
     const struct columns_view *v = columns_acquire(c);
-    assert_true(columns_save(v, fd, mark, &e));
+    assert_true(columns_save(v, fd, mark, COLUMNS_ALL_KINDS, &e));
     columns_release(c, v);
     return fd;
 }
@@ -740,7 +740,7 @@ static void test_file_over_limit(void **state)
     assert_false(columns_load(fewer, fd, &mark, &e));
     assert_int_equal(e.code, ERR_IO);
     const struct columns_view *v = columns_acquire(c);
-    assert_false(columns_save(v, fd, 1, &e));
+    assert_false(columns_save(v, fd, 1, COLUMNS_ALL_KINDS, &e));
     assert_int_equal(e.code, ERR_IO);
     columns_release(c, v);
     columns_free(fewer);

@@ -323,7 +323,7 @@ static void save_and_load(struct trial *t)
     for (size_t i = 0; i < HELD; i++)
         let_go(t, &t->held[i]);
     const struct columns_view *v = columns_acquire(t->columns);
-    TRY(t, ok, &e, columns_save(v, fd, wanted, &e));
+    TRY(t, ok, &e, columns_save(v, fd, wanted, COLUMNS_ALL_KINDS, &e));
     assert_true(ok);
     columns_release(t->columns, v);
     assert_true(columns_new(&loaded, 100, &e));
