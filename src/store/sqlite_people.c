@@ -259,16 +259,19 @@ bool store_session_remove(struct store *s, const uint8_t hash[32], struct err *e
 
 /* --- configuration ---------------------------------------------------------------------------- */
 
-static bool configuration_has_room(struct connection *c, struct err *e)
+/* With what has just been added or changed. All of it is read into memory with every change. */
+static bool configuration_fits(struct connection *c, struct err *e)
 {
     sqlite3_stmt *st = connection_statement(c, SQL_CONFIGURATION_COUNT, e);
     bool row;
     if (!st || !connection_step(c, st, &row, e))
         return false;
-    bool room = row && sqlite3_column_int64(st, 0) < STORE_CONFIGURATION_MAX;
+    bool fits = row && sqlite3_column_int64(st, 0) <= STORE_CONFIGURATION_MAX &&
+                sqlite3_column_int64(st, 1) <= STORE_CONFIGURATION_BYTES;
     connection_end(c, SQL_CONFIGURATION_COUNT);
-    return room || err_set(e, ERR_LIMIT, 0, "the configuration has %d objects: no room for more",
-                           STORE_CONFIGURATION_MAX);
+    return fits || err_set(e, ERR_LIMIT, 0,
+                           "the configuration is full: it may have %d objects and %d bytes",
+                           STORE_CONFIGURATION_MAX, STORE_CONFIGURATION_BYTES);
 }
 
 static bool configuration_taken(const struct stored_configuration *c, struct err *e)
@@ -279,7 +282,7 @@ static bool configuration_taken(const struct stored_configuration *c, struct err
 static bool configuration_add(struct connection *c, const struct stored_configuration *row,
                               uint32_t *number, struct err *e)
 {
-    if (!rights_check_name(row->type, "type", e) || !configuration_has_room(c, e))
+    if (!rights_check_name(row->type, "type", e))
         return false;
     sqlite3_stmt *st = connection_statement(c, SQL_CONFIGURATION_ADD, e);
     if (!st)
@@ -289,7 +292,7 @@ static bool configuration_add(struct connection *c, const struct stored_configur
     bind_str(st, CONFIGURATION_OBJECT, row->object);
     return connection_run(c, SQL_CONFIGURATION_ADD, e) &&
            (sqlite3_changes(c->db) > 0 || configuration_taken(row, e)) &&
-           rights_given(c, "objects of configuration", number, e);
+           configuration_fits(c, e) && rights_given(c, "objects of configuration", number, e);
 }
 
 bool store_configuration_add(struct store *s, const struct stored_configuration *c,
@@ -311,7 +314,8 @@ static bool configuration_change(struct connection *c, const struct stored_confi
     return connection_run(c, SQL_CONFIGURATION_CHANGE, e) &&
            (sqlite3_changes(c->db) > 0 ||
             err_set(e, ERR_CONFLICT, 0, "it is not there any more, or there is another such %.*s",
-                    STR_ARG(row->type)));
+                    STR_ARG(row->type))) &&
+           configuration_fits(c, e);
 }
 
 bool store_configuration_change(struct store *s, const struct stored_configuration *c,

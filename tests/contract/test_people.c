@@ -302,12 +302,38 @@ static void versions(void **state)
     assert_int_equal(read_access(p).session_count, 1);
 }
 
+static void configuration_is_full(void **state)
+{
+    struct place *p = *state;
+    const size_t half = STORE_CONFIGURATION_BYTES / 2;
+    char *text = malloc(half + 1);
+    memset(text, 'x', half + 1);
+    struct stored_configuration c = { .type = STR("b"), .key = STR("1"), .object = { text, half } };
+    uint32_t first, second;
+    OK(store_configuration_add(p->store, &c, &first, &e));
+    c.key = STR("2");
+    c.object.len = half + 1;
+    FAILS(store_configuration_add(p->store, &c, &second, &e), ERR_LIMIT);
+    c.object.len = half;
+    OK(store_configuration_add(p->store, &c, &second, &e));
+    c.number = second;
+    c.object.len = half + 1;
+    FAILS(store_configuration_change(p->store, &c, &e), ERR_LIMIT);
+    assert_int_equal(read_access(p).configuration_count, 2);
+    OK(store_configuration_remove(p->store, first, &e));
+    OK(store_configuration_change(p->store, &c, &e));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(users),         CASE(universes), CASE(projects),     CASE(changed_tokens),
-        CASE(bindings),      CASE(sessions),  CASE(old_sessions), CASE(what_ends_sessions),
-        CASE(configuration), CASE(versions),
+        CASE(users),         CASE(universes),
+        CASE(projects),      CASE(changed_tokens),
+        CASE(bindings),      CASE(sessions),
+        CASE(old_sessions),  CASE(what_ends_sessions),
+        CASE(configuration), CASE(configuration_is_full),
+        CASE(versions),
     };
     return cmocka_run_group_tests_name("store: people", tests, NULL, NULL);
 }
