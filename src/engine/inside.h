@@ -15,8 +15,8 @@
 #include "engine/backlog.h"
 #include "engine/checkpoint.h"
 #include "engine/engine.h"
-#include "engine/late.h"
 #include "engine/issues.h"
+#include "engine/late.h"
 #include "engine/later.h"
 #include "engine/merges.h"
 #include "engine/objects.h"
@@ -174,7 +174,7 @@ struct engine {
     struct tally tally;
     struct merges merges;
     struct issues issues;
-    struct columns *columns;    /* the writer changes them; any thread reads */
+    struct columns *columns; /* the writer changes them; any thread reads */
     struct checkpoint checkpoint;
     struct sampler *sampler;
     /* See sweeper.h. */
