@@ -58,7 +58,7 @@ class Place:
                 {"type": self.rnd.choice(["merge", "unmerge"]), "arguments": self.rnd.sample(known, 2)}]}})
 
     def delete(self):
-        ids = [f"{i:x}" for i, _ in unpack_rows(self.ask({"select": ["n"]}))]
+        ids = [f"{i:x}" for i, _ in unpack_rows(self.ask({"select": ["object"]}))]
         subsets = {"subsets": ["physical"]} if self.rnd.random() < 0.5 else {}
         if ids:
             self.send("/api/delete", {"project": "cts", "objects": self.rnd.sample(ids, 1), **subsets})
