@@ -35,8 +35,9 @@
  *     bindings     user -> users.number, project -> projects.number: who sees what
  *     sessions     hash, user -> users.number, created_ms, used_ms, expires_ms, resources
  *     configuration  number, type, key, object: what the console API keeps for its clients
- *     row_log      number, object: whose row in the columns changed, in the order of commit; 0:
- * none row_checkpoint  token, number -> row_log.number, made_with: the file that rows are read from
+ *     row_log      number, object (0: none): whose row in the columns changed, in the order of
+ *                  commit
+ *     row_checkpoint  token, number -> row_log.number, made_with: the file that rows are read from
  *     settings     name, value: "thresholds" -> "1,2,3", "secret" -> 64 hex digits
  *     marks        name, value: numbers that only grow; see MARK_ in sqlite.h
  *
