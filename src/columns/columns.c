@@ -199,7 +199,6 @@ static void table_show(struct columns *c, struct table_state *t)
         .keys = keys_seen(t),
         .keys_rise = !t->keys_fall,
         .newest = t->newest,
-        .max_columns = c->max_columns,
     };
     v->keys.tail_mixed = t->tail.order != NULL;
     v->keys.tail.order = NULL; /* the writer's own */
@@ -242,21 +241,6 @@ void columns_forget(struct columns *c)
         table_empty(c, t);
         t->newest = 0;
     }
-}
-
-bool columns_clear_project(struct columns *c, struct str project, struct err *e)
-{
-    struct table_state *of[] = { table_find(c, project, TABLE_OBJECTS),
-                                 table_find(c, project, TABLE_ISSUES) };
-    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
-        if (of[i] && !table_touch(c, of[i]))
-            return err_set(e, ERR_NOMEM, 0, "clearing a project");
-    }
-    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
-        if (of[i])
-            table_empty(c, of[i]);
-    }
-    return true;
 }
 
 /* Readers. */

@@ -80,9 +80,8 @@ MUST_CHECK bool columns_change_all(struct columns *c, struct str project, enum t
 /* Keys that have no row are passed over. */
 MUST_CHECK bool columns_remove(struct columns *c, struct str project, enum table_kind kind,
                                const uint64_t *keys, size_t key_count, struct err *e);
-/* All rows of all tables; of one project's tables. */
+/* All rows of all tables. */
 MUST_CHECK bool columns_clear(struct columns *c, struct err *e);
-MUST_CHECK bool columns_clear_project(struct columns *c, struct str project, struct err *e);
 void columns_publish(struct columns *c);
 
 /* Bytes that the tables hold; any thread. */
@@ -107,7 +106,6 @@ bool columns_table(const struct columns_view *v, struct str project, enum table_
 size_t table_column_count(const struct table *t);
 const struct column *table_column_at(const struct table *t, size_t i); /* in the order they came */
 const struct column *table_column(const struct table *t, struct str name); /* NULL: none */
-size_t table_columns_max(const struct table *t);
 /* Whether keys rise with the row numbers. */
 bool table_keys_rise(const struct table *t);
 

@@ -88,7 +88,6 @@ struct table_version {
     struct keys_seen keys;
     bool keys_rise;
     uint64_t newest;
-    size_t max_columns;
 };
 
 struct table_state {

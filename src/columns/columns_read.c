@@ -20,11 +20,6 @@ const struct column *table_column(const struct table *t, struct str name)
     return number == DICTIONARY_NONE ? NULL : t->version->columns[number];
 }
 
-size_t table_columns_max(const struct table *t)
-{
-    return t->version->max_columns;
-}
-
 bool table_keys_rise(const struct table *t)
 {
     return t->version->keys_rise;

@@ -250,7 +250,6 @@ static void test_limits(void **state)
     struct seen s = look(c);
     struct text_room room;
     assert_int_equal(table_column_count(&s.table), 3);
-    assert_int_equal(table_columns_max(&s.table), 3);
     assert_null(table_column(&s.table, STR("d")));
     const struct column *a = table_column(&s.table, STR("a")), *b = table_column_at(&s.table, 1);
     assert_true(str_eq(column_name(b), STR("b")));
@@ -284,10 +283,10 @@ static void test_tables(void **state)
     assert_true(t.rows == 1 && t.newest == 4 && table_row(&t, 4) == 0);
     assert_false(columns_table(v, STR("p3"), TABLE_OBJECTS, &t));
     assert_false(columns_table(v, STR("p100"), TABLE_OBJECTS, &t));
-    assert_true(columns_clear_project(c, STR("p3"), &e));
+    assert_true(columns_table(v, STR("p5"), TABLE_ISSUES, &t) && t.rows == 1);
+    assert_true(columns_clear(c, &e));
     columns_publish(c);
     assert_true(columns_table(v, STR("p3"), TABLE_ISSUES, &t) && t.rows == 0 && t.newest == 4);
-    assert_true(columns_table(v, STR("p5"), TABLE_ISSUES, &t) && t.rows == 1);
     columns_release(c, v);
     columns_free(c);
 }

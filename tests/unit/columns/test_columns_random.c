@@ -281,9 +281,8 @@ static void remove_some(struct trial *t)
 static void clear(struct trial *t)
 {
     struct err e = { 0 };
-    bool ok, all = dice(&t->dice, 2) != 0;
-    TRY(t, ok, &e,
-        all ? columns_clear(t->columns, &e) : columns_clear_project(t->columns, PROJECT, &e));
+    bool ok;
+    TRY(t, ok, &e, columns_clear(t->columns, &e));
     assert_true(ok);
     model_clear(&t->model);
 }
