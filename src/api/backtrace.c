@@ -35,6 +35,23 @@ void backtrace_refuse_err(struct http_exchange *x, const struct err *e)
     backtrace_refuse(x, http_status_of(e->code), e);
 }
 
+static void free_arena(void *arena)
+{
+    arena_free(arena);
+}
+
+struct arena *backtrace_arena(struct http_exchange *x, struct api *api)
+{
+    struct err e = { 0 };
+    struct arena *a = arena_new_in(&api->memory, api->memory.limit_bytes);
+    if (a && arena_defer(http_arena(x), free_arena, a))
+        return a;
+    arena_free(a);
+    (void)err_set(&e, ERR_NOMEM, 0, "no memory for this request");
+    backtrace_refuse_err(x, &e);
+    return NULL;
+}
+
 void backtrace_write_errors(struct json_writer *w, struct str lines)
 {
     struct str line;

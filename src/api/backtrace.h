@@ -15,6 +15,9 @@ void backtrace_refuse_err(struct http_exchange *x, const struct err *e);
 /* The member "errors": a list of sentences, one for each line of `lines`. */
 void backtrace_write_errors(struct json_writer *w, struct str lines);
 
+/* An arena for one request that goes with the exchange; NULL: 503 has been answered. */
+struct arena *backtrace_arena(struct http_exchange *x, struct api *api);
+
 /* Who asks, as the request says: any of these may be empty. */
 struct claim {
     struct str universe;

@@ -344,7 +344,7 @@ void api_bpg(struct http_exchange *x, void *ctx)
     if (!is_configured(x, ctx) || !console_begin(&r->c, x, ctx) || !console_read_body(&r->c))
         return;
     r->b.c = &r->c;
-    r->b.arena = console_arena(x, r->c.api);
+    r->b.arena = backtrace_arena(x, r->c.api);
     r->b.actions = json_get(r->c.body, STR("actions"));
     if (!r->b.arena)
         return;

@@ -65,7 +65,7 @@ void api_callstack_evaluate(struct http_exchange *x, void *ctx)
     struct callstack stack = { 0 };
     struct json_writer w;
     struct err e = { 0 };
-    struct arena *a = backtrace_let_in(x, api, SCOPE_QUERY_POST) ? console_arena(x, api) : NULL;
+    struct arena *a = backtrace_let_in(x, api, SCOPE_QUERY_POST) ? backtrace_arena(x, api) : NULL;
     if (!a)
         return;
     if (!is_action(x, "evaluate")) {

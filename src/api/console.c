@@ -1,28 +1,11 @@
 /* console.c - what all requests of people have in common: who asks, and what the user sees. */
 #include "api/console.h"
 
-static void free_arena(void *arena)
-{
-    arena_free(arena);
-}
-
 void console_refuse(struct http_exchange *x, unsigned status, const char *word, const char *message)
 {
     struct err e = { 0 };
     (void)err_word(&e, ERR_INPUT, word, "%s", message);
     backtrace_refuse(x, status, &e);
-}
-
-struct arena *console_arena(struct http_exchange *x, struct api *api)
-{
-    struct err e = { 0 };
-    struct arena *a = arena_new_in(&api->memory, api->memory.limit_bytes);
-    if (a && arena_defer(http_arena(x), free_arena, a))
-        return a;
-    arena_free(a);
-    (void)err_set(&e, ERR_NOMEM, 0, "no memory for this request");
-    backtrace_refuse_err(x, &e);
-    return NULL;
 }
 
 bool console_begin(struct console *c, struct http_exchange *x, struct api *api)
@@ -37,7 +20,7 @@ bool console_begin(struct console *c, struct http_exchange *x, struct api *api)
         return false;
     }
     c->user = c->session->user;
-    c->arena = console_arena(x, api);
+    c->arena = backtrace_arena(x, api);
     return c->arena != NULL;
 }
 

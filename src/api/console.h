@@ -29,8 +29,6 @@ struct console {
 MUST_CHECK bool console_begin(struct console *c, struct http_exchange *x, struct api *api);
 /* The body as a JSON object. False: it has been answered. */
 MUST_CHECK bool console_read_body(struct console *c);
-/* An arena for one request that goes with the exchange; NULL: 503 has been answered. */
-struct arena *console_arena(struct http_exchange *x, struct api *api);
 /* Answers with an error of the client's. */
 void console_refuse(struct http_exchange *x, unsigned status, const char *word,
                     const char *message);

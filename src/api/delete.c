@@ -247,7 +247,7 @@ void api_delete(struct http_exchange *x, void *ctx)
         return;
     }
     *d = (struct deletion){ .x = x, .api = ctx };
-    d->arena = console_arena(x, d->api);
+    d->arena = backtrace_arena(x, d->api);
     if (!d->arena || !door_open(&door, x, d->api, limits, scopes, d->arena))
         return;
     d->body = door.body;

@@ -277,7 +277,7 @@ void api_issue(struct http_exchange *x, void *ctx)
     }
     r->x = x;
     r->api = ctx;
-    r->arena = console_arena(x, r->api);
+    r->arena = backtrace_arena(x, r->api);
     if (!r->arena || !door_open(&d, x, r->api, limits, SCOPE_QUERY_POST | SCOPE_CHANGE, r->arena))
         return;
     r->body = d.body;

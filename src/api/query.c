@@ -5,11 +5,6 @@
 #define QUERY_DEPTH_MAX 16
 #define QUERY_NODES_MAX 200000
 
-static void free_arena(void *arena)
-{
-    arena_free(arena);
-}
-
 void query_refuse(struct query *q, const struct err *e)
 {
     /* What a query asks too much of is the query's fault. */
@@ -70,13 +65,11 @@ static bool begin(struct query *q)
     if (!q->token)
         return false;
     q->project = q->token->project;
-    q->arena = arena_new_in(&q->api->memory, q->api->memory.limit_bytes);
-    if (!q->arena || !arena_defer(http_arena(q->x), free_arena, q->arena)) {
-        arena_free(q->arena);
-        (void)err_set(&e, ERR_NOMEM, 0, "no memory for this query");
-    } else if (read_notes(q, &e)) {
+    q->arena = backtrace_arena(q->x, q->api);
+    if (!q->arena)
+        return false;
+    if (read_notes(q, &e))
         return true;
-    }
     query_refuse(q, &e);
     return false;
 }

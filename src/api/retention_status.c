@@ -128,7 +128,7 @@ void retention_status(struct http_exchange *x, struct api *api, const struct jso
     struct asked asked;
     struct json_writer w;
     struct err e = { 0 };
-    struct arena *a = console_arena(x, api);
+    struct arena *a = backtrace_arena(x, api);
     if (!a || !asked_projects(&asked, x, api, body, SCOPE_QUERY_POST))
         return;
     json_writer_init(&w, http_out(x));

@@ -85,7 +85,7 @@ static void reset(struct http_exchange *x, struct api *api, const struct json *b
 
 void api_sampling(struct http_exchange *x, void *ctx)
 {
-    struct console c = { .x = x, .api = ctx, .arena = console_arena(x, ctx) };
+    struct console c = { .x = x, .api = ctx, .arena = backtrace_arena(x, ctx) };
     if (!c.arena || !console_read_body(&c))
         return;
     struct str action = door_text(c.body, "action");

@@ -9,29 +9,19 @@
 #define VALUES_DEPTH 2
 #define VALUES_NODES 10000
 
-static void free_arena(void *arena)
-{
-    arena_free(arena);
-}
-
-static void refuse(struct submission *s, enum err_code code, const char *word, const char *message)
-{
-    struct err e = { 0 };
-    (void)err_word(&e, code, word, "%s", message);
-    backtrace_refuse(s->x, code == ERR_NOMEM ? 503 : 400, &e);
-}
-
 static void answer(struct http_exchange *x, void *arg)
 {
     struct submission *s = arg;
     char rxid[RXID_BYTES + 1], object[17];
     struct json_writer w;
+    struct err e = { 0 };
     if (!s->values.ok) {
         backtrace_refuse_err(x, &s->values.err);
         return;
     }
     if (s->values.changed == 0) {
-        refuse(s, ERR_NOT_FOUND, "no_such_object", SUBMISSION_NO_OBJECT);
+        (void)err_word(&e, ERR_NOT_FOUND, "no_such_object", "%s", SUBMISSION_NO_OBJECT);
+        backtrace_refuse(x, 400, &e);
         return;
     }
     rxid_make(engine_secret(s->api->engine), s->object, rxid);
@@ -67,12 +57,9 @@ static bool read_values(struct submission *s, struct err *e)
 void submission_hand_over_values(struct submission *s)
 {
     struct err e = { 0 };
-    struct arena *a = arena_new_in(&s->api->memory, s->api->memory.limit_bytes);
-    if (!a || !arena_defer(s->arena, free_arena, a)) {
-        arena_free(a);
-        refuse(s, ERR_NOMEM, "out_of_memory", "no memory for this request");
+    struct arena *a = backtrace_arena(s->x, s->api);
+    if (!a)
         return;
-    }
     s->values = (struct engine_edit){
         .arena = a,
         .project = s->token->project,
