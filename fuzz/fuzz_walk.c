@@ -210,7 +210,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         { OTHER_BASE, { other, other ? OTHER_SIZE : 0 } },
     };
     struct walk_region unloaded = { 0x600000, { NULL, 0x1000 } };
-    struct symbol_source source = { &cache, find, release };
+    struct symbol_source source = { .ctx = &cache, .find = find, .release = release };
     CLEANUP(arena_free_p) struct arena *a = arena_new((size_t)1 << 26);
     struct walk w = { .cpu = cpu,
                       .os = (enum walk_os)(os % (WALK_OS_ANDROID + 1)),

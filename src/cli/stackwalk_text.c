@@ -131,6 +131,7 @@ static const char *found_by(const struct walk_frame *f)
         [TRUST_SCAN] = "stack scanning",
         [TRUST_CFI_SCAN] = "call frame info with scanning",
         [TRUST_FP] = "previous frame's frame pointer",
+        [TRUST_PREWALKED] = "recovered by external stack walker",
         [TRUST_LEAF] = "simulating a return from leaf function",
         [TRUST_CFI] = "call frame info",
         [TRUST_CONTEXT] = "given as instruction pointer in context",

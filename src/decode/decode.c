@@ -1,16 +1,19 @@
-/* decode.c - the table of decoders, and what the door asks before an upload is let in. */
+/* decode.c - the table of decoders. */
+#include "decode/core.h"
 #include "decode/formats.h"
 #include "decode/minidump.h"
+#include "decode/plcrash.h"
 
 bool decode_can(enum upload_format format)
 {
-    return format == UPLOAD_JSON || format == UPLOAD_MINIDUMP;
+    return upload_format_is_error(format) && format != UPLOAD_BTT;
 }
 
 bool decode_can_read(enum upload_format format, struct bytes first)
 {
-    /* Core files come by the door of minidumps. */
-    return decode_can(format) && (format != UPLOAD_MINIDUMP || minidump_is(first));
+    const char *words;
+    enum decode_kind kind = decode_kind_of(first, &words);
+    return decode_can(format) || (format == UPLOAD_BTT && decode_is_report(kind));
 }
 
 void decode_nothing(struct crash *out, struct arena *a)
@@ -23,119 +26,56 @@ void decode_nothing(struct crash *out, struct arena *a)
     attributes_init(&out->attributes, a);
 }
 
-static bool decode_minidump(struct bytes file, const struct symbol_source *symbols,
-                            struct crash *out, struct arena *a, struct err *e)
+typedef bool read_dump(struct bytes file, const struct symbol_source *symbols, struct dump *out,
+                       struct arena *a, struct err *e);
+
+static bool decode_dump(read_dump *read, struct bytes file, const struct symbol_source *symbols,
+                        struct crash *out, struct arena *a, struct err *e)
 {
     struct dump *d = arena_alloc(a, sizeof *d);
     if (!d)
-        return err_set(e, ERR_NOMEM, 0, "no memory to read a minidump");
-    return minidump_read(file, symbols, d, a, e) && dump_crash(d, out, a, e);
+        return err_set(e, ERR_NOMEM, 0, "no memory to read a dump");
+    return read(file, symbols, d, a, e) && dump_crash(d, out, a, e);
+}
+
+static bool decode_json(struct str text, const struct symbol_source *symbols, struct crash *out,
+                        struct arena *a, struct err *e)
+{
+    return backtrace_json_decode(text, out, a, e) &&
+           (!symbols || javascript_map(out, symbols, a, e));
+}
+
+/* What the sender called it counts where the bytes do not say. */
+static enum decode_kind kind_of(enum upload_format format, struct bytes file)
+{
+    static const enum decode_kind named[UPLOAD_FORMATS] = { [UPLOAD_JSON] = KIND_JSON,
+                                                            [UPLOAD_MINIDUMP] = KIND_MINIDUMP,
+                                                            [UPLOAD_PLCRASH] = KIND_PLCRASH };
+    const char *words;
+    enum decode_kind kind = decode_kind_of(file, &words);
+    return decode_is_report(kind) ? kind : named[format];
 }
 
 bool decode_upload(enum upload_format format, struct str bytes, const struct symbol_source *symbols,
                    struct crash *out, struct arena *a, struct err *e)
 {
+    const struct bytes file = { (const uint8_t *)bytes.ptr, bytes.len };
     decode_nothing(out, a);
-    if (format == UPLOAD_JSON)
-        return backtrace_json_decode(bytes, out, a, e);
-    if (format == UPLOAD_MINIDUMP)
-        return decode_minidump((struct bytes){ (const uint8_t *)bytes.ptr, bytes.len }, symbols,
-                               out, a, e);
-    struct str name = upload_format_name(format);
-    return err_set(e, ERR_INPUT, 0, "there is no decoder for %.*s", STR_ARG(name));
-}
-
-/* --- at the door --------------------------------------------------------------------------- */
-
-struct str decode_skip_bom(struct str text)
-{
-    const struct str bom = STR("\xef\xbb\xbf");
-    return str_starts(text, bom) ? (struct str){ text.ptr + bom.len, text.len - bom.len } : text;
-}
-
-/* What the first bytes say that an upload is; for sentences. */
-static const char *looks_like(struct str first)
-{
-    static const struct {
-        struct str magic;
-        const char *name;
-    } known[] = {
-        { STR_INIT("MDMP"), "a minidump" },
-        { STR_INIT("PMDM"), "a minidump" },
-        { STR_INIT("\x7f"
-                   "ELF"),
-          "an ELF file" },
-        { STR_INIT("plcrash"), "a PLCrashReporter report" },
-        { STR_INIT("\x1f\x8b"), "gzip data (say so with Content-Encoding: gzip)" },
-        { STR_INIT("\x28\xb5\x2f\xfd"), "zstd data" },
-        { STR_INIT("PK\x03\x04"), "a zip file" },
-        { STR_INIT("\xfd"
-                   "7zXZ"),
-          "xz data" },
-        { STR_INIT("{"), "JSON" },
-        { STR_INIT("--"), "a multipart body (say so with Content-Type)" },
-    };
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (str_starts(first, known[i].magic))
-            return known[i].name;
-    return "something else";
-}
-
-static struct str skip_blanks(struct str s)
-{
-    while (s.len > 0 && memchr(" \t\r\n", s.ptr[0], 4))
-        s = (struct str){ s.ptr + 1, s.len - 1 };
-    return s;
-}
-
-/* Blanks only, and more bytes may follow: it could be. */
-static bool could_be_json(struct str first)
-{
-    struct str text = skip_blanks(decode_skip_bom(first));
-    return text.len > 0 ? text.ptr[0] == '{' : first.len >= DECODE_MAGIC_BYTES;
-}
-
-/* A minidump of either byte order. Core files (ELF) come by the same door. */
-static bool could_be_dump(struct str first)
-{
-    return str_starts(first, STR("MDMP")) || str_starts(first, STR("PMDM")) ||
-           str_starts(first, STR("\x7f"
-                                 "ELF"));
-}
-
-bool decode_check_magic(enum upload_format format, struct bytes first, struct err *e)
-{
-    struct str s = { (const char *)first.ptr, first.len };
-    if (s.len == 0)
-        return err_set(e, ERR_INPUT, 0, "the upload is empty");
-    switch (format) {
-    case UPLOAD_JSON:
-        return could_be_json(s) ||
-               err_set(e, ERR_INPUT, 0, "a JSON report begins with {; this is %s", looks_like(s));
-    case UPLOAD_MINIDUMP:
-        return could_be_dump(s) ||
-               err_set(e, ERR_INPUT, 0, "a minidump begins with MDMP; this is %s", looks_like(s));
-    case UPLOAD_PLCRASH:
-        return str_starts(s, STR("plcrash")) ||
-               err_set(e, ERR_INPUT, 0, "a PLCrashReporter report begins with plcrash; this is %s",
-                       looks_like(s));
-    case UPLOAD_BTT:
-    case UPLOAD_SYMBOLS:
-    case UPLOAD_SOURCEMAP:
-    case UPLOAD_PROGUARD:
+    switch (kind_of(format, file)) {
+    case KIND_JSON:
+        return decode_json(bytes, symbols, out, a, e);
+    case KIND_MINIDUMP:
+        return decode_dump(minidump_read, file, symbols, out, a, e);
+    case KIND_PLCRASH:
+        return decode_dump(plcrash_read, file, symbols, out, a, e);
+    case KIND_CORE:
+        return decode_dump(core_read, file, symbols, out, a, e);
+    case KIND_UNKNOWN:
+    case KIND_SYMBOLS:
+    case KIND_PACKED:
+    case KIND_MULTIPART:
         break;
     }
-    return true;
-}
-
-bool decode_check_json(struct str text, struct arena *a, struct str *uuid, struct err *e)
-{
-    const struct json_limits limits = { DECODE_JSON_DEPTH, DECODE_JSON_NODES };
-    const struct json *j;
-    if (!json_parse(&j, decode_skip_bom(text), limits, a, e))
-        return false;
-    if (j->type != JSON_OBJECT)
-        return err_set(e, ERR_INPUT, 0, "a report must be a JSON object");
-    *uuid = backtrace_json_uuid(j);
-    return true;
+    struct str name = upload_format_name(format);
+    return err_set(e, ERR_INPUT, 0, "there is no decoder for %.*s", STR_ARG(name));
 }

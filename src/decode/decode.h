@@ -11,15 +11,16 @@
 #define DECODE_JSON_NODES 4000000
 #define DECODE_JSON_DEPTH 256
 
-/* Whether this version reads the format. What it does not read is kept until one does. */
+/* Whether this version reads the format: all but btt, whose own format is not public. */
 bool decode_can(enum upload_format format);
-/* The same, asked of an upload that has been let in, by its bytes: ELF core files come as
- * minidumps, and are not read yet. */
+/* The same, asked of an upload that has been let in, by its bytes, which count for more than what
+ * the sender called it: a btt that is a minidump is read as one. */
 bool decode_can_read(enum upload_format format, struct bytes first);
 
 /* At the door, from the first bytes (as many as there are, at least DECODE_MAGIC_BYTES of a longer
- * upload): could this be the format? ERR_INPUT with a sentence when not. */
-#define DECODE_MAGIC_BYTES 16
+ * upload): could this be the format, or another that is taken by this door
+ * (docs/formats/README.md)? ERR_INPUT with a sentence that names both when not. */
+#define DECODE_MAGIC_BYTES 64
 MUST_CHECK bool decode_check_magic(enum upload_format format, struct bytes first, struct err *e);
 
 /* At the door, for a whole JSON report: it must be a JSON object; `uuid` is its uuid or empty.

@@ -145,9 +145,7 @@ static bool decode(struct upload_work *w, struct crash *crash, struct str *failu
     struct str bytes;
     decode_nothing(crash, a);
     *failure = STR("");
-    w->row.state = !upload_format_is_error(u->format) ? UPLOAD_KEPT
-                   : !decode_can(u->format)           ? UPLOAD_WAITING
-                                                      : UPLOAD_DECODED;
+    w->row.state = upload_format_is_error(u->format) ? UPLOAD_DECODED : UPLOAD_KEPT;
     if (w->row.state != UPLOAD_DECODED)
         return true;
     struct library_project project = { w->engine->library, u->project };

@@ -15,6 +15,13 @@
 #define CRASH_FRAMES_MAX 200000 /* of all threads; the one that failed comes first */
 #define CRASH_ERRORS_MAX 20
 
+/* Where a frame is in the script that ran, when the frame itself says where that is in its source.
+ */
+struct crash_generated {
+    struct str function, file;
+    uint64_t line, column;
+};
+
 struct crash_frame {
     struct str function;   /* as the sender wrote it; empty when not known */
     struct str module;     /* library, shared object or script; empty when not known */
@@ -26,6 +33,11 @@ struct crash_frame {
     uint64_t offset;     /* from the start of the module */
     struct str debug_id; /* of the module */
     struct str source;   /* the line of source code itself; empty when not known */
+    /* The lines around it, itself among them, from line first_line on; NULL when not known. */
+    const struct str *lines;
+    size_t line_count;
+    uint64_t first_line;
+    const struct crash_generated *generated; /* NULL: no source map was applied */
     bool guessed, faulted;
     const struct json *rest; /* the frame as it came (JSON), for what has no member here; NULL */
 };
@@ -56,6 +68,10 @@ struct crash {
     size_t thread_count;
     const struct crash_module *modules; /* of a dump; those of JSON uploads are in `rest` */
     size_t module_count;
+    /* The scripts of frames that a source map was looked for. debug_file is the name of the script,
+     * debug_id and code_id are the ids by which the frames name it. */
+    const struct crash_module *scripts;
+    size_t script_count;
     size_t main_thread;   /* the one that failed: index into threads; meaningless without threads */
     bool has_fingerprint; /* the sender fixed it */
     uint8_t fingerprint[32];

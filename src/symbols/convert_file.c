@@ -3,6 +3,7 @@
 
 #include "symbols/breakpad.h"
 #include "symbols/elf_symbols.h"
+#include "symbols/macho_symbols.h"
 #include "symbols/symcache_builder.h"
 
 #include <errno.h>
@@ -24,7 +25,9 @@ static bool read_file(enum convert_kind kind, struct str entry, struct bytes fil
     struct str name = entry;
     if (slash)
         name = (struct str){ slash + 1, entry.len - (size_t)(slash + 1 - entry.ptr) };
-    return kind == CONVERT_BREAKPAD ? breakpad_read(file, b, e) : elf_read(file, name, b, e);
+    return kind == CONVERT_BREAKPAD ? breakpad_read(file, b, e)
+           : kind == CONVERT_MACHO  ? macho_read(file, name, b, e)
+                                    : elf_read(file, name, b, e);
 }
 
 /* The image as a file of the scratch folder; on failure there is none. */

@@ -18,10 +18,7 @@ static const struct {
     [CONVERT_PE] = { STR_INIT("pe"),
                      "it is a Windows program or library (PE), which is not read here: run "
                      "dump_syms on its PDB file, and upload the .sym file that comes out" },
-    [CONVERT_MACHO] = { STR_INIT("macho"),
-                        "it is a Mach-O file (macOS, iOS; the inside of a dSYM folder), which is "
-                        "not read here: run dump_syms on it, and upload the .sym file that comes "
-                        "out" },
+    [CONVERT_MACHO] = { STR_INIT("macho"), NULL },
     [CONVERT_ARCHIVE] = { STR_INIT("archive"),
                           "it is an archive inside an archive inside an archive: only one level is "
                           "unpacked; upload it by itself" },
@@ -30,6 +27,9 @@ static const struct {
     [CONVERT_MINIDUMP] = { STR_INIT("minidump"),
                            "it is a minidump: upload it with the format minidump" },
     [CONVERT_EMPTY] = { STR_INIT("empty"), "it is empty" },
+    [CONVERT_SOURCEMAP] = { STR_INIT("sourcemap"), NULL },
+    [CONVERT_SCRIPT] = { STR_INIT("script"),
+                         "it is a script: what it says about source maps was noted" },
 };
 
 struct magic {

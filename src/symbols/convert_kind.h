@@ -17,9 +17,11 @@ enum convert_kind {
     CONVERT_ARCHIVE = 6, /* or compressed */
     CONVERT_JSON = 7,
     CONVERT_MINIDUMP = 8,
-    CONVERT_EMPTY = 9
+    CONVERT_EMPTY = 9,
+    CONVERT_SOURCEMAP = 10,
+    CONVERT_SCRIPT = 11 /* JavaScript: with its map in it, or looked at for the map beside it */
 };
-#define CONVERT_KINDS 10 /* one more than the last */
+#define CONVERT_KINDS 12 /* one more than the last */
 
 /* From its first bytes; all of them, or CONVERT_KIND_BYTES of a longer file. */
 #define CONVERT_KIND_BYTES 512

@@ -266,7 +266,22 @@ static void release(void *ctx, struct symbols_found *found)
     *found = (struct symbols_found){ 0 };
 }
 
+static bool find_map(void *ctx, const struct script_id *id, struct map_found *out)
+{
+    (void)ctx, (void)id, (void)out;
+    return false;
+}
+
+static void release_map(void *ctx, struct map_found *found)
+{
+    (void)ctx, (void)found;
+}
+
 struct symbol_source library_source(struct library_project *ctx)
 {
-    return (struct symbol_source){ .ctx = ctx, .find = find, .release = release };
+    return (struct symbol_source){ .ctx = ctx,
+                                   .find = find,
+                                   .release = release,
+                                   .find_map = find_map,
+                                   .release_map = release_map };
 }

@@ -33,11 +33,12 @@ enum walk_trust {
     TRUST_SCAN,
     TRUST_CFI_SCAN, /* scanned, then confirmed by rules */
     TRUST_FP,
-    TRUST_LEAF, /* the return address was on top of the stack */
+    TRUST_PREWALKED, /* by whoever made the report, who does not say how */
+    TRUST_LEAF,      /* the return address was on top of the stack */
     TRUST_CFI,
     TRUST_CONTEXT
 };
-/* "none", "scan", "cfi_scan", "fp", "leaf", "cfi", "context" */
+/* "none", "scan", "cfi_scan", "fp", "prewalked", "leaf", "cfi", "context" */
 const char *walk_trust_name(enum walk_trust t);
 
 struct registers {
@@ -96,6 +97,11 @@ struct walk_frame {
 MUST_CHECK bool walk_thread(struct walk *w, const struct registers *context,
                             const struct walk_region *stack, struct walk_frame **frames,
                             size_t *count, struct err *e);
+/* The frames at addresses that somebody else has found, innermost first: those behind the first are
+ * return addresses. Modules, functions, lines and inlined calls are filled in as by walk_thread;
+ * trust is TRUST_PREWALKED, of the first TRUST_CONTEXT. ERR_NOMEM only. */
+MUST_CHECK bool walk_addresses(struct walk *w, const uint64_t *addresses, size_t n,
+                               struct walk_frame **frames, size_t *count, struct err *e);
 /* Gives the symbols back. */
 void walk_done(struct walk *w);
 

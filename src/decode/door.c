@@ -1,0 +1,123 @@
+/* door.c - what the door asks before an upload is let in: what its first bytes say it is, and
+ * whether that is taken under the format that the sender says.
+ *
+ * The bytes count. A format that they contradict is a mistake of the sender's, who hears of it at
+ * once; but where clients are known to rely on it, another format is let in: core files as
+ * minidumps, and anything that can be a report as btt. */
+#include "decode/core.h"
+#include "decode/formats.h"
+#include "decode/minidump.h"
+#include "decode/plcrash.h"
+
+struct str decode_skip_bom(struct str text)
+{
+    const struct str bom = STR("\xef\xbb\xbf");
+    return str_starts(text, bom) ? (struct str){ text.ptr + bom.len, text.len - bom.len } : text;
+}
+
+static struct str skip_blanks(struct str s)
+{
+    while (s.len > 0 && memchr(" \t\r\n", s.ptr[0], 4))
+        s = (struct str){ s.ptr + 1, s.len - 1 };
+    return s;
+}
+
+/* Blanks only, and more bytes may follow: it could be. */
+static bool could_be_json(struct str first)
+{
+    struct str text = skip_blanks(decode_skip_bom(first));
+    return text.len > 0 ? text.ptr[0] == '{' : first.len >= DECODE_MAGIC_BYTES;
+}
+
+enum decode_kind decode_kind_of(struct bytes first, const char **words)
+{
+    static const struct {
+        struct str magic;
+        enum decode_kind kind;
+        const char *words;
+    } known[] = {
+        { STR_INIT("\x7f"
+                   "ELF"),
+          KIND_SYMBOLS, "an ELF program or library" },
+        { STR_INIT("\xfe\xed\xfa\xce"), KIND_SYMBOLS, "a Mach-O file" },
+        { STR_INIT("\xfe\xed\xfa\xcf"), KIND_SYMBOLS, "a Mach-O file" },
+        { STR_INIT("\xce\xfa\xed\xfe"), KIND_SYMBOLS, "a Mach-O file" },
+        { STR_INIT("\xcf\xfa\xed\xfe"), KIND_SYMBOLS, "a Mach-O file" },
+        { STR_INIT("\xca\xfe\xba\xbe\0\0\0"), KIND_SYMBOLS, "a Mach-O file" },
+        { STR_INIT("MODULE "), KIND_SYMBOLS, "a Breakpad symbol file" },
+        { STR_INIT("Microsoft C/C++ "), KIND_SYMBOLS, "a PDB file" },
+        { STR_INIT("MZ"), KIND_SYMBOLS, "a Windows program or library" },
+        { STR_INIT("\x1f\x8b"), KIND_PACKED, "gzip data (say so with Content-Encoding: gzip)" },
+        { STR_INIT("\x28\xb5\x2f\xfd"), KIND_PACKED, "zstd data" },
+        { STR_INIT("PK\x03\x04"), KIND_PACKED, "a zip file" },
+        { STR_INIT("\xfd"
+                   "7zXZ"),
+          KIND_PACKED, "xz data" },
+        { STR_INIT("--"), KIND_MULTIPART, "a multipart body (say so with Content-Type)" },
+    };
+    struct str s = { (const char *)first.ptr, first.len };
+    *words = "a minidump";
+    if (minidump_is(first))
+        return KIND_MINIDUMP;
+    *words = "a PLCrashReporter report";
+    if (plcrash_is(first))
+        return KIND_PLCRASH;
+    *words = "a core file";
+    if (core_is(first))
+        return KIND_CORE;
+    *words = "JSON";
+    if (could_be_json(s))
+        return KIND_JSON;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (str_starts(s, known[i].magic)) {
+            *words = known[i].words;
+            return known[i].kind;
+        }
+    *words = "something else";
+    return KIND_UNKNOWN;
+}
+
+bool decode_is_report(enum decode_kind kind)
+{
+    return kind == KIND_JSON || kind == KIND_MINIDUMP || kind == KIND_PLCRASH || kind == KIND_CORE;
+}
+
+/* What goes through which door. */
+static const struct {
+    const char *begins; /* what a format that is known by its beginning begins with */
+    unsigned kinds;     /* bit k: decode_kind k is let in */
+} doors[UPLOAD_FORMATS] = {
+    [UPLOAD_JSON] = { "a JSON report begins with {", 1u << KIND_JSON },
+    [UPLOAD_MINIDUMP] = { "a minidump begins with MDMP", 1u << KIND_MINIDUMP | 1u << KIND_CORE },
+    [UPLOAD_PLCRASH] = { "a PLCrashReporter report begins with plcrash", 1u << KIND_PLCRASH },
+    [UPLOAD_BTT] = { "btt is for snapshots and other reports",
+                     1u << KIND_UNKNOWN | 1u << KIND_JSON | 1u << KIND_MINIDUMP |
+                         1u << KIND_PLCRASH | 1u << KIND_CORE | 1u << KIND_PACKED },
+    [UPLOAD_SYMBOLS] = { "symbols are symbol files, or an archive of such",
+                         1u << KIND_UNKNOWN | 1u << KIND_SYMBOLS | 1u << KIND_PACKED },
+    [UPLOAD_SOURCEMAP] = { "a source map is JSON, or comes in an archive",
+                           1u << KIND_UNKNOWN | 1u << KIND_JSON | 1u << KIND_PACKED },
+    [UPLOAD_PROGUARD] = { "a mapping of ProGuard is text", 1u << KIND_UNKNOWN | 1u << KIND_PACKED },
+};
+
+bool decode_check_magic(enum upload_format format, struct bytes first, struct err *e)
+{
+    const char *words;
+    if (first.len == 0)
+        return err_set(e, ERR_INPUT, 0, "the upload is empty");
+    enum decode_kind kind = decode_kind_of(first, &words);
+    return doors[format].kinds >> kind & 1 ||
+           err_set(e, ERR_INPUT, 0, "%s; this is %s", doors[format].begins, words);
+}
+
+bool decode_check_json(struct str text, struct arena *a, struct str *uuid, struct err *e)
+{
+    const struct json_limits limits = { DECODE_JSON_DEPTH, DECODE_JSON_NODES };
+    const struct json *j;
+    if (!json_parse(&j, decode_skip_bom(text), limits, a, e))
+        return false;
+    if (j->type != JSON_OBJECT)
+        return err_set(e, ERR_INPUT, 0, "a report must be a JSON object");
+    *uuid = backtrace_json_uuid(j);
+    return true;
+}

@@ -1,0 +1,2 @@
+/* mapcache.c - see the header. */
+#include "sourcemap/mapcache.h"

@@ -1,0 +1,2 @@
+/* scopes.c - see the header. */
+#include "sourcemap/scopes.h"

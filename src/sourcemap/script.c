@@ -1,0 +1,2 @@
+/* script.c - see the header. */
+#include "sourcemap/script.h"

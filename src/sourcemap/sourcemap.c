@@ -1,0 +1,2 @@
+/* sourcemap.c - see the header. */
+#include "sourcemap/sourcemap.h"
