@@ -157,7 +157,7 @@ static const char *ending_of(enum upload_format format)
     static const char *const endings[UPLOAD_FORMATS] = {
         [UPLOAD_JSON] = ".json",    [UPLOAD_MINIDUMP] = ".dmp",    [UPLOAD_PLCRASH] = ".plcrash",
         [UPLOAD_BTT] = ".btt",      [UPLOAD_SYMBOLS] = ".symbols", [UPLOAD_SOURCEMAP] = ".map",
-        [UPLOAD_PROGUARD] = ".txt",
+        [UPLOAD_PROGUARD] = ".txt", [UPLOAD_CORE] = ".core",
     };
     return endings[format];
 }

@@ -11,6 +11,8 @@
 #include "base/date.h"
 #include "http/multipart.h"
 
+#define MISSING_FORMAT "missing_format"
+
 static unsigned refuse(struct err *e, unsigned status, enum err_code code, const char *word,
                        const char *message)
 {
@@ -179,22 +181,28 @@ static void refuse_body(struct submission *s, const struct err *e)
     backtrace_refuse(s->x, e->code == ERR_LIMIT ? 413 : http_status_of(e->code), e);
 }
 
-/* What the URL did not say, a field `format` may, or the first bytes. */
-static bool settle_format(struct submission *s)
+/* What the URL did not say, a field `format` may, or the first bytes; and which of the formats that
+ * come by one door it is, these say. */
+static bool settle_format(struct submission *s, struct err *e)
 {
-    static const enum upload_format by_magic[] = { UPLOAD_MINIDUMP, UPLOAD_PLCRASH, UPLOAD_JSON };
     struct intake *in = &s->in;
-    struct bytes first = { in->first, in->first_len };
-    struct err e;
+    const struct bytes first = { in->first, in->first_len };
+    enum upload_format by_bytes;
+    const char *words;
+    bool is_report = decode_format_of(decode_kind_of(first, &words), &by_bytes);
     if (!in->has_format && upload_format_find(in->format_word, &in->format) &&
-        upload_format_is_error(in->format))
+        upload_format_is_error(in->format)) {
         in->has_format = true;
-    for (size_t i = 0; i < sizeof by_magic / sizeof *by_magic && !in->has_format; i++)
-        if (decode_check_magic(by_magic[i], first, &e)) {
-            in->format = by_magic[i];
-            in->has_format = true;
-        }
-    return in->has_format;
+        if (!decode_check_magic(in->format, first, e))
+            return false;
+    }
+    if (is_report && (!in->has_format || upload_format_is_error(in->format))) {
+        in->format = by_bytes;
+        in->has_format = true;
+    }
+    return in->has_format ||
+           err_word(e, ERR_INPUT, MISSING_FORMAT,
+                    "the URL names no format, and the body does not show what it is");
 }
 
 static void free_arena(void *arena)
@@ -228,6 +236,22 @@ static bool check_json(struct submission *s, struct arena *work, struct str *uui
     if (!ok && e->code == ERR_NOMEM && arena_used(work) > s->api->memory.limit_bytes / 2)
         (void)err_word(e, ERR_LIMIT, "body_too_large",
                        "the report takes more memory than there is");
+    arena_reset(work);
+    return ok;
+}
+
+/* A source map that is no JSON, or a report that was taken for one: the sender hears of it at once.
+ * One that is too large to be looked at now is read later, as all are. */
+static bool check_sourcemap(struct submission *s, struct arena *work, struct err *e)
+{
+    const char *words;
+    struct str text;
+    if (decode_kind_of((struct bytes){ s->in.first, s->in.first_len }, &words) != KIND_JSON ||
+        s->in.file_content.size > s->in.limits.json_bytes)
+        return true;
+    if (!spool_view(s->in.file, &text, e))
+        return false;
+    bool ok = decode_check_sourcemap(text, work, e) || e->code != ERR_INPUT;
     arena_reset(work);
     return ok;
 }
@@ -291,19 +315,20 @@ static bool make_upload(struct submission *s, struct err *e)
     u->sync = s->sync;
     u->done = upload_done;
     u->owner = s;
+    if (in->format == UPLOAD_SOURCEMAP)
+        return check_sourcemap(s, u->arena, e);
     return in->format != UPLOAD_JSON || check_json(s, u->arena, &u->upload.uuid, e);
 }
 
 static void hand_over_upload(struct submission *s)
 {
     struct err e = { 0 };
-    if (!settle_format(s)) {
-        (void)err_word(&e, ERR_INPUT, "missing_format",
-                       "the URL names no format, and the body does not show what it is");
+    bool ok = settle_format(s, &e);
+    if (!ok && e.word && !strcmp(e.word, MISSING_FORMAT)) {
         backtrace_refuse(s->x, 503, &e);
         return;
     }
-    if (!make_upload(s, &e)) {
+    if (!ok || !make_upload(s, &e)) {
         refuse_body(s, &e);
         return;
     }

@@ -9,13 +9,6 @@ bool decode_can(enum upload_format format)
     return upload_format_is_error(format) && format != UPLOAD_BTT;
 }
 
-bool decode_can_read(enum upload_format format, struct bytes first)
-{
-    const char *words;
-    enum decode_kind kind = decode_kind_of(first, &words);
-    return decode_can(format) || (format == UPLOAD_BTT && decode_is_report(kind));
-}
-
 void decode_nothing(struct crash *out, struct arena *a)
 {
     *out = (struct crash){ .uuid = STR(""),
@@ -45,35 +38,24 @@ static bool decode_json(struct str text, const struct symbol_source *symbols, st
            (!symbols || javascript_map(out, symbols, a, e));
 }
 
-/* What the sender called it counts where the bytes do not say. */
-static enum decode_kind kind_of(enum upload_format format, struct bytes file)
-{
-    static const enum decode_kind named[UPLOAD_FORMATS] = { [UPLOAD_JSON] = KIND_JSON,
-                                                            [UPLOAD_MINIDUMP] = KIND_MINIDUMP,
-                                                            [UPLOAD_PLCRASH] = KIND_PLCRASH };
-    const char *words;
-    enum decode_kind kind = decode_kind_of(file, &words);
-    return decode_is_report(kind) ? kind : named[format];
-}
-
 bool decode_upload(enum upload_format format, struct str bytes, const struct symbol_source *symbols,
                    struct crash *out, struct arena *a, struct err *e)
 {
     const struct bytes file = { (const uint8_t *)bytes.ptr, bytes.len };
     decode_nothing(out, a);
-    switch (kind_of(format, file)) {
-    case KIND_JSON:
+    switch (format) {
+    case UPLOAD_JSON:
         return decode_json(bytes, symbols, out, a, e);
-    case KIND_MINIDUMP:
+    case UPLOAD_MINIDUMP:
         return decode_dump(minidump_read, file, symbols, out, a, e);
-    case KIND_PLCRASH:
+    case UPLOAD_PLCRASH:
         return decode_dump(plcrash_read, file, symbols, out, a, e);
-    case KIND_CORE:
+    case UPLOAD_CORE:
         return decode_dump(core_read, file, symbols, out, a, e);
-    case KIND_UNKNOWN:
-    case KIND_SYMBOLS:
-    case KIND_PACKED:
-    case KIND_MULTIPART:
+    case UPLOAD_BTT:
+    case UPLOAD_SYMBOLS:
+    case UPLOAD_SOURCEMAP:
+    case UPLOAD_PROGUARD:
         break;
     }
     struct str name = upload_format_name(format);

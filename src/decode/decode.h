@@ -11,22 +11,38 @@
 #define DECODE_JSON_NODES 4000000
 #define DECODE_JSON_DEPTH 256
 
-/* Whether this version reads the format: all but btt, whose own format is not public. */
+/* Whether this version reads the format: of reports all but btt, whose layout is not public. */
 bool decode_can(enum upload_format format);
-/* The same, asked of an upload that has been let in, by its bytes, which count for more than what
- * the sender called it: a btt that is a minidump is read as one. */
-bool decode_can_read(enum upload_format format, struct bytes first);
 
-/* At the door, from the first bytes (as many as there are, at least DECODE_MAGIC_BYTES of a longer
- * upload): could this be the format, or another that is taken by this door
- * (docs/formats/README.md)? ERR_INPUT with a sentence that names both when not. */
+/* What the first bytes say that a file is: as many as there are, at least DECODE_MAGIC_BYTES of a
+ * longer one. *words: the same, for sentences ("a minidump"). */
 #define DECODE_MAGIC_BYTES 64
+enum decode_kind {
+    KIND_UNKNOWN,
+    KIND_JSON, /* or blanks, so far */
+    KIND_MINIDUMP,
+    KIND_PLCRASH,
+    KIND_CORE,
+    KIND_SYMBOLS, /* Breakpad symbols, an ELF or Mach-O file, a Windows program, PDB */
+    KIND_PACKED,  /* an archive, or compressed */
+    KIND_MULTIPART
+};
+enum decode_kind decode_kind_of(struct bytes first, const char **words);
+/* The format of a report of this kind; false: it is none. */
+bool decode_format_of(enum decode_kind kind, enum upload_format *out);
+
+/* At the door, from the first bytes: could this be the format, or another that comes by the same
+ * door (docs/formats/README.md)? ERR_INPUT with a sentence that names both when not. */
 MUST_CHECK bool decode_check_magic(enum upload_format format, struct bytes first, struct err *e);
 
 /* At the door, for a whole JSON report: it must be a JSON object; `uuid` is its uuid or empty.
  * ERR_INPUT with line and column, ERR_LIMIT, ERR_NOMEM. */
 MUST_CHECK bool decode_check_json(struct str text, struct arena *a, struct str *uuid,
                                   struct err *e);
+
+/* At the door, for a source map that is JSON: ERR_INPUT with line and column, or when it is no
+ * source map; ERR_LIMIT, ERR_NOMEM. What is in it is read later. */
+MUST_CHECK bool decode_check_sourcemap(struct str text, struct arena *a, struct err *e);
 
 /* Fills *out. Stacks of dumps are walked with these symbols (NULL: without). Attributes are the
  * report's own only: see decode_merge. ERR_INPUT, ERR_LIMIT: it cannot be read; ERR_NOMEM. Oddities

@@ -77,15 +77,34 @@ enum decode_kind decode_kind_of(struct bytes first, const char **words)
     return KIND_UNKNOWN;
 }
 
-bool decode_is_report(enum decode_kind kind)
+bool decode_format_of(enum decode_kind kind, enum upload_format *out)
 {
-    return kind == KIND_JSON || kind == KIND_MINIDUMP || kind == KIND_PLCRASH || kind == KIND_CORE;
+    switch (kind) {
+    case KIND_JSON:
+        *out = UPLOAD_JSON;
+        return true;
+    case KIND_MINIDUMP:
+        *out = UPLOAD_MINIDUMP;
+        return true;
+    case KIND_PLCRASH:
+        *out = UPLOAD_PLCRASH;
+        return true;
+    case KIND_CORE:
+        *out = UPLOAD_CORE;
+        return true;
+    case KIND_UNKNOWN:
+    case KIND_SYMBOLS:
+    case KIND_PACKED:
+    case KIND_MULTIPART:
+        break;
+    }
+    return false;
 }
 
 /* What goes through which door. */
 static const struct {
-    const char *begins; /* what a format that is known by its beginning begins with */
-    unsigned kinds;     /* bit k: decode_kind k is let in */
+    const char *what; /* is expected there */
+    unsigned kinds;   /* bit k: decode_kind k is let in */
 } doors[UPLOAD_FORMATS] = {
     [UPLOAD_JSON] = { "a JSON report begins with {", 1u << KIND_JSON },
     [UPLOAD_MINIDUMP] = { "a minidump begins with MDMP", 1u << KIND_MINIDUMP | 1u << KIND_CORE },
@@ -97,6 +116,7 @@ static const struct {
                          1u << KIND_UNKNOWN | 1u << KIND_SYMBOLS | 1u << KIND_PACKED },
     [UPLOAD_SOURCEMAP] = { "a source map is JSON, or comes in an archive",
                            1u << KIND_UNKNOWN | 1u << KIND_JSON | 1u << KIND_PACKED },
+    [UPLOAD_CORE] = { "a core file is an ELF file of the type ET_CORE", 1u << KIND_CORE },
     [UPLOAD_PROGUARD] = { "a mapping of ProGuard is text", 1u << KIND_UNKNOWN | 1u << KIND_PACKED },
 };
 
@@ -107,17 +127,47 @@ bool decode_check_magic(enum upload_format format, struct bytes first, struct er
         return err_set(e, ERR_INPUT, 0, "the upload is empty");
     enum decode_kind kind = decode_kind_of(first, &words);
     return doors[format].kinds >> kind & 1 ||
-           err_set(e, ERR_INPUT, 0, "%s; this is %s", doors[format].begins, words);
+           err_set(e, ERR_INPUT, 0, "%s; this is %s", doors[format].what, words);
+}
+
+/* A JSON object, and whether it is a source map: these have mappings, or sections of such, which
+ * no report has. */
+static bool read_object(struct str text, struct arena *a, const struct json **out, bool *is_map,
+                        struct err *e)
+{
+    const struct json_limits limits = { DECODE_JSON_DEPTH, DECODE_JSON_NODES };
+    const struct json *mappings, *sections;
+    if (!json_parse(out, decode_skip_bom(text), limits, a, e))
+        return false;
+    mappings = json_get(*out, STR("mappings"));
+    sections = json_get(*out, STR("sections"));
+    *is_map = json_get(*out, STR("version")) && ((mappings && mappings->type == JSON_STRING) ||
+                                                 (sections && sections->type == JSON_LIST));
+    return true;
 }
 
 bool decode_check_json(struct str text, struct arena *a, struct str *uuid, struct err *e)
 {
-    const struct json_limits limits = { DECODE_JSON_DEPTH, DECODE_JSON_NODES };
     const struct json *j;
-    if (!json_parse(&j, decode_skip_bom(text), limits, a, e))
+    bool is_map;
+    if (!read_object(text, a, &j, &is_map, e))
         return false;
     if (j->type != JSON_OBJECT)
         return err_set(e, ERR_INPUT, 0, "a report must be a JSON object");
+    if (is_map)
+        return err_set(e, ERR_INPUT, 0,
+                       "this is a source map, and no JSON report: send it with the format "
+                       "sourcemap");
     *uuid = backtrace_json_uuid(j);
     return true;
+}
+
+bool decode_check_sourcemap(struct str text, struct arena *a, struct err *e)
+{
+    const struct json *j;
+    bool is_map;
+    return read_object(text, a, &j, &is_map, e) &&
+           (is_map || !json_get(j, STR("threads")) ||
+            err_set(e, ERR_INPUT, 0,
+                    "this is a JSON report, and no source map: send it with the format json"));
 }

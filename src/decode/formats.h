@@ -18,21 +18,6 @@ struct str backtrace_json_uuid(const struct json *report);
 MUST_CHECK bool javascript_map(struct crash *c, const struct symbol_source *symbols,
                                struct arena *a, struct err *e);
 
-/* door.c: what the first bytes say that an upload is. */
-enum decode_kind {
-    KIND_UNKNOWN,
-    KIND_JSON, /* or blanks, so far */
-    KIND_MINIDUMP,
-    KIND_PLCRASH,
-    KIND_CORE,
-    KIND_SYMBOLS, /* Breakpad symbols, an ELF or Mach-O file, a Windows program, PDB */
-    KIND_PACKED,  /* an archive, or compressed */
-    KIND_MULTIPART
-};
-/* *words: the same, for sentences ("a minidump"). */
-enum decode_kind decode_kind_of(struct bytes first, const char **words);
-bool decode_is_report(enum decode_kind kind); /* one that there is a decoder for */
-
 /* A byte order mark at the front is no JSON, but some write one. */
 struct str decode_skip_bom(struct str text);
 

@@ -145,22 +145,18 @@ static bool decode(struct upload_work *w, struct crash *crash, struct str *failu
     struct str bytes;
     decode_nothing(crash, a);
     *failure = STR("");
-    w->row.state = upload_format_is_error(u->format) ? UPLOAD_DECODED : UPLOAD_KEPT;
+    w->row.state = !upload_format_is_error(u->format) ? UPLOAD_KEPT
+                   : !decode_can(u->format)           ? UPLOAD_WAITING
+                                                      : UPLOAD_DECODED;
     if (w->row.state != UPLOAD_DECODED)
         return true;
     struct library_project project = { w->engine->library, u->project };
     const struct symbol_source symbols = library_source(&project);
     if (w->ticket.undecoded)
         (void)err_set(&e, ERR_LIMIT, 0, "reading it takes more memory than there is");
-    else if (blobs_view(w->engine->blobs, &u->body, a, &bytes, &e)) {
-        const struct bytes content = { (const uint8_t *)bytes.ptr, bytes.len };
-        if (!decode_can_read(u->format, content)) {
-            w->row.state = UPLOAD_WAITING;
-            return true;
-        }
-        if (decode_upload(u->format, bytes, &symbols, crash, a, &e))
-            return true;
-    }
+    else if (blobs_view(w->engine->blobs, &u->body, a, &bytes, &e) &&
+             decode_upload(u->format, bytes, &symbols, crash, a, &e))
+        return true;
     if (e.code == ERR_NOMEM || e.code == ERR_BUSY) {
         w->job.err = e;
         return false;

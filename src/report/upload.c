@@ -11,7 +11,8 @@ static const struct {
     { STR_INIT("json"), UPLOAD_JSON },         { STR_INIT("minidump"), UPLOAD_MINIDUMP },
     { STR_INIT("plcrash"), UPLOAD_PLCRASH },   { STR_INIT("btt"), UPLOAD_BTT },
     { STR_INIT("symbols"), UPLOAD_SYMBOLS },   { STR_INIT("sourcemap"), UPLOAD_SOURCEMAP },
-    { STR_INIT("proguard"), UPLOAD_PROGUARD }, { STR_INIT("dump"), UPLOAD_MINIDUMP },
+    { STR_INIT("proguard"), UPLOAD_PROGUARD }, { STR_INIT("core"), UPLOAD_CORE },
+    { STR_INIT("dump"), UPLOAD_MINIDUMP },
 };
 #define NAMES (sizeof names / sizeof *names)
 
@@ -36,5 +37,5 @@ bool upload_format_find(struct str name, enum upload_format *out)
 
 bool upload_format_is_error(enum upload_format f)
 {
-    return f >= UPLOAD_JSON && f <= UPLOAD_BTT;
+    return (f >= UPLOAD_JSON && f <= UPLOAD_BTT) || f == UPLOAD_CORE;
 }

@@ -22,9 +22,10 @@ enum upload_format {
     UPLOAD_BTT = 4,
     UPLOAD_SYMBOLS = 5,
     UPLOAD_SOURCEMAP = 6,
-    UPLOAD_PROGUARD = 7
+    UPLOAD_PROGUARD = 7,
+    UPLOAD_CORE = 8
 };
-#define UPLOAD_FORMATS 8 /* one more than the last */
+#define UPLOAD_FORMATS 9 /* one more than the last */
 
 /* "json"; and from a name ("dump" is another word for minidump); false when there is no such. */
 struct str upload_format_name(enum upload_format f);

@@ -18,6 +18,12 @@ static void test_magic(void **state)
         const char *error; /* NULL: taken */
     } cases[] = {
 #define BYTES(s) (s), sizeof(s) - 1
+#define CORE                                                                                       \
+    "\x7f"                                                                                         \
+    "ELF\2\1\1\0\0\0\0\0\0\0\0\0\4\0\x3e\0"
+#define PROGRAM                                                                                    \
+    "\x7f"                                                                                         \
+    "ELF\2\1\1\0\0\0\0\0\0\0\0\0\3\0\x3e\0"
         { UPLOAD_JSON, BYTES("{\"uuid\":\"x\"}"), NULL },
         { UPLOAD_JSON, BYTES(" \r\n\t{"), NULL },
         { UPLOAD_JSON, BYTES("\xef\xbb\xbf{"), NULL },
@@ -30,10 +36,8 @@ static void test_magic(void **state)
         { UPLOAD_JSON, BYTES(""), "empty" },
         { UPLOAD_MINIDUMP, BYTES("MDMP\x93\xa7\0\0"), NULL },
         { UPLOAD_MINIDUMP, BYTES("PMDM\0\0\xa7\x93"), NULL },
-        { UPLOAD_MINIDUMP,
-          BYTES("\x7f"
-                "ELF\2\1\1"),
-          NULL },
+        { UPLOAD_MINIDUMP, BYTES(CORE), NULL }, /* clients send them so */
+        { UPLOAD_MINIDUMP, BYTES(PROGRAM), "this is an ELF program or library" },
         { UPLOAD_MINIDUMP, BYTES("MDM"), "begins with MDMP; this is something else" },
         { UPLOAD_MINIDUMP, BYTES("\x1f\x8b\x08"), "this is gzip data" },
         { UPLOAD_MINIDUMP, BYTES("PK\3\4"), "this is a zip file" },
@@ -42,13 +46,39 @@ static void test_magic(void **state)
         { UPLOAD_MINIDUMP, BYTES(""), "empty" },
         { UPLOAD_PLCRASH, BYTES("plcrash\1"), NULL },
         { UPLOAD_PLCRASH, BYTES("plcras"), "begins with plcrash" },
+        { UPLOAD_PLCRASH, BYTES("MDMP\x93\xa7\0\0"), "this is a minidump" },
+        { UPLOAD_CORE, BYTES(CORE), NULL },
+        { UPLOAD_CORE, BYTES(PROGRAM), "this is an ELF program or library" },
+        { UPLOAD_CORE, BYTES("MDMP\x93\xa7\0\0"), "this is a minidump" },
         { UPLOAD_BTT, BYTES("x"), NULL },
+        { UPLOAD_BTT, BYTES("MDMP\x93\xa7\0\0"), NULL }, /* and is read as one */
+        { UPLOAD_BTT, BYTES("plcrash\1"), NULL },
+        { UPLOAD_BTT, BYTES(CORE), NULL },
+        { UPLOAD_BTT, BYTES("{\"a\":1}"), NULL },
+        { UPLOAD_BTT, BYTES("\x1f\x8b\x08"), NULL },
+        { UPLOAD_BTT, BYTES(PROGRAM), "this is an ELF program or library" },
         { UPLOAD_BTT, BYTES(""), "empty" },
         { UPLOAD_SYMBOLS, BYTES("\x1f\x8b"), NULL },
+        { UPLOAD_SYMBOLS, BYTES(PROGRAM), NULL },
+        { UPLOAD_SYMBOLS, BYTES("MODULE Linux x86_64 0 a\n"), NULL },
+        { UPLOAD_SYMBOLS, BYTES("\xcf\xfa\xed\xfe"), NULL },
+        { UPLOAD_SYMBOLS, BYTES("MDMP\x93\xa7\0\0"),
+          "symbol files, or an archive of such; this is a minidump" },
+        { UPLOAD_SYMBOLS, BYTES(CORE), "this is a core file" },
+        { UPLOAD_SYMBOLS, BYTES("plcrash\1"), "this is a PLCrashReporter report" },
+        { UPLOAD_SYMBOLS, BYTES("{\"version\":3"), "this is JSON" },
         { UPLOAD_SOURCEMAP, BYTES("{"), NULL },
+        { UPLOAD_SOURCEMAP, BYTES(")]}'\n{"), NULL },
+        { UPLOAD_SOURCEMAP, BYTES("PK\3\4"), NULL },
+        { UPLOAD_SOURCEMAP, BYTES(PROGRAM),
+          "a source map is JSON, or comes in an archive; this is an ELF" },
+        { UPLOAD_SOURCEMAP, BYTES("MDMP\x93\xa7\0\0"), "this is a minidump" },
+        { UPLOAD_PROGUARD, BYTES("{\"version\":3"), "this is JSON" },
         { UPLOAD_PROGUARD, BYTES("a"), NULL },
         { UPLOAD_PROGUARD, BYTES(""), "empty" },
 #undef BYTES
+#undef CORE
+#undef PROGRAM
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct err e = { 0 };
@@ -68,7 +98,7 @@ static void test_formats(void **state)
         struct err e = { 0 };
         struct crash c;
         assert_int_equal(decode_can((enum upload_format)f),
-                         f == UPLOAD_JSON || f == UPLOAD_MINIDUMP);
+                         upload_format_is_error((enum upload_format)f) && f != UPLOAD_BTT);
         bool ok = decode_upload((enum upload_format)f, STR("{}"), NULL, &c, a, &e);
         assert_int_equal(ok, f == UPLOAD_JSON);
         assert_int_equal(c.thread_count, 0);
@@ -76,28 +106,29 @@ static void test_formats(void **state)
     }
 }
 
-/* Core files come by the door of minidumps, and wait for a version that reads them. */
-static void test_can_read(void **state)
+/* A source map is no report, and the other way round; what is no JSON is neither. */
+static void test_sourcemaps(void **state)
 {
     (void)state;
     static const struct {
-        enum upload_format format;
-        struct str first;
-        bool want;
+        const char *text;
+        const char *report, *map; /* errors; NULL: taken */
     } cases[] = {
-        { UPLOAD_MINIDUMP, STR_INIT("MDMP\x93\xa7"), true },
-        { UPLOAD_MINIDUMP, STR_INIT("PMDM\0\0"), true },
-        { UPLOAD_MINIDUMP,
-          STR_INIT("\x7f"
-                   "ELF\2\1"),
-          false },
-        { UPLOAD_MINIDUMP, STR_INIT("MDM"), false },
-        { UPLOAD_JSON, STR_INIT("{}"), true },
-        { UPLOAD_BTT, STR_INIT("MDMP"), false },
+        { "{\"version\":3,\"sources\":[],\"mappings\":\"\"}", "with the format sourcemap", NULL },
+        { "{\"version\":3,\"sections\":[]}", "with the format sourcemap", NULL },
+        { "{\"threads\":{},\"uuid\":\"x\"}", NULL, "with the format json" },
+        { "{\"version\":3,\"mappings\":7}", NULL, NULL }, /* said when it is read */
+        { "{\"version\":3,\n\"mappings\":", "line 2", "line 2" },
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct bytes first = { (const uint8_t *)cases[i].first.ptr, cases[i].first.len };
-        assert_int_equal(decode_can_read(cases[i].format, first), cases[i].want);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        CLEANUP(arena_free_p) struct arena *a = arena_new(ARENA_BYTES);
+        struct err report = { 0 }, map = { 0 };
+        struct str uuid, text = str_from_c(cases[i].text);
+        assert_int_equal(decode_check_json(text, a, &uuid, &report), !cases[i].report);
+        assert_int_equal(decode_check_sourcemap(text, a, &map), !cases[i].map);
+        if ((cases[i].report && !strstr(report.msg, cases[i].report)) ||
+            (cases[i].map && !strstr(map.msg, cases[i].map)))
+            fail_msg("%s: %s, %s", cases[i].text, report.msg, map.msg);
     }
 }
 
@@ -276,7 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_magic),
         cmocka_unit_test(test_formats),
-        cmocka_unit_test(test_can_read),
+        cmocka_unit_test(test_sourcemaps),
         cmocka_unit_test(test_uuids),
         cmocka_unit_test(test_long_uuids),
         cmocka_unit_test(test_precedence),

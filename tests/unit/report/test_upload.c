@@ -19,6 +19,7 @@ static void names(void **state)
         { STR_INIT("symbols"), STR_INIT("symbols"), UPLOAD_SYMBOLS, false },
         { STR_INIT("sourcemap"), STR_INIT("sourcemap"), UPLOAD_SOURCEMAP, false },
         { STR_INIT("proguard"), STR_INIT("proguard"), UPLOAD_PROGUARD, false },
+        { STR_INIT("core"), STR_INIT("core"), UPLOAD_CORE, true },
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         enum upload_format got;
