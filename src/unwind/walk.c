@@ -96,12 +96,20 @@ static struct registers only_known(const struct registers *r)
     return out;
 }
 
+/* Where a frame keeps its address; of a processor that is not known there are no other registers.
+ */
+static unsigned pc_number(enum cpu cpu)
+{
+    const struct cpu_facts *facts = cpu_facts(cpu);
+    return facts ? facts->pc : 0;
+}
+
 /* The frames of source that one of the machine stands for; at least one. */
 static bool add_frames(struct walk *w, const struct machine_frame *f,
                        const struct symcache_spot *spot)
 {
     struct symcache_frame found[SYMCACHE_FRAMES_MAX];
-    uint64_t pc = f->registers.at[cpu_facts(w->cpu)->pc];
+    uint64_t pc = f->registers.at[pc_number(w->cpu)];
     size_t n = symcache_frames(spot, found, SYMCACHE_FRAMES_MAX), count = n ? n : 1;
     if (n == 0)
         found[0] = (struct symcache_frame){ 0 };
@@ -150,12 +158,12 @@ static bool keep_frame(struct walk *w, const struct machine_frame *f)
 }
 
 /* In which module the frame lies. */
-static void locate(const struct thread_walk *t, struct machine_frame *f)
+static void locate(const struct walk *w, struct machine_frame *f)
 {
-    f->module = module_at(t->walk, f->lookup);
+    f->module = module_at(w, f->lookup);
     f->has_parameters = false;
     if (f->module)
-        module_look_up(t->walk, f->module);
+        module_look_up(w, f->module);
 }
 
 static bool find_caller(const struct thread_walk *t, struct machine_frame *f,
@@ -235,7 +243,7 @@ static bool walk_frames(struct thread_walk *t, struct machine_frame f)
 {
     struct machine_frame previous, caller;
     for (unsigned depth = 1;; depth++) {
-        locate(t, &f);
+        locate(t->walk, &f);
         if (!keep_frame(t->walk, &f))
             return false;
         if (depth == WALK_FRAMES_MAX || t->walk->own->count >= WALK_FRAMES_TOTAL_MAX ||
@@ -293,6 +301,43 @@ bool walk_thread(struct walk *w, const struct registers *context, const struct w
     return true;
 }
 
+/* A frame at an address that somebody else has found. */
+static struct machine_frame given_frame(const struct walk *w, uint64_t address, bool first)
+{
+    const struct cpu_facts *cpu = cpu_facts(w->cpu);
+    struct machine_frame f = { .trust = first ? TRUST_CONTEXT : TRUST_PREWALKED };
+    if (w->cpu == CPU_ARM64)
+        address = code_address_arm64(w, address);
+    if (cpu) {
+        address &= UINT64_MAX >> (64 - cpu->word * 8);
+        f.registers.known = bit(cpu->pc);
+    }
+    f.registers.at[pc_number(w->cpu)] = address;
+    f.lookup = first || address == 0 ? address : address - call_bytes(w->cpu);
+    locate(w, &f);
+    return f;
+}
+
+bool walk_addresses(struct walk *w, const uint64_t *addresses, size_t n, struct walk_frame **frames,
+                    size_t *count, struct err *e)
+{
+    *frames = NULL;
+    *count = 0;
+    if (n == 0)
+        return true;
+    if (!w->own && !own_new(w))
+        return err_set(e, ERR_NOMEM, 0, "stack walk");
+    w->own->count = w->own->unnamed_count = 0;
+    for (size_t i = 0; i < n && i < WALK_FRAMES_MAX; i++) {
+        const struct machine_frame f = given_frame(w, addresses[i], i == 0);
+        if (!keep_frame(w, &f))
+            return err_set(e, ERR_NOMEM, 0, "stack walk: frames");
+    }
+    if (!name_frames(w) || !copy_out(w, frames, count))
+        return err_set(e, ERR_NOMEM, 0, "stack walk: frames");
+    return true;
+}
+
 void walk_done(struct walk *w)
 {
     for (size_t i = 0; i < w->module_count; i++) {
@@ -302,13 +347,4 @@ void walk_done(struct walk *w)
         m->found = (struct symbols_found){ 0 };
     }
     w->own = NULL; /* goes with the arena */
-}
-
-bool walk_addresses(struct walk *w, const uint64_t *addresses, size_t n, struct walk_frame **frames,
-                    size_t *count, struct err *e)
-{
-    (void)w, (void)addresses, (void)n, (void)e;
-    *frames = NULL;
-    *count = 0;
-    return true;
 }

@@ -98,8 +98,9 @@ MUST_CHECK bool walk_thread(struct walk *w, const struct registers *context,
                             const struct walk_region *stack, struct walk_frame **frames,
                             size_t *count, struct err *e);
 /* The frames at addresses that somebody else has found, innermost first: those behind the first are
- * return addresses. Modules, functions, lines and inlined calls are filled in as by walk_thread;
- * trust is TRUST_PREWALKED, of the first TRUST_CONTEXT. ERR_NOMEM only. */
+ * return addresses. Modules, functions, lines and inlined calls are filled in as by walk_thread,
+ * for any processor; of the registers only the program counter is known. At most WALK_FRAMES_MAX
+ * are taken; trust is TRUST_PREWALKED, of the first TRUST_CONTEXT. ERR_NOMEM only. */
 MUST_CHECK bool walk_addresses(struct walk *w, const uint64_t *addresses, size_t n,
                                struct walk_frame **frames, size_t *count, struct err *e);
 /* Gives the symbols back. */

@@ -3,9 +3,8 @@
 
 /* Return addresses may carry an authentication code in their upper bits. How many bits an address
  * has is guessed from the highest module. */
-static uint64_t strip(const struct thread_walk *t, uint64_t address)
+uint64_t code_address_arm64(const struct walk *w, uint64_t address)
 {
-    const struct walk *w = t->walk;
     if (w->module_count == 0)
         return address;
     const struct walk_module *last = &w->modules[w->module_count - 1];
@@ -16,7 +15,7 @@ static uint64_t strip(const struct thread_walk *t, uint64_t address)
 
 void context_arm64(const struct thread_walk *t, struct machine_frame *f)
 {
-    f->registers.at[ARM64_LR] = strip(t, f->registers.at[ARM64_LR]);
+    f->registers.at[ARM64_LR] = code_address_arm64(t->walk, f->registers.at[ARM64_LR]);
 }
 
 /* The first frame knows its lr. It may be of a function that has made no frame record: then lr is
@@ -33,7 +32,7 @@ static bool caller_by_lr(const struct thread_walk *t, const struct machine_frame
     if (fp != 0)
         caller->registers.at[ARM64_SP] = fp + 16;
     caller->registers.at[ARM64_PC] = f->registers.at[ARM64_LR];
-    caller->registers.at[ARM64_LR] = strip(t, caller_lr);
+    caller->registers.at[ARM64_LR] = code_address_arm64(t->walk, caller_lr);
     caller->registers.known = bit(ARM64_PC) | bit(ARM64_LR) | bit(ARM64_FP) | bit(ARM64_SP);
     return true;
 }
@@ -49,7 +48,7 @@ static bool caller_by_record(const struct thread_walk *t, const struct machine_f
     caller->registers = f->registers;
     caller->registers.at[ARM64_FP] = caller_fp;
     caller->registers.at[ARM64_SP] = fp + 16;
-    caller->registers.at[ARM64_PC] = strip(t, caller_pc);
+    caller->registers.at[ARM64_PC] = code_address_arm64(t->walk, caller_pc);
     caller->registers.known = bit(ARM64_PC) | bit(ARM64_FP) | bit(ARM64_SP);
     return true;
 }
@@ -67,7 +66,8 @@ bool caller_arm64(const struct thread_walk *t, struct machine_frame *f,
 {
     enum cfi_result r = caller_by_cfi(t, f, caller);
     if (r == CFI_FOUND)
-        caller->registers.at[ARM64_PC] = strip(t, caller->registers.at[ARM64_PC]);
+        caller->registers.at[ARM64_PC] =
+            code_address_arm64(t->walk, caller->registers.at[ARM64_PC]);
     if (r != CFI_NONE)
         return r == CFI_FOUND;
     uint64_t location;

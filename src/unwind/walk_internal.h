@@ -97,6 +97,8 @@ bool caller_arm64(const struct thread_walk *t, struct machine_frame *f,
                   struct machine_frame *caller);
 /* What the context needs before the walk begins. */
 void context_arm64(const struct thread_walk *t, struct machine_frame *f);
+/* An address of code, without the authentication code that it may carry in its upper bits. */
+uint64_t code_address_arm64(const struct walk *w, uint64_t address);
 
 static inline uint64_t bit(unsigned number)
 {
