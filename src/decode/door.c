@@ -8,6 +8,9 @@
 #include "decode/formats.h"
 #include "decode/minidump.h"
 #include "decode/plcrash.h"
+#include "symbols/elf_symbols.h"
+
+#define ELF_TYPE_END 18 /* the bytes that tell a core file from a program */
 
 struct str decode_skip_bom(struct str text)
 {
@@ -68,6 +71,9 @@ enum decode_kind decode_kind_of(struct bytes first, const char **words)
     *words = "JSON";
     if (could_be_json(s))
         return KIND_JSON;
+    *words = "an ELF file that ends within its header";
+    if (elf_is(first) && first.len < ELF_TYPE_END)
+        return KIND_SYMBOLS;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (str_starts(s, known[i].magic)) {
             *words = known[i].words;

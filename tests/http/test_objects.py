@@ -124,7 +124,7 @@ def test_list_of_objects(shop):
 def test_filters_and_pages(shop):
     ids = [shop.submit(shop.writer, error(100 + i))["_rxid"] for i in range(5)]
     symbols = shop.submit(shop.writer, b"symbols", format="symbols")["_rxid"]
-    dump = shop.submit(shop.writer, b"plcrash" + bytes(100), format="plcrash")["_rxid"]
+    dump = shop.submit(shop.writer, b"a snapshot", format="btt")["_rxid"]
     for rxid in ids + [symbols, dump]:
         shop.fetch(shop.reader, rxid)
     listed = [o["_rxid"] for o in objects(shop, limit=7)]
@@ -136,7 +136,7 @@ def test_filters_and_pages(shop):
     assert objects(shop, state="kept")[0]["fingerprint"] is None
     assert objects(shop, state="waiting")[0]["_rxid"] == dump
     assert objects(shop, state="failed") == []
-    assert {o["format"] for o in objects(shop, format="plcrash")} == {"plcrash"}
+    assert {o["format"] for o in objects(shop, format="btt")} == {"btt"}
 
 
 def test_other_projects_are_not_listed(shop):

@@ -112,10 +112,12 @@ def test_format_as_a_field(place):
 
 @pytest.mark.parametrize("format", ["symbols", "sourcemap", "proguard"])
 def test_symbols(place, format):
-    body = b"MODULE Linux x86_64 000000000000000000000000000000010 a\n" + format.encode()
+    body = {"symbols": b"MODULE Linux x86_64 000000000000000000000000000000010 a\n",
+            "sourcemap": b'{"version": 3, "sources": [], "mappings": ""}\n',
+            "proguard": b"a.b -> c.d:\n"}[format]
     told = place.server.submit(place.symbols, body, format=format, params={"tag": "v1"})
     assert set(told) == {"response", "_rxid"}
-    told = place.server.submit(place.symbols, body + b"2", format=format, params={"sync": "true"})
+    told = place.server.submit(place.symbols, body + b" ", format=format, params={"sync": "true"})
     assert set(told) == {"response", "_rxid", "object"}
 
 

@@ -18,6 +18,8 @@ static void test_magic(void **state)
         const char *error; /* NULL: taken */
     } cases[] = {
 #define BYTES(s) (s), sizeof(s) - 1
+#define BLANKS16 "                "
+#define BLANKS BLANKS16 BLANKS16 BLANKS16 BLANKS16
 #define CORE                                                                                       \
     "\x7f"                                                                                         \
     "ELF\2\1\1\0\0\0\0\0\0\0\0\0\4\0\x3e\0"
@@ -27,7 +29,7 @@ static void test_magic(void **state)
         { UPLOAD_JSON, BYTES("{\"uuid\":\"x\"}"), NULL },
         { UPLOAD_JSON, BYTES(" \r\n\t{"), NULL },
         { UPLOAD_JSON, BYTES("\xef\xbb\xbf{"), NULL },
-        { UPLOAD_JSON, BYTES("                "), NULL }, /* it may come yet */
+        { UPLOAD_JSON, BYTES(BLANKS), NULL }, /* it may come yet */
         { UPLOAD_JSON, BYTES("    "), "begins with {" },
         { UPLOAD_JSON, BYTES("[1]"), "begins with {" },
         { UPLOAD_JSON, BYTES("\x1f\x8b\x08"), "this is gzip data" },
@@ -77,6 +79,8 @@ static void test_magic(void **state)
         { UPLOAD_PROGUARD, BYTES("a"), NULL },
         { UPLOAD_PROGUARD, BYTES(""), "empty" },
 #undef BYTES
+#undef BLANKS
+#undef BLANKS16
 #undef CORE
 #undef PROGRAM
     };
