@@ -199,6 +199,12 @@ MUST_CHECK bool connection_mark(struct connection *c, const char *name, uint64_t
 /* A connection to read with; waits when all are lent out. NULL with *e. */
 struct connection *store_reader_take(struct store *s, struct err *e);
 void store_reader_give(struct store *s, struct connection *c);
+/* Calls `row` for each row of a statement without parameters, on such a connection, until one
+ * fails.
+ */
+MUST_CHECK bool store_rows(struct store *s, enum sql which,
+                           bool (*row)(void *ctx, sqlite3_stmt *st, struct err *e), void *ctx,
+                           struct err *e);
 /* s->version, open. Under version_mu. NULL with *e. */
 struct connection *store_version_connection(struct store *s, struct err *e);
 

@@ -90,33 +90,24 @@ static bool count_row(sqlite3_stmt *st, struct stored_count *out, struct err *e)
     return true;
 }
 
-static bool counts_scan(struct connection *c,
-                        bool (*each)(void *ctx, const struct stored_count *n, struct err *e),
-                        void *ctx, struct err *e)
+struct counts_scan {
+    bool (*each)(void *ctx, const struct stored_count *c, struct err *e);
+    void *ctx;
+};
+
+static bool each_count(void *ctx, sqlite3_stmt *st, struct err *e)
 {
-    sqlite3_stmt *st = connection_statement(c, SQL_COUNT_SCAN, e);
-    bool row = st;
-    while (row) {
-        struct stored_count n;
-        if (!connection_step(c, st, &row, e))
-            return false;
-        if (row && (!count_row(st, &n, e) || !each(ctx, &n, e)))
-            return false;
-    }
-    return st;
+    const struct counts_scan *to = ctx;
+    struct stored_count n;
+    return count_row(st, &n, e) && to->each(to->ctx, &n, e);
 }
 
 bool store_scan_counts(struct store *s,
                        bool (*each)(void *ctx, const struct stored_count *c, struct err *e),
                        void *ctx, struct err *e)
 {
-    struct connection *c = store_reader_take(s, e);
-    if (!c)
-        return false;
-    bool ok = counts_scan(c, each, ctx, e);
-    connection_end(c, SQL_COUNT_SCAN);
-    store_reader_give(s, c);
-    return ok;
+    struct counts_scan to = { each, ctx };
+    return store_rows(s, SQL_COUNT_SCAN, each_count, &to, e);
 }
 
 static bool amendment_row(sqlite3_stmt *st, struct stored_change *out, struct err *e)
@@ -135,33 +126,24 @@ static bool amendment_row(sqlite3_stmt *st, struct stored_change *out, struct er
            row_damaged(e, "upload", object, "report");
 }
 
-static bool amendments_scan(struct connection *c,
-                            bool (*each)(void *ctx, const struct stored_change *a, struct err *e),
-                            void *ctx, struct err *e)
+struct amendments_scan {
+    bool (*each)(void *ctx, const struct stored_change *c, struct err *e);
+    void *ctx;
+};
+
+static bool each_amendment(void *ctx, sqlite3_stmt *st, struct err *e)
 {
-    sqlite3_stmt *st = connection_statement(c, SQL_AMENDMENT_SCAN, e);
-    bool row = st;
-    while (row) {
-        struct stored_change change;
-        if (!connection_step(c, st, &row, e))
-            return false;
-        if (row && (!amendment_row(st, &change, e) || !each(ctx, &change, e)))
-            return false;
-    }
-    return st;
+    const struct amendments_scan *to = ctx;
+    struct stored_change change;
+    return amendment_row(st, &change, e) && to->each(to->ctx, &change, e);
 }
 
 bool store_scan_changes(struct store *s,
                         bool (*each)(void *ctx, const struct stored_change *c, struct err *e),
                         void *ctx, struct err *e)
 {
-    struct connection *c = store_reader_take(s, e);
-    if (!c)
-        return false;
-    bool ok = amendments_scan(c, each, ctx, e);
-    connection_end(c, SQL_AMENDMENT_SCAN);
-    store_reader_give(s, c);
-    return ok;
+    struct amendments_scan to = { each, ctx };
+    return store_rows(s, SQL_AMENDMENT_SCAN, each_amendment, &to, e);
 }
 
 static bool amended_read(struct connection *c, uint64_t object, struct arena *a, struct str *out,

@@ -40,33 +40,24 @@ static bool merge_row(sqlite3_stmt *st, struct stored_merge *out, struct err *e)
            err_set(e, ERR_IO, 0, "the database is damaged: a merged fingerprint");
 }
 
-static bool merges_scan(struct connection *c,
-                        bool (*each)(void *ctx, const struct stored_merge *m, struct err *e),
-                        void *ctx, struct err *e)
+struct merges_scan {
+    bool (*each)(void *ctx, const struct stored_merge *m, struct err *e);
+    void *ctx;
+};
+
+static bool each_merge(void *ctx, sqlite3_stmt *st, struct err *e)
 {
-    sqlite3_stmt *st = connection_statement(c, SQL_MERGE_SCAN, e);
-    bool row = st;
-    while (row) {
-        struct stored_merge m;
-        if (!connection_step(c, st, &row, e))
-            return false;
-        if (row && (!merge_row(st, &m, e) || !each(ctx, &m, e)))
-            return false;
-    }
-    return st;
+    const struct merges_scan *to = ctx;
+    struct stored_merge m;
+    return merge_row(st, &m, e) && to->each(to->ctx, &m, e);
 }
 
 bool store_scan_merges(struct store *s,
                        bool (*each)(void *ctx, const struct stored_merge *m, struct err *e),
                        void *ctx, struct err *e)
 {
-    struct connection *c = store_reader_take(s, e);
-    if (!c)
-        return false;
-    bool ok = merges_scan(c, each, ctx, e);
-    connection_end(c, SQL_MERGE_SCAN);
-    store_reader_give(s, c);
-    return ok;
+    struct merges_scan to = { each, ctx };
+    return store_rows(s, SQL_MERGE_SCAN, each_merge, &to, e);
 }
 
 /* Issues. */
@@ -101,31 +92,22 @@ static bool issue_row(sqlite3_stmt *st, struct stored_issue *out, struct err *e)
            err_set(e, ERR_IO, 0, "the database is damaged: an issue");
 }
 
-static bool issues_scan(struct connection *c,
-                        bool (*each)(void *ctx, const struct stored_issue *i, struct err *e),
-                        void *ctx, struct err *e)
+struct issues_scan {
+    bool (*each)(void *ctx, const struct stored_issue *i, struct err *e);
+    void *ctx;
+};
+
+static bool each_issue(void *ctx, sqlite3_stmt *st, struct err *e)
 {
-    sqlite3_stmt *st = connection_statement(c, SQL_ISSUE_SCAN, e);
-    bool row = st;
-    while (row) {
-        struct stored_issue i;
-        if (!connection_step(c, st, &row, e))
-            return false;
-        if (row && (!issue_row(st, &i, e) || !each(ctx, &i, e)))
-            return false;
-    }
-    return st;
+    const struct issues_scan *to = ctx;
+    struct stored_issue i;
+    return issue_row(st, &i, e) && to->each(to->ctx, &i, e);
 }
 
 bool store_scan_issues(struct store *s,
                        bool (*each)(void *ctx, const struct stored_issue *i, struct err *e),
                        void *ctx, struct err *e)
 {
-    struct connection *c = store_reader_take(s, e);
-    if (!c)
-        return false;
-    bool ok = issues_scan(c, each, ctx, e);
-    connection_end(c, SQL_ISSUE_SCAN);
-    store_reader_give(s, c);
-    return ok;
+    struct issues_scan to = { each, ctx };
+    return store_rows(s, SQL_ISSUE_SCAN, each_issue, &to, e);
 }

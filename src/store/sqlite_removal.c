@@ -68,37 +68,26 @@ bool removals_apply(struct writing *w, const struct store_batch *b, struct err *
 
 /* Reading. */
 
-static bool removed_scan(struct connection *c,
-                         bool (*each)(void *ctx, const struct stored_removed *r, struct err *e),
-                         void *ctx, struct err *e)
+struct removed_scan {
+    bool (*each)(void *ctx, const struct stored_removed *r, struct err *e);
+    void *ctx;
+};
+
+static bool each_removed(void *ctx, sqlite3_stmt *st, struct err *e)
 {
-    sqlite3_stmt *st = connection_statement(c, SQL_REMOVED_SCAN, e);
-    bool row = st;
-    while (row) {
-        struct stored_removed r;
-        if (!connection_step(c, st, &row, e))
-            return false;
-        if (!row)
-            break;
-        if (!column_u32(st, 0, &r.number) || !column_u32(st, 1, &r.since) || r.number >= r.since)
-            return row_damaged(e, "removed report", sqlite3_column_int64(st, 0), "number");
-        if (!each(ctx, &r, e))
-            return false;
-    }
-    return st;
+    const struct removed_scan *to = ctx;
+    struct stored_removed r;
+    if (!column_u32(st, 0, &r.number) || !column_u32(st, 1, &r.since) || r.number >= r.since)
+        return row_damaged(e, "removed report", sqlite3_column_int64(st, 0), "number");
+    return to->each(to->ctx, &r, e);
 }
 
 bool store_scan_removed(struct store *s,
                         bool (*each)(void *ctx, const struct stored_removed *r, struct err *e),
                         void *ctx, struct err *e)
 {
-    struct connection *c = store_reader_take(s, e);
-    if (!c)
-        return false;
-    bool ok = removed_scan(c, each, ctx, e);
-    connection_end(c, SQL_REMOVED_SCAN);
-    store_reader_give(s, c);
-    return ok;
+    struct removed_scan to = { each, ctx };
+    return store_rows(s, SQL_REMOVED_SCAN, each_removed, &to, e);
 }
 
 bool store_is_removed(struct store *s, uint64_t object, bool *out, struct err *e)

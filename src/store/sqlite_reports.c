@@ -324,25 +324,18 @@ bool store_post_read(struct store *s, uint32_t number,
     return ok;
 }
 
-static bool superseded_scan(struct connection *c,
-                            bool (*each)(void *ctx, const struct stored_superseding *r,
-                                         struct err *e),
-                            void *ctx, struct err *e)
+struct superseded_scan {
+    bool (*each)(void *ctx, const struct stored_superseding *r, struct err *e);
+    void *ctx;
+};
+
+static bool each_superseded(void *ctx, sqlite3_stmt *st, struct err *e)
 {
-    sqlite3_stmt *st = connection_statement(c, SQL_SUPERSEDED_SCAN, e);
-    bool row = st;
-    while (row) {
-        struct stored_superseding r;
-        if (!connection_step(c, st, &row, e))
-            return false;
-        if (!row)
-            break;
-        if (!column_u32(st, 0, &r.number) || !column_u32(st, 1, &r.by) || r.number >= r.by)
-            return row_damaged(e, "superseded report", sqlite3_column_int64(st, 0), "number");
-        if (!each(ctx, &r, e))
-            return false;
-    }
-    return st;
+    const struct superseded_scan *to = ctx;
+    struct stored_superseding r;
+    if (!column_u32(st, 0, &r.number) || !column_u32(st, 1, &r.by) || r.number >= r.by)
+        return row_damaged(e, "superseded report", sqlite3_column_int64(st, 0), "number");
+    return to->each(to->ctx, &r, e);
 }
 
 bool store_scan_superseded(struct store *s,
@@ -350,13 +343,8 @@ bool store_scan_superseded(struct store *s,
                                         struct err *e),
                            void *ctx, struct err *e)
 {
-    struct connection *c = store_reader_take(s, e);
-    if (!c)
-        return false;
-    bool ok = superseded_scan(c, each, ctx, e);
-    connection_end(c, SQL_SUPERSEDED_SCAN);
-    store_reader_give(s, c);
-    return ok;
+    struct superseded_scan to = { each, ctx };
+    return store_rows(s, SQL_SUPERSEDED_SCAN, each_superseded, &to, e);
 }
 
 bool store_count(struct store *s, uint32_t *out, struct err *e)

@@ -268,86 +268,56 @@ bool store_upload_head(struct store *s, uint64_t object, struct arena *a, struct
     return read_one(s, object, false, a, out, e);
 }
 
-static bool uploads_scan(struct connection *c,
-                         bool (*each)(void *ctx, const struct stored_upload *u, struct err *e),
-                         void *ctx, struct err *e)
+struct uploads_scan {
+    bool (*each)(void *ctx, const struct stored_upload *u, struct err *e);
+    void *ctx;
+};
+
+static bool each_upload(void *ctx, sqlite3_stmt *st, struct err *e)
 {
-    sqlite3_stmt *st = connection_statement(c, SQL_UPLOAD_SCAN, e);
-    bool row = st;
-    while (row) {
-        struct stored_upload u;
-        if (!connection_step(c, st, &row, e))
-            return false;
-        if (row && (!upload_row(st, &u, e) || !each(ctx, &u, e)))
-            return false;
-    }
-    return st;
+    const struct uploads_scan *to = ctx;
+    struct stored_upload u;
+    return upload_row(st, &u, e) && to->each(to->ctx, &u, e);
 }
 
 bool store_scan_uploads(struct store *s,
                         bool (*each)(void *ctx, const struct stored_upload *u, struct err *e),
                         void *ctx, struct err *e)
 {
-    struct connection *c = store_reader_take(s, e);
-    if (!c)
-        return false;
-    bool ok = uploads_scan(c, each, ctx, e);
-    connection_end(c, SQL_UPLOAD_SCAN);
-    store_reader_give(s, c);
-    return ok;
+    struct uploads_scan to = { each, ctx };
+    return store_rows(s, SQL_UPLOAD_SCAN, each_upload, &to, e);
 }
 
-static bool attributes_scan(struct connection *c,
-                            bool (*each)(void *ctx, const struct stored_upload *u, struct err *e),
-                            void *ctx, struct err *e)
+static bool each_with_attributes(void *ctx, sqlite3_stmt *st, struct err *e)
 {
-    sqlite3_stmt *st = connection_statement(c, SQL_ATTRIBUTES_SCAN, e);
-    bool row = st;
-    while (row) {
-        struct stored_upload u;
-        if (!connection_step(c, st, &row, e))
-            return false;
-        if (!row)
-            break;
-        if (!upload_row(st, &u, e))
-            return false;
-        u.attributes = column_str(st, UPLOAD_ATTRIBUTES);
-        if (!each(ctx, &u, e))
-            return false;
-    }
-    return st;
+    const struct uploads_scan *to = ctx;
+    struct stored_upload u;
+    if (!upload_row(st, &u, e))
+        return false;
+    u.attributes = column_str(st, UPLOAD_ATTRIBUTES);
+    return to->each(to->ctx, &u, e);
 }
 
 bool store_scan_attributes(struct store *s,
                            bool (*each)(void *ctx, const struct stored_upload *u, struct err *e),
                            void *ctx, struct err *e)
 {
-    struct connection *c = store_reader_take(s, e);
-    if (!c)
-        return false;
-    bool ok = attributes_scan(c, each, ctx, e);
-    connection_end(c, SQL_ATTRIBUTES_SCAN);
-    store_reader_give(s, c);
-    return ok;
+    struct uploads_scan to = { each, ctx };
+    return store_rows(s, SQL_ATTRIBUTES_SCAN, each_with_attributes, &to, e);
 }
 
-static bool files_scan(struct connection *c,
-                       bool (*each)(void *ctx, const uint8_t hash[CONTENT_HASH_BYTES],
-                                    struct err *e),
-                       void *ctx, struct err *e)
+struct files_scan {
+    bool (*each)(void *ctx, const uint8_t hash[CONTENT_HASH_BYTES], struct err *e);
+    void *ctx;
+};
+
+static bool each_file(void *ctx, sqlite3_stmt *st, struct err *e)
 {
-    sqlite3_stmt *st = connection_statement(c, SQL_FILES_SCAN, e);
-    bool row = st;
-    while (row) {
-        uint8_t hash[CONTENT_HASH_BYTES];
-        if (!connection_step(c, st, &row, e))
-            return false;
-        if (row && !column_hash(st, 0, hash))
-            return err_set(e, ERR_IO, 0, "the database is damaged: a file has no good hash");
-        if (row && !each(ctx, hash, e))
-            return false;
-    }
-    return st;
+    const struct files_scan *to = ctx;
+    uint8_t hash[CONTENT_HASH_BYTES];
+    if (!column_hash(st, 0, hash))
+        return err_set(e, ERR_IO, 0, "the database is damaged: a file has no good hash");
+    return to->each(to->ctx, hash, e);
 }
 
 bool store_scan_files(struct store *s,
@@ -355,13 +325,8 @@ bool store_scan_files(struct store *s,
                                    struct err *e),
                       void *ctx, struct err *e)
 {
-    struct connection *c = store_reader_take(s, e);
-    if (!c)
-        return false;
-    bool ok = files_scan(c, each, ctx, e);
-    connection_end(c, SQL_FILES_SCAN);
-    store_reader_give(s, c);
-    return ok;
+    struct files_scan to = { each, ctx };
+    return store_rows(s, SQL_FILES_SCAN, each_file, &to, e);
 }
 
 static void bind_filter(sqlite3_stmt *st, const struct upload_filter *f)
@@ -378,6 +343,7 @@ static void bind_filter(sqlite3_stmt *st, const struct upload_filter *f)
     else
         sqlite3_bind_null(st, 4);
     sqlite3_bind_int64(st, 5, f->limit < INT32_MAX ? (int)f->limit : INT32_MAX);
+    sqlite3_bind_int(st, 6, (int)f->or_format);
 }
 
 static bool upload_fill(void *to, sqlite3_stmt *st, struct arena *a, struct err *e)
