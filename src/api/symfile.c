@@ -326,6 +326,7 @@ static bool find_archives(struct symfile *s, struct archive_page *p, struct err 
     struct upload_filter f = { .project = s->project,
                                .has_format = true,
                                .format = UPLOAD_SYMBOLS,
+                               .or_format = UPLOAD_SOURCEMAP,
                                .limit = s->tags.count > 0 ? UPLOADS_PIECE : s->limit };
     struct stored_upload *uploads;
     size_t count, i;

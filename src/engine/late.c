@@ -1,8 +1,8 @@
 /* late.c - see the header.
  *
- * Only ids lead from symbols to the modules that are missing; whether what came is for a module the
- * library alone decides. All lists are read in pages, in the order of an index, so that a look
- * costs what it finds; and a stop waits for one page at most. */
+ * Only ids, and the names of scripts, lead from symbols to the modules that are missing; whether
+ * what came is for a module the library alone decides. All lists are read in pages, in the order of
+ * an index, so that a look costs what it finds; and a stop waits for one page at most. */
 #include "engine/late.h"
 
 #include "base/log.h"
@@ -215,8 +215,10 @@ static bool hand_over(struct look *k, struct str for_what, struct err *e)
 static bool look_for_ids(struct look *k, const struct symbol_id *ids, size_t count, struct err *e)
 {
     for (size_t i = 0; i < count; i++) {
-        struct missing_range range = { ids[i].project, STR(""), STR("") };
-        *(ids[i].is_code ? &range.code_id : &range.debug_id) = ids[i].id;
+        struct missing_range range = { .project = ids[i].project };
+        *(ids[i].way == SYMBOL_BY_DEBUG_ID  ? &range.debug_id
+          : ids[i].way == SYMBOL_BY_CODE_ID ? &range.code_id
+                                            : &range.debug_file) = ids[i].id;
         if (!look_at(k, &range, e))
             return false;
     }
@@ -251,7 +253,7 @@ static bool look_everywhere(struct look *k, struct err *e)
     if (!store_projects(k->late->engine->store, k->ids[0], &projects, &count, e))
         return false;
     for (size_t i = 0; i < count; i++) {
-        const struct missing_range range = { projects[i], STR(""), STR("") };
+        const struct missing_range range = { .project = projects[i] };
         if (!look_at(k, &range, e) || !hand_over(k, projects[i], e))
             return false;
     }

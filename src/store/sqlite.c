@@ -97,7 +97,7 @@ static const char *const sql_text[SQL_STATEMENTS] = {
     [SQL_UPLOAD_SCAN] = "SELECT " UPLOAD_COLUMNS UPLOAD_ROWS " ORDER BY u.object",
     [SQL_UPLOAD_LIST] = "SELECT " UPLOAD_COLUMNS ", u.attributes" UPLOAD_ROWS " WHERE u.object < ?1"
                         " AND u.project = (SELECT number FROM projects WHERE name = ?2)"
-                        " AND (?3 IS NULL OR u.format = ?3) AND (?4 IS NULL OR u.state = ?4)"
+                        " AND (?3 IS NULL OR u.format IN (?3, ?6)) AND (?4 IS NULL OR u.state = ?4)"
                         " ORDER BY u.object DESC LIMIT ?5",
     [SQL_ATTRIBUTES_SCAN] = "SELECT " UPLOAD_COLUMNS ", u.attributes" UPLOAD_ROWS
                             " WHERE u.format < 5 ORDER BY u.object", /* UPLOAD_SYMBOLS */
@@ -158,16 +158,21 @@ static const char *const sql_text[SQL_STATEMENTS] = {
         " ORDER BY object LIMIT 1",
     [SQL_SYMBOL_SUMMARY] =
         "WITH p AS (SELECT number FROM projects WHERE name = ?1)"
-        " SELECT * FROM (SELECT count(*), min(received_ms), max(received_ms) FROM uploads"
-        " WHERE format = 5 AND project IN p), (SELECT count(*), min(converted_ms),"
+        " SELECT * FROM (SELECT count(*), min(received_ms), max(received_ms) FROM ("
+        "SELECT object, received_ms FROM uploads WHERE format = 5 AND project IN p"
+        " UNION SELECT object, received_ms FROM uploads" /* of source maps, when converted */
+        " WHERE object IN (SELECT object FROM symbol_files WHERE project IN p))), (SELECT "
+        "count(*), min(converted_ms),"
         " max(converted_ms) FROM symbol_files WHERE project IN p AND hash <> x''"
         " AND NOT duplicate)",
     [SQL_SYMBOL_IDS] =
         "SELECT p.name, i.way, i.id FROM ("
-        "SELECT project, 0 AS way, debug_id AS id FROM symbol_files"
+        "SELECT project, 0 AS way, upper(debug_id) AS id FROM symbol_files"
         " WHERE object = ?1 AND hash <> x'' AND debug_id <> ''"
-        " UNION SELECT project, 1, code_id FROM symbol_files"
-        " WHERE object = ?1 AND hash <> x'' AND code_id <> '') i"
+        " UNION SELECT project, 1, upper(code_id) FROM symbol_files"
+        " WHERE object = ?1 AND hash <> x'' AND code_id <> ''"
+        " UNION SELECT project, 2, debug_file FROM symbol_files" /* source maps, scripts */
+        " WHERE object = ?1 AND hash <> x'' AND kind IN (10, 11) AND debug_file <> '') i"
         " LEFT JOIN projects p ON p.number = i.project WHERE (i.way, i.id) > (?2, ?3)"
         " ORDER BY i.way, i.id LIMIT ?4",
     [SQL_MISSING_ADD] = "INSERT OR IGNORE INTO missing_symbols VALUES (?1,?2,?3,?4,?5,?6,?7)",
@@ -191,8 +196,8 @@ static const char *const sql_text[SQL_STATEMENTS] = {
         "SELECT debug_file, debug_id, code_file, code_id, object FROM missing_symbols"
         " WHERE project = (SELECT number FROM projects WHERE name = ?1)"
         " AND (debug_id, code_id, debug_file, code_file, object) > (?2, ?3, ?4, ?5, ?6)"
-        " AND (debug_id, code_id) <= (?7, ?8)"
-        " ORDER BY debug_id, code_id, debug_file, code_file, object LIMIT ?9",
+        " AND (debug_id, code_id, debug_file) <= (?7, ?8, ?9)"
+        " ORDER BY debug_id, code_id, debug_file, code_file, object LIMIT ?10",
 
     [SQL_ROW_LOG_ADD] = "INSERT INTO row_log(object) VALUES (?1)",
     [SQL_ROW_LOG_LAST] = "SELECT max(number) FROM row_log",

@@ -424,7 +424,7 @@ static void bind_ids(sqlite3_stmt *st, const void *arg)
 {
     const struct ids_page *p = arg;
     sqlite3_bind_int64(st, 1, object_int(p->object));
-    sqlite3_bind_int(st, 2, p->after && p->after->is_code);
+    sqlite3_bind_int(st, 2, p->after ? (int)p->after->way : 0);
     bind_str(st, 3, p->after ? p->after->id : STR(""));
     sqlite3_bind_int(st, 4, limit_int(p->limit));
 }
@@ -432,7 +432,7 @@ static void bind_ids(sqlite3_stmt *st, const void *arg)
 static bool id_fill(void *to, sqlite3_stmt *st, struct arena *a, struct err *e)
 {
     struct symbol_id *id = to;
-    id->is_code = sqlite3_column_int(st, 1) != 0;
+    id->way = (enum symbol_way)sqlite3_column_int(st, 1); /* the statement's own numbers */
     return (arena_str(a, column_str(st, 0), &id->project) &&
             arena_str(a, column_str(st, 2), &id->id)) ||
            err_set(e, ERR_NOMEM, 0, "reading symbol files");
@@ -533,12 +533,23 @@ struct wants_page {
     size_t limit;
 };
 
+/* The end of a range: the text, or any, since a blob is behind all texts. */
+static void bind_last(sqlite3_stmt *st, int at, bool bounded, struct str text)
+{
+    if (bounded)
+        bind_str(st, at, text);
+    else
+        bind_blob(st, at, STR(""));
+}
+
 static void bind_wants(sqlite3_stmt *st, const void *arg)
 {
     const struct wants_page *w = arg;
     const struct missing_range *r = w->range;
-    const struct missing_want first = { .module = { STR(""), r->debug_id, STR(""),
-                                                    r->debug_id.len > 0 ? STR("") : r->code_id } };
+    bool by_code = r->debug_id.len == 0 && r->code_id.len > 0;
+    bool by_name = r->debug_id.len == 0 && !by_code && r->debug_file.len > 0;
+    const struct missing_want first = { .module = { by_name ? r->debug_file : STR(""), r->debug_id,
+                                                    STR(""), by_code ? r->code_id : STR("") } };
     const struct missing_want *after = w->after ? w->after : &first;
     bind_str(st, 1, r->project);
     bind_str(st, 2, after->module.debug_id);
@@ -546,16 +557,10 @@ static void bind_wants(sqlite3_stmt *st, const void *arg)
     bind_str(st, 4, after->module.debug_file);
     bind_str(st, 5, after->module.code_file);
     sqlite3_bind_int64(st, 6, object_int(after->object));
-    /* A blob is behind all texts. */
-    if (r->debug_id.len > 0 || r->code_id.len > 0)
-        bind_str(st, 7, r->debug_id);
-    else
-        bind_blob(st, 7, STR(""));
-    if (r->debug_id.len == 0 && r->code_id.len > 0)
-        bind_str(st, 8, r->code_id);
-    else
-        bind_blob(st, 8, STR(""));
-    sqlite3_bind_int(st, 9, limit_int(w->limit));
+    bind_last(st, 7, r->debug_id.len > 0 || by_code || by_name, r->debug_id);
+    bind_last(st, 8, by_code || by_name, by_code ? r->code_id : STR(""));
+    bind_last(st, 9, by_name, r->debug_file);
+    sqlite3_bind_int(st, 10, limit_int(w->limit));
 }
 
 static bool want_fill(void *to, sqlite3_stmt *st, struct arena *a, struct err *e)

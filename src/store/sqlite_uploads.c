@@ -343,6 +343,7 @@ static void bind_filter(sqlite3_stmt *st, const struct upload_filter *f)
     else
         sqlite3_bind_null(st, 4);
     sqlite3_bind_int64(st, 5, f->limit < INT32_MAX ? (int)f->limit : INT32_MAX);
+    sqlite3_bind_int(st, 6, (int)f->or_format);
 }
 
 static bool upload_fill(void *to, sqlite3_stmt *st, struct arena *a, struct err *e)

@@ -334,7 +334,7 @@ MUST_CHECK bool store_upload_head(struct store *s, uint64_t object, struct arena
 struct upload_filter {
     struct str project;
     bool has_format, has_state;
-    enum upload_format format;
+    enum upload_format format, or_format; /* or_format: another one that will do; 0: none */
     enum upload_state state;
     uint64_t before; /* object ids below this; 0: all */
     size_t limit;
@@ -403,8 +403,8 @@ MUST_CHECK bool store_symbols_of(struct store *s, uint64_t object, struct arena 
 MUST_CHECK bool store_symbol_known(struct store *s, struct str project,
                                    const uint8_t source[CONTENT_HASH_BYTES], uint32_t version,
                                    struct arena *a, struct stored_symbol_file *out, struct err *e);
-/* The first upload of symbols of the project with this file as its body, before `object`; 0: none.
- */
+/* The first upload of symbols (source maps are none) of the project with this file as its body,
+ * before `object`; 0: none. */
 MUST_CHECK bool store_symbol_upload_find(struct store *s, struct str project,
                                          const uint8_t body[CONTENT_HASH_BYTES], uint64_t object,
                                          uint64_t *out, struct err *e);
@@ -424,12 +424,13 @@ struct symbol_summary {
 MUST_CHECK bool store_symbol_summary(struct store *s, struct str project,
                                      struct symbol_summary *out, struct err *e);
 
-/* The ids of what can be used of one upload: first the debug ids, then the code ids, each once
- * whatever its case, in order, and none that is empty; a page of those behind `after` (NULL: from
- * the first). */
+/* What can be used of one upload is found by these: first the debug ids, then the code ids, both in
+ * upper case, then the names of scripts that there are source maps for; each once, in order, and
+ * none that is empty; a page of those behind `after` (NULL: from the first). */
+enum symbol_way { SYMBOL_BY_DEBUG_ID = 0, SYMBOL_BY_CODE_ID = 1, SYMBOL_BY_NAME = 2 };
 struct symbol_id {
     struct str project;
-    bool is_code;
+    enum symbol_way way;
     struct str id;
 };
 MUST_CHECK bool store_symbol_ids(struct store *s, uint64_t object, const struct symbol_id *after,
@@ -455,8 +456,9 @@ struct missing_want {
 };
 struct missing_range {
     struct str project;
-    /* One of them, or none: modules with this debug id; modules without, with this code id; all. */
-    struct str debug_id, code_id;
+    /* One of them, or none: modules with this debug id; modules without, with this code id; without
+     * both, with this debug file; all. */
+    struct str debug_id, code_id, debug_file;
 };
 MUST_CHECK bool store_missing_wants(struct store *s, const struct missing_range *range,
                                     const struct missing_want *after, size_t limit, struct arena *a,

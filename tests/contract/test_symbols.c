@@ -293,28 +293,35 @@ static void who_wants_what(void **state)
         { STR("c"), STR("BBBB1"), STR("c"), STR("22") },
         { STR("d"), STR(""), STR("d"), STR("ab") },
         { STR("e"), STR(""), STR("e"), STR("cd") },
+        { STR("f"), STR(""), STR(""), STR("") },
+        { STR("g"), STR(""), STR(""), STR("") },
     };
     static const struct {
-        const char *name, *project, *debug_id, *code_id, *want;
+        const char *name, *project, *debug_id, *code_id, *debug_file, *want;
     } cases[] = {
-        { "all", "app", "", "", "2d 3d 2e 3e 1a 2a 3a 1b 2b 3b 1c 2c 3c" },
-        { "a debug id, in any case", "app", "AaAa1", "", "1a 2a 3a 1b 2b 3b" },
-        { "another", "app", "BBBB1", "", "1c 2c 3c" },
-        { "one that nobody wants", "app", "BBBB", "", "" },
-        { "behind all", "app", "C", "", "" },
-        { "a code id", "app", "", "AB", "2d 3d" },
-        { "a code id of those with a debug id", "app", "", "22", "" },
-        { "another project", "other", "", "", "" },
+        { "all", "app", "", "", "", "2f 3f 2g 3g 2d 3d 2e 3e 1a 2a 3a 1b 2b 3b 1c 2c 3c" },
+        { "a debug id, in any case", "app", "AaAa1", "", "", "1a 2a 3a 1b 2b 3b" },
+        { "another", "app", "BBBB1", "", "", "1c 2c 3c" },
+        { "one that nobody wants", "app", "BBBB", "", "", "" },
+        { "behind all", "app", "C", "", "", "" },
+        { "a code id", "app", "", "AB", "", "2d 3d" },
+        { "a code id of those with a debug id", "app", "", "22", "", "" },
+        { "another project", "other", "", "", "", "" },
+        { "a file of those without ids", "app", "", "", "f", "2f 3f" },
+        { "another of those", "app", "", "", "g", "2g 3g" },
+        { "in another case", "app", "", "", "F", "" },
+        { "a file of those with ids", "app", "", "", "e", "" },
     };
     for (uint64_t n = 1; n <= 3; n++) {
-        struct stored_upload u = make_wanting(p, n, m, n == 1 ? 3 : 5);
+        struct stored_upload u = make_wanting(p, n, m, n == 1 ? 3 : 7);
         write_upload(p, &u);
     }
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (size_t page = 1; page < 20; page += 3) {
             const struct missing_range range = { str_from_c(cases[i].project),
                                                  str_from_c(cases[i].debug_id),
-                                                 str_from_c(cases[i].code_id) };
+                                                 str_from_c(cases[i].code_id),
+                                                 str_from_c(cases[i].debug_file) };
             struct str got = wants_of(p, range, page);
             if (!str_eq(got, str_from_c(cases[i].want)))
                 fail_msg("%s, pages of %zu: %.*s", cases[i].name, page, STR_ARG(got));
@@ -325,28 +332,38 @@ static void who_wants_what(void **state)
     struct stored_upload other = make_wanting(p, 4, &same, 1);
     write_upload(p, &other);
     OK(store_missing_list(p->store, STR("app"), 0, 10, p->arena, &list, &count, &e));
-    assert_int_equal(count, 5); /* an id in another case is none of its own */
+    assert_int_equal(count, 7); /* an id in another case is none of its own */
 }
 
 static void ids_of_an_upload(void **state)
 {
     struct place *p = *state;
-    static const char *const ids[][2] = { { "BB", "22" }, { "aa", "11" }, { "AA", "11" },
-                                          { "", "33" },   { "CC", "" },   { "DD", "44" } };
-    static const char want[] = "AA BB CC -11 -22 -33";
-    struct stored_symbol_file files[6];
+    static const struct {
+        const char *debug_id, *code_id, *debug_file;
+        uint32_t kind;
+    } rows[] = {
+        { "BB", "22", "b", 1 },     { "aa", "1a", "a", 2 },     { "AA", "1A", "a", 2 },
+        { "", "33", "App.js", 10 }, { "CC", "", "app.js", 10 }, { "CC", "", "app.js", 11 },
+        { "DD", "44", "d.js", 10 },
+    };
+    enum { ROWS = sizeof rows / sizeof *rows };
+    static const char want[] = "AA BB CC -1A -22 -33 @App.js @app.js";
+    static const char *const ways[] = { "", "-", "@" };
+    struct stored_symbol_file files[ROWS];
     struct stored_upload u = make_symbols(p, 5, 0, 0);
-    for (unsigned i = 0; i < 6; i++) {
+    for (unsigned i = 0; i < ROWS; i++) {
         files[i] = make_file(p, 0);
-        files[i].debug_id = str_from_c(ids[i][0]);
-        files[i].code_id = str_from_c(ids[i][1]);
-        files[i].has_cache = i < 5; /* the last cannot be used */
-        files[i].error = i < 5 ? STR("") : STR("broken");
+        files[i].debug_id = str_from_c(rows[i].debug_id);
+        files[i].code_id = str_from_c(rows[i].code_id);
+        files[i].debug_file = str_from_c(rows[i].debug_file);
+        files[i].kind = rows[i].kind;
+        files[i].has_cache = i + 1 < ROWS; /* the last cannot be used */
+        files[i].error = files[i].has_cache ? STR("") : STR("broken");
     }
     u.symbol_files = files;
-    u.symbol_file_count = 6;
+    u.symbol_file_count = ROWS;
     write_upload(p, &u);
-    for (size_t page = 1; page < 8; page++) {
+    for (size_t page = 1; page < 10; page++) {
         char text[64] = "";
         struct symbol_id *got, last;
         size_t count = page, used = 0;
@@ -355,14 +372,13 @@ static void ids_of_an_upload(void **state)
                                 &e));
             for (size_t i = 0; i < count; i++) {
                 assert_str(got[i].project, STR("app"));
-                used +=
-                    (size_t)snprintf(text + used, sizeof text - used, "%s%s%.*s", used ? " " : "",
-                                     got[i].is_code ? "-" : "", STR_ARG(got[i].id));
+                used += (size_t)snprintf(text + used, sizeof text - used, "%s%s%.*s",
+                                         used ? " " : "", ways[got[i].way], STR_ARG(got[i].id));
             }
             if (count > 0)
                 last = got[count - 1];
         }
-        if (strcasecmp(text, want))
+        if (strcmp(text, want))
             fail_msg("pages of %zu: %s", page, text);
     }
 }
