@@ -35,6 +35,8 @@
     "u.object, p.name, u.format, u.state, u.received_ms, u.report, u.fingerprint, u.type, u.uuid," \
     " u.error, u.body_size, u.body_hash, u.body_in_file"
 #define UPLOAD_ROWS " FROM uploads u LEFT JOIN projects p ON p.number = u.project"
+/* Neither symbols nor source maps nor mappings of ProGuard: as upload_format_is_error. */
+#define IS_ERROR "NOT IN (5, 6, 7)"
 #define SYMBOL_FILE_ROWS                                                                           \
     "SELECT f.number, f.object, p.name, f.entry, f.kind, f.cpu, f.debug_file, f.debug_id,"         \
     " f.code_file, f.code_id, f.parts, f.size, f.hash, f.source, f.version, f.duplicate, f.tag,"   \
@@ -100,14 +102,14 @@ static const char *const sql_text[SQL_STATEMENTS] = {
                         " AND (?3 IS NULL OR u.format IN (?3, ?6)) AND (?4 IS NULL OR u.state = ?4)"
                         " ORDER BY u.object DESC LIMIT ?5",
     [SQL_ATTRIBUTES_SCAN] = "SELECT " UPLOAD_COLUMNS ", u.attributes" UPLOAD_ROWS
-                            " WHERE u.format < 5 ORDER BY u.object", /* UPLOAD_SYMBOLS */
+                            " WHERE u.format " IS_ERROR " ORDER BY u.object",
     [SQL_UPLOAD_CHANGE] = "UPDATE uploads SET attributes = ?2 WHERE object = ?1",
     [SQL_UPLOAD_EMPTY] = /* UPLOAD_REMOVED */
     "UPDATE uploads SET state = 4, report = NULL, type = '', fields = '[]',"
     " body = x'', body_in_file = 0, body_hash = zeroblob(32)"
     " WHERE object = ?1",
     [SQL_UPLOAD_DELETE] = "DELETE FROM uploads WHERE object = ?1",
-    [SQL_UPLOADS_DELETE] = "DELETE FROM uploads WHERE format < 5", /* UPLOAD_SYMBOLS */
+    [SQL_UPLOADS_DELETE] = "DELETE FROM uploads WHERE format " IS_ERROR,
 
     [SQL_ATTACHMENT_ADD] = "INSERT INTO attachments VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)",
     [SQL_ATTACHMENT_READ] = "SELECT " ATTACHMENT_COLUMNS ", bytes FROM attachments WHERE id = ?1",
