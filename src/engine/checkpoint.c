@@ -242,9 +242,10 @@ static bool check_wear(struct engine *en, struct err *e)
     return ok;
 }
 
-bool checkpoint_load(struct engine *en, uint64_t *after)
+static bool load(struct engine *en)
 {
     struct stored_checkpoint c;
+    int64_t began_us = metric_clock_us();
     struct err e = { 0 };
     if (!store_checkpoint_read(en->store, &c, &e)) {
         if (e.code != ERR_NOT_FOUND)
@@ -258,12 +259,38 @@ bool checkpoint_load(struct engine *en, uint64_t *after)
               read_file(en, c.token, dir, &e) && check_wear(en, &e);
     if (dir >= 0)
         close(dir);
-    *after = c.number;
-    if (!ok) {
+    if (ok) {
+        en->checkpoint.number = c.number;
+        log_line(LOG_INFO, "checkpoint_read", "number=%llu seconds=%.2f",
+                 (unsigned long long)c.number, (double)(metric_clock_us() - began_us) / 1e6);
+    } else {
         en->checkpoint.rows = 0;
         log_line(LOG_WARN, "checkpoint_refused", "reason=%s", log_str(str_from_c(e.msg)));
     }
     return ok;
+}
+
+static void *loading_run(void *arg)
+{
+    struct engine *en = arg;
+    en->checkpoint.loaded = load(en);
+    return NULL;
+}
+
+void checkpoint_load(struct engine *en)
+{
+    struct checkpoint *c = &en->checkpoint;
+    c->started = pthread_create(&c->thread, NULL, loading_run, en) == 0;
+    if (!c->started)
+        loading_run(en); /* now, then */
+}
+
+bool checkpoint_loaded(struct engine *en, uint64_t *after)
+{
+    struct checkpoint *c = &en->checkpoint;
+    join(c);
+    *after = c->number;
+    return c->loaded;
 }
 
 void checkpoint_began(struct engine *en, size_t changes, uint64_t number)

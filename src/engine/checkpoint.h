@@ -12,8 +12,8 @@
  * that knows a token has all commits that the file has. The file holds no rows of issues, and the
  * fingerprints that objects were shown with then: both are settled at start.
  *
- * Threads: the writer's, or at start and end the opener's; the file is written by a thread of its
- * own, one at a time. checkpoint_lacks: the writer's. */
+ * Threads: the writer's, or at start and end the opener's; the file is read and written by a thread
+ * of its own, one at a time. checkpoint_lacks: the writer's. */
 #ifndef CRUMPLE_ENGINE_CHECKPOINT_H
 #define CRUMPLE_ENGINE_CHECKPOINT_H
 
@@ -34,15 +34,18 @@ struct checkpoint {
     pthread_t thread;
     const struct columns_view *view;
     uint64_t number; /* of the row log */
+    bool loaded;     /* at start: there are the file's rows */
     /* The number that the present file has; 0: there is none. */
     _Atomic uint64_t good;
     _Atomic bool is_writing;
 };
 
-/* At start, when the columns are empty: reads the file. True: there are rows, not published as far
- * as the caller knows, and *after is the number whose later changes are to be made. False: the
- * columns may hold anything. */
-MUST_CHECK bool checkpoint_load(struct engine *en, uint64_t *after);
+/* At start, when the columns are empty: begins to read the file, beside what else a start does. Up
+ * to checkpoint_loaded, or checkpoint_end, the columns are for nobody else. */
+void checkpoint_load(struct engine *en);
+/* Waits until it is read. True: there are rows, not published as far as the caller knows, and
+ * *after is the number whose later changes are to be made. False: the columns may hold anything. */
+MUST_CHECK bool checkpoint_loaded(struct engine *en, uint64_t *after);
 /* New, empty columns. Nobody else has them yet. ERR_NOMEM. */
 MUST_CHECK bool checkpoint_columns_anew(struct engine *en, struct err *e);
 /* The changed rows have been put in, too; `gone` objects have none any more. Shows all with the

@@ -288,6 +288,13 @@ static bool open_library(struct engine *en, struct err *e)
            library_open(&en->library, &config, en->images, e);
 }
 
+/* Into memory what the store has. The file of the columns is read beside the rest. */
+static bool recover(struct engine *en, struct err *e)
+{
+    checkpoint_load(en);
+    return recovery_run(en, e) && recovery_uploads(en, e) && recovery_rows(en, e);
+}
+
 static bool open_parts(struct engine *en, struct err *e)
 {
     const struct engine_config *c = &en->config;
@@ -312,8 +319,7 @@ static bool open_parts(struct engine *en, struct err *e)
     return store_open(&en->store, c->data_dir, &settings, e) &&
            store_secret(en->store, en->secret, e) &&
            blobs_open(&en->blobs, c->data_dir, en->secret, e) && open_library(en, e) &&
-           recovery_run(en, e) && recovery_uploads(en, e) && recovery_rows(en, e) &&
-           start_threads(en, e);
+           recover(en, e) && start_threads(en, e);
 }
 
 bool engine_open(struct engine **out, const struct engine_config *config, struct err *e)

@@ -1,5 +1,5 @@
 /* recovery_rows.c - at start: the rows of all objects, made from the store; or, when there is a
- * checkpoint (checkpoint.h), read from that, and only those made that have changed since.
+ * checkpoint (checkpoint.h), which was read meanwhile, only those that have changed since.
  *
  *     scanner ──► chunk ──► makers: parse, make rows ──┐
  *        │                                             ▼
@@ -356,7 +356,7 @@ bool recovery_rows(struct engine *en, struct err *e)
 {
     struct rows_recovery r = { .engine = en };
     int64_t began_us = metric_clock_us();
-    r.is_tail = checkpoint_load(en, &r.after);
+    r.is_tail = checkpoint_loaded(en, &r.after);
     bool ok = (r.is_tail || checkpoint_columns_anew(en, e)) &&
               recovery_init(&r, CHUNKS_PER_MAKER * en->config.workers, e) && run_threads(&r, e) &&
               (!r.is_tail || checkpoint_settle(en, r.gone.at, r.gone.len, e));
