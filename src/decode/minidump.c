@@ -3,9 +3,6 @@
  * crashed. Each subject has its own file minidump_<subject>.c. */
 #include "decode/minidump_parts.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 #define SIGNATURE UINT32_C(0x504d444d) /* MDMP */
 #define SIGNATURE_SWAPPED UINT32_C(0x4d444d50)
 #define VERSION 0xa793 /* of the lower half */
@@ -17,21 +14,6 @@ bool minidump_is(struct bytes first)
 }
 
 /* --- what all need ------------------------------------------------------------------------- */
-
-void minidump_error(struct minidump *m, const char *fmt, ...)
-{
-    struct dump *d = m->dump;
-    char text[256];
-    if (d->error_count == CRASH_ERRORS_MAX)
-        return;
-    va_list args;
-    va_start(args, fmt);
-    int len = vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    size_t n = len < 0 ? 0 : (size_t)len < sizeof text ? (size_t)len : sizeof text - 1;
-    if (arena_str(m->arena, (struct str){ text, n }, &d->errors[d->error_count]))
-        d->error_count++;
-}
 
 struct reader minidump_reader(const struct minidump *m, struct bytes in)
 {
@@ -59,7 +41,7 @@ bool minidump_find(struct minidump *m, enum minidump_stream type, struct bytes *
         uint32_t size = reader_u32(&r), offset = reader_u32(&r);
         if (bytes_slice(m->file, offset, size, out))
             return true;
-        minidump_error(m, "stream 0x%x lies outside the file", t);
+        dump_error(&m->make, "stream 0x%x lies outside the file", t);
         return false;
     }
     return false;
@@ -70,11 +52,11 @@ struct bytes minidump_cut(struct minidump *m, const char *name, struct bytes res
 {
     uint64_t n = want < rest.len / size ? want : rest.len / size;
     if (n < want)
-        minidump_error(m, "%s: of %llu entries %llu are there", name, (unsigned long long)want,
-                       (unsigned long long)n);
+        dump_error(&m->make, "%s: of %llu entries %llu are there", name, (unsigned long long)want,
+                   (unsigned long long)n);
     if (n > max) {
-        minidump_error(m, "%s: %llu entries, of which the first %zu are read", name,
-                       (unsigned long long)n, max);
+        dump_error(&m->make, "%s: %llu entries, of which the first %zu are read", name,
+                   (unsigned long long)n, max);
         n = max;
     }
     *count = (size_t)n;
@@ -91,7 +73,7 @@ struct bytes minidump_entries(struct minidump *m, enum minidump_stream type, con
     struct reader r = minidump_reader(m, stream);
     uint32_t n = reader_u32(&r);
     if (r.failed) {
-        minidump_error(m, "%s: the stream is too short", name);
+        dump_error(&m->make, "%s: the stream is too short", name);
         return (struct bytes){ NULL, 0 };
     }
     /* Some writers align what follows the count to 8 bytes. */
@@ -114,7 +96,7 @@ struct bytes minidump_sized_entries(struct minidump *m, enum minidump_stream typ
     uint64_t n = reader_number(&r, wide_count ? 8 : 4);
     if (r.failed || header < r.pos || entry < size || header > stream.len ||
         !bytes_slice(stream, header, stream.len - header, &rest)) {
-        minidump_error(m, "%s: the stream is damaged", name);
+        dump_error(&m->make, "%s: the stream is damaged", name);
         return (struct bytes){ NULL, 0 };
     }
     *entry_size = entry;
@@ -151,87 +133,15 @@ static bool read_header(struct minidump *m, struct err *e)
 
 /* --- walking ------------------------------------------------------------------------------- */
 
-static void init_walk(struct minidump *m, const struct symbol_source *symbols, struct walk *w)
-{
-    *w = (struct walk){ .cpu = m->dump->cpu,
-                        .os = m->dump->os,
-                        .big_endian = m->big_endian,
-                        .regions = m->regions,
-                        .region_count = m->region_count,
-                        .unloaded = m->unloaded,
-                        .unloaded_count = m->dump->unloaded_count,
-                        .symbols = symbols,
-                        .arena = m->arena };
-}
-
-static bool init_modules(struct minidump *m, struct walk *w)
-{
-    struct dump *d = m->dump;
-    w->modules = arena_array(m->arena, d->module_count + 1, sizeof *w->modules);
-    if (!w->modules)
-        return false;
-    for (size_t i = 0; i < d->module_count; i++) {
-        const struct dump_module *from = &d->modules[i];
-        struct walk_module *to = &w->modules[i];
-        *to = (struct walk_module){ .base = from->base, .size = from->size };
-        to->id = (struct module_id){ .debug_file = dump_base_name(from->debug_file),
-                                     .debug_id = from->debug_id,
-                                     .code_file = dump_base_name(from->code_file),
-                                     .code_id = from->code_id };
-    }
-    w->module_count = d->module_count;
-    return true;
-}
-
-static bool walk_one(struct minidump *m, struct walk *w, size_t i, size_t *frames_left,
-                     struct err *e)
-{
-    struct dump_thread *t = &m->dump->threads[i];
-    struct walk_frame *frames = NULL;
-    size_t count = 0;
-    if (!t->has_registers)
-        return true;
-    if (*frames_left == 0) {
-        t->frames = NULL;
-        return true;
-    }
-    if (!walk_thread(w, &t->registers, &m->threads[i].stack, &frames, &count, e))
-        return false;
-    if (count > *frames_left)
-        count = *frames_left;
-    *frames_left -= count;
-    if (*frames_left == 0)
-        minidump_error(m, "more than %d frames, of which the first are kept", MINIDUMP_FRAMES_MAX);
-    t->frames = frames;
-    t->frame_count = count;
-    return true;
-}
-
-static bool walk_threads(struct minidump *m, struct walk *w, struct err *e)
-{
-    struct dump *d = m->dump;
-    size_t frames_left = MINIDUMP_FRAMES_MAX;
-    if (d->crash_thread != DUMP_NO_THREAD && !walk_one(m, w, d->crash_thread, &frames_left, e))
-        return false;
-    for (size_t i = 0; i < d->thread_count; i++)
-        if (i != d->crash_thread && !walk_one(m, w, i, &frames_left, e))
-            return false;
-    return true;
-}
-
 static bool walk_all(struct minidump *m, const struct symbol_source *symbols, struct err *e)
 {
-    struct walk w;
-    init_walk(m, symbols, &w);
-    if (!init_modules(m, &w))
-        return err_set(e, ERR_NOMEM, 0, "no memory for the modules of a dump");
-    bool ok = walk_threads(m, &w, e);
-    for (size_t i = 0; i < w.module_count; i++) {
-        m->dump->modules[i].asked = w.modules[i].asked;
-        m->dump->modules[i].missing = w.modules[i].missing;
-    }
-    walk_done(&w);
-    return ok;
+    struct walk w = { .big_endian = m->big_endian,
+                      .regions = m->regions,
+                      .region_count = m->region_count,
+                      .unloaded = m->unloaded,
+                      .unloaded_count = m->dump->unloaded_count,
+                      .symbols = symbols };
+    return dump_walk(&m->make, &w, m->stacks, e);
 }
 
 /* --- the whole ----------------------------------------------------------------------------- */
@@ -242,23 +152,17 @@ static bool read_streams(struct minidump *m)
            minidump_read_modules(m) && minidump_read_unloaded(m) && minidump_read_memory(m) &&
            minidump_read_threads(m) && minidump_read_exception(m) && minidump_read_assertion(m) &&
            minidump_read_crashpad(m) && minidump_read_handles(m) && minidump_read_thread_info(m) &&
-           minidump_read_memory_info(m) && minidump_read_linux(m) && minidump_take_notes(m);
+           minidump_read_memory_info(m) && minidump_read_linux(m) && dump_take_notes(&m->make);
 }
 
 bool minidump_read(struct bytes file, const struct symbol_source *symbols, struct dump *out,
                    struct arena *a, struct err *e)
 {
-    struct minidump m = {
-        .file = file, .arena = a, .dump = out, .strings_left = MINIDUMP_STRINGS_MAX
-    };
-    *out = (struct dump){ .crash_thread = DUMP_NO_THREAD, .main_module = SIZE_MAX };
-    attributes_init(&out->attributes, a);
-    if (!read_header(&m, e))
-        return false;
-    buf_init(&m.notes_text, MINIDUMP_NOTES_BYTES);
-    bool ok = read_streams(&m);
-    buf_done(&m.notes_text);
-    if (!ok)
-        return err_set(e, ERR_NOMEM, 0, "no memory to read a minidump");
-    return walk_all(&m, symbols, e);
+    struct minidump m = { .file = file, .arena = a, .dump = out };
+    dump_make(&m.make, out, a);
+    bool ok = read_header(&m, e);
+    if (ok && !read_streams(&m))
+        ok = err_set(e, ERR_NOMEM, 0, "no memory to read a minidump");
+    dump_made(&m.make);
+    return ok && walk_all(&m, symbols, e);
 }

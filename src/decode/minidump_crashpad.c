@@ -17,7 +17,7 @@ static struct bytes list_at(struct minidump *m, struct bytes list, size_t size, 
     if (r.failed)
         return (struct bytes){ NULL, 0 };
     struct bytes rest = { list.ptr + r.pos, list.len - r.pos };
-    return minidump_cut(m, "Crashpad annotations", rest, n, size, MINIDUMP_NOTES_MAX, count);
+    return minidump_cut(m, "Crashpad annotations", rest, n, size, DUMP_NOTES_MAX, count);
 }
 
 /* --- three kinds of annotations ------------------------------------------------------------ */
@@ -31,7 +31,8 @@ static bool read_pairs(struct minidump *m, struct bytes list)
         struct str name, value;
         uint32_t name_at = reader_u32(&r), value_at = reader_u32(&r);
         if (!minidump_utf8_string(m, name_at, &name) ||
-            !minidump_utf8_string(m, value_at, &value) || !minidump_attribute_new(m, name, value))
+            !minidump_utf8_string(m, value_at, &value) ||
+            !dump_attribute_new(&m->make, name, value))
             return false;
     }
     return true;
@@ -52,7 +53,8 @@ static bool read_objects(struct minidump *m, struct bytes list)
         if (type != OBJECT_STRING)
             continue;
         if (!minidump_utf8_string(m, name_at, &name) ||
-            !minidump_utf8_string(m, value_at, &value) || !minidump_attribute_new(m, name, value))
+            !minidump_utf8_string(m, value_at, &value) ||
+            !dump_attribute_new(&m->make, name, value))
             return false;
     }
     return true;
@@ -78,9 +80,9 @@ static bool read_lines(struct minidump *m, struct bytes list, struct json_writer
 static struct json_writer *begin_lines(struct minidump *m, bool *begun)
 {
     if (!*begun)
-        json_list(minidump_note(m, "crashpad"));
+        json_list(dump_note(&m->make, "crashpad"));
     *begun = true;
-    return &m->notes;
+    return &m->make.notes;
 }
 
 static bool read_module(struct minidump *m, struct bytes module, bool *begun)
@@ -106,7 +108,7 @@ static bool read_modules(struct minidump *m, struct bytes list)
             return false;
     }
     if (begun)
-        json_list_end(&m->notes);
+        json_list_end(&m->make.notes);
     return true;
 }
 
@@ -139,6 +141,6 @@ bool minidump_read_crashpad(struct minidump *m)
         return false;
     struct bytes pairs = minidump_location(m, &r), modules = minidump_location(m, &r);
     if (r.failed)
-        minidump_error(m, "Crashpad info: the stream is too short");
+        dump_error(&m->make, "Crashpad info: the stream is too short");
     return read_pairs(m, pairs) && read_modules(m, modules);
 }

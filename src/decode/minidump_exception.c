@@ -23,7 +23,7 @@ static void find_crash_thread(struct minidump *m)
             use_context(m, i);
             return;
         }
-    minidump_error(m, "there is no thread %u, which the dump is about", m->requesting_thread);
+    dump_error(&m->make, "there is no thread %u, which the dump is about", m->requesting_thread);
 }
 
 /* A record that is there. False: it is not, or not whole. */
@@ -48,7 +48,7 @@ static bool read_record(struct minidump *m)
         x->parameter_count = MINIDUMP_PARAMETERS_MAX;
     struct bytes context = minidump_location(m, &r);
     if (r.failed) {
-        minidump_error(m, "exception: the stream is too short");
+        dump_error(&m->make, "exception: the stream is too short");
         return false;
     }
     m->requesting_thread = thread;
@@ -120,7 +120,7 @@ bool minidump_read_assertion(struct minidump *m)
     }
     uint32_t line = reader_u32(&r), type = reader_u32(&r);
     if (r.failed) {
-        minidump_error(m, "assertion: the stream is too short");
+        dump_error(&m->make, "assertion: the stream is too short");
         return true;
     }
     return set_assertion(m, texts, line, type);

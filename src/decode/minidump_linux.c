@@ -52,13 +52,13 @@ static bool split(struct str line, char at, struct str *name, struct str *value)
 /* Valid UTF-8 and without NULs. */
 static bool copy_text(struct minidump *m, struct str s, struct str *out)
 {
-    return minidump_utf8(m, (struct bytes){ (const uint8_t *)s.ptr, s.len }, out);
+    return dump_utf8(&m->make, (struct bytes){ (const uint8_t *)s.ptr, s.len }, out);
 }
 
 static bool set_text(struct minidump *m, const char *name, struct str value)
 {
     struct str text;
-    return copy_text(m, value, &text) && minidump_attribute(m, name, text);
+    return copy_text(m, value, &text) && dump_attribute(&m->make, name, text);
 }
 
 /* Decimal digits at the front. */
@@ -105,7 +105,7 @@ static bool read_status_line(struct minidump *m, struct str name, struct str val
     for (size_t i = 0; i < sizeof status_lines / sizeof *status_lines; i++)
         if (str_eq(name, str_from_c(status_lines[i].line)) &&
             n <= UINT64_MAX / status_lines[i].unit)
-            return minidump_number(m, status_lines[i].attribute, n * status_lines[i].unit);
+            return dump_number(&m->make, status_lines[i].attribute, n * status_lines[i].unit);
     return true;
 }
 
@@ -114,7 +114,7 @@ static bool read_status(struct minidump *m)
     struct str text, line, name, value;
     if (!find_text(m, STREAM_LINUX_STATUS, &text))
         return true;
-    for (size_t n = 0; n < MINIDUMP_NOTES_MAX && next_piece(&text, '\n', &line); n++)
+    for (size_t n = 0; n < DUMP_NOTES_MAX && next_piece(&text, '\n', &line); n++)
         if (split(line, ':', &name, &value) && !read_status_line(m, name, value))
             return false;
     return true;
@@ -128,7 +128,7 @@ static bool read_cpuinfo(struct minidump *m)
     struct str text, line, name, value;
     if (!find_text(m, STREAM_LINUX_CPUINFO, &text))
         return true;
-    for (size_t n = 0; n < MINIDUMP_NOTES_MAX && next_piece(&text, '\n', &line); n++)
+    for (size_t n = 0; n < DUMP_NOTES_MAX && next_piece(&text, '\n', &line); n++)
         if (split(line, ':', &name, &value) &&
             (str_eq(name, STR("model name")) || str_eq(name, STR("Hardware"))))
             return set_text(m, "cpu.brand", value);
@@ -140,7 +140,7 @@ static bool read_lsb_release(struct minidump *m)
     struct str text, line, name, value;
     if (!find_text(m, STREAM_LINUX_LSB_RELEASE, &text))
         return true;
-    for (size_t n = 0; n < MINIDUMP_NOTES_MAX && next_piece(&text, '\n', &line); n++)
+    for (size_t n = 0; n < DUMP_NOTES_MAX && next_piece(&text, '\n', &line); n++)
         if (split(line, '=', &name, &value) &&
             (str_eq(name, STR("DISTRIB_DESCRIPTION")) || str_eq(name, STR("PRETTY_NAME"))))
             return set_text(m, "linux.distribution", value);
@@ -154,9 +154,9 @@ static bool read_command_line(struct minidump *m)
     struct str rest, piece, text;
     if (!find_text(m, STREAM_LINUX_CMDLINE, &rest) || rest.len == 0)
         return true;
-    struct json_writer *w = minidump_note(m, "Exec Arguments");
+    struct json_writer *w = dump_note(&m->make, "Exec Arguments");
     json_list(w);
-    for (size_t n = 0; n < MINIDUMP_NOTES_MAX && next_piece(&rest, '\0', &piece); n++) {
+    for (size_t n = 0; n < DUMP_NOTES_MAX && next_piece(&rest, '\0', &piece); n++) {
         if (!copy_text(m, piece, &text))
             return false;
         json_str(w, text);
@@ -170,9 +170,9 @@ static bool read_environment(struct minidump *m)
     struct str rest, piece, name, value, text, host = STR("");
     if (!find_text(m, STREAM_LINUX_ENVIRON, &rest) || rest.len == 0)
         return true;
-    struct json_writer *w = minidump_note(m, "Environment Variables");
+    struct json_writer *w = dump_note(&m->make, "Environment Variables");
     json_list(w);
-    for (size_t n = 0; n < MINIDUMP_NOTES_MAX && next_piece(&rest, '\0', &piece); n++) {
+    for (size_t n = 0; n < DUMP_NOTES_MAX && next_piece(&rest, '\0', &piece); n++) {
         if (!split(piece, '=', &name, &value) || name.len == 0)
             continue; /* without a = it is no variable, and may be anything */
         if (!copy_text(m, name, &text))
@@ -187,17 +187,6 @@ static bool read_environment(struct minidump *m)
 
 /* --- auxiliary vector ---------------------------------------------------------------------- */
 
-static const struct {
-    uint64_t type;
-    const char *name;
-} auxv_names[] = {
-    { 3, "AT_PHDR" },      { 4, "AT_PHENT" },   { 5, "AT_PHNUM" },   { 6, "AT_PAGESZ" },
-    { 7, "AT_BASE" },      { 8, "AT_FLAGS" },   { 9, "AT_ENTRY" },   { 11, "AT_UID" },
-    { 12, "AT_EUID" },     { 13, "AT_GID" },    { 14, "AT_EGID" },   { 16, "AT_HWCAP" },
-    { 17, "AT_CLKTCK" },   { 23, "AT_SECURE" }, { 26, "AT_HWCAP2" }, { 33, "AT_SYSINFO_EHDR" },
-    { 15, "AT_PLATFORM" }, { 25, "AT_RANDOM" }, { 31, "AT_EXECFN" },
-};
-
 static size_t word_size(const struct minidump *m)
 {
     return m->dump->cpu == CPU_X86 || m->dump->cpu == CPU_ARM ? 4 : 8;
@@ -206,23 +195,8 @@ static size_t word_size(const struct minidump *m)
 static void read_auxv(struct minidump *m)
 {
     struct bytes stream;
-    uint64_t seen = 0;
-    if (!minidump_find(m, STREAM_LINUX_AUXV, &stream) || stream.len == 0)
-        return;
-    struct reader r = minidump_reader(m, stream);
-    struct json_writer *w = minidump_note(m, "auxv");
-    json_object(w);
-    for (;;) {
-        uint64_t type = reader_number(&r, word_size(m)), value = reader_number(&r, word_size(m));
-        if (r.failed || type == 0)
-            break;
-        for (size_t i = 0; i < sizeof auxv_names / sizeof *auxv_names; i++)
-            if (auxv_names[i].type == type && !(seen >> type & 1)) {
-                minidump_note_hex(w, auxv_names[i].name, value);
-                seen |= UINT64_C(1) << type;
-            }
-    }
-    json_object_end(w);
+    if (minidump_find(m, STREAM_LINUX_AUXV, &stream) && stream.len > 0)
+        linux_note_auxv(&m->make, minidump_reader(m, stream), word_size(m));
 }
 
 /* --- /proc/<pid>/maps ---------------------------------------------------------------------- */
@@ -266,12 +240,12 @@ static bool read_maps(struct minidump *m)
             continue;
         if (!copy_text(m, line, &shown))
             return false;
-        json_str(minidump_note(m, "fault_mapping"), shown);
+        json_str(dump_note(&m->make, "fault_mapping"), shown);
         break;
     }
     while (next_piece(&text, '\n', &line))
         count++;
-    return minidump_number(m, "process.mapping.count", count);
+    return dump_number(&m->make, "process.mapping.count", count);
 }
 
 /* --- what the dynamic linker has loaded ---------------------------------------------------- */
@@ -279,7 +253,7 @@ static bool read_maps(struct minidump *m)
 static bool read_link_map(struct minidump *m, struct bytes entries, size_t count)
 {
     struct reader r = minidump_reader(m, entries);
-    struct json_writer *w = minidump_note(m, "link_map");
+    struct json_writer *w = dump_note(&m->make, "link_map");
     json_list(w);
     for (size_t i = 0; i < count; i++) {
         struct str name;
@@ -289,7 +263,7 @@ static bool read_link_map(struct minidump *m, struct bytes entries, size_t count
         if (!minidump_string(m, name_at, &name))
             return false;
         json_object(w);
-        minidump_note_hex(w, "base", base);
+        dump_note_hex(w, "base", base);
         json_member(w, "name", name);
         json_object_end(w);
     }
@@ -309,12 +283,12 @@ static bool read_dso_debug(struct minidump *m)
     if (r.failed || n == 0)
         return true;
     if (at > m->file.len) {
-        minidump_error(m, "dso debug: the list lies outside the file");
+        dump_error(&m->make, "dso debug: the list lies outside the file");
         return true;
     }
     rest = (struct bytes){ m->file.ptr + at, m->file.len - at };
     struct bytes entries =
-        minidump_cut(m, "dso debug", rest, n, 4 + 2 * word_size(m), MINIDUMP_NOTES_MAX, &count);
+        minidump_cut(m, "dso debug", rest, n, 4 + 2 * word_size(m), DUMP_NOTES_MAX, &count);
     return read_link_map(m, entries, count);
 }
 

@@ -119,7 +119,7 @@ static bool read_rsds(struct minidump *m, struct reader *r, struct dump_module *
     if (r->failed)
         return true;
     return set_debug_id(m, &g, age, &out->debug_id) &&
-           minidump_utf8(m, rest_of(r), &out->debug_file) &&
+           dump_utf8(&m->make, rest_of(r), &out->debug_file) &&
            (!is_apple(m) || set_uuid(m, &g, &out->code_id));
 }
 
@@ -130,7 +130,7 @@ static bool read_nb10(struct minidump *m, struct reader *r, struct dump_module *
     if (r->failed)
         return true;
     return set_pair(m, signature, age, &out->debug_id) &&
-           minidump_utf8(m, rest_of(r), &out->debug_file);
+           dump_utf8(&m->make, rest_of(r), &out->debug_file);
 }
 
 /* The first 16 bytes stand for a GUID; a shorter id is filled up with zeros. */
@@ -197,64 +197,13 @@ static bool read_module(struct minidump *m, struct reader *r, struct dump_module
            (!is_windows(m) || set_pair(m, out->timestamp, (uint32_t)out->size, &out->code_id));
 }
 
-/* --- in order ------------------------------------------------------------------------------ */
-
-/* Behind the list of modules stands the number of each in the file: of two that begin at the same
- * address the first counts. */
-struct numbered_module {
-    struct dump_module module;
-    size_t number;
-};
-
-static int by_base(const void *a, const void *b)
-{
-    const struct numbered_module *x = a, *y = b;
-    if (x->module.base != y->module.base)
-        return x->module.base < y->module.base ? -1 : 1;
-    return (x->number > y->number) - (x->number < y->number);
-}
-
-static bool is_same(const struct dump_module *a, const struct dump_module *b)
-{
-    return a->size == b->size && str_eq(a->code_file, b->code_file) &&
-           str_eq(a->code_id, b->code_id);
-}
-
-/* Memory that programs share on Android; it is listed as often as it is mapped. */
-static bool is_shared_memory(const struct dump_module *module)
-{
-    return str_starts(module->code_file, STR("/dev/ashmem/"));
-}
-
-static void add_module(struct minidump *m, const struct numbered_module *from)
-{
-    struct dump *d = m->dump;
-    struct dump_module *last = d->module_count ? &d->modules[d->module_count - 1] : NULL;
-    const struct dump_module *module = &from->module;
-    if (module->size == 0 || module->size - 1 > UINT64_MAX - module->base) {
-        minidump_error(m, "module %zu has no size or too large a one", from->number);
-        return;
-    }
-    if (last && last->base == module->base) {
-        if (!is_same(last, module) && !is_shared_memory(module))
-            minidump_error(m, "two modules begin at 0x%llx", (unsigned long long)module->base);
-        return;
-    }
-    if (last && last->size > module->base - last->base)
-        last->size = module->base - last->base;
-    if (from->number == 0)
-        d->main_module = d->module_count;
-    d->modules[d->module_count++] = *module;
-}
-
 bool minidump_read_modules(struct minidump *m)
 {
     size_t count;
-    struct bytes entries = minidump_entries(m, STREAM_MODULES, "module list", MODULE_SIZE,
-                                            MINIDUMP_MODULES_MAX, &count);
+    struct bytes entries =
+        minidump_entries(m, STREAM_MODULES, "module list", MODULE_SIZE, DUMP_MODULES_MAX, &count);
     struct numbered_module *all = arena_array(m->arena, count + 1, sizeof *all);
-    m->dump->modules = arena_array(m->arena, count + 1, sizeof *m->dump->modules);
-    if (!all || !m->dump->modules)
+    if (!all)
         return false;
     struct reader r = minidump_reader(m, entries);
     for (size_t i = 0; i < count; i++) {
@@ -262,10 +211,7 @@ bool minidump_read_modules(struct minidump *m)
         if (!read_module(m, &r, &all[i].module))
             return false;
     }
-    qsort(all, count, sizeof *all, by_base);
-    for (size_t i = 0; i < count; i++)
-        add_module(m, &all[i]);
-    return true;
+    return dump_set_modules(&m->make, all, count);
 }
 
 /* --- unloaded modules ---------------------------------------------------------------------- */
@@ -296,7 +242,7 @@ bool minidump_read_unloaded(struct minidump *m)
     size_t size, count;
     struct bytes entries =
         minidump_sized_entries(m, STREAM_UNLOADED_MODULES, "unloaded modules", false, UNLOADED_SIZE,
-                               MINIDUMP_MODULES_MAX, &size, &count);
+                               DUMP_MODULES_MAX, &size, &count);
     struct reader r = minidump_reader(m, entries);
     m->unloaded = arena_array(m->arena, count + 1, sizeof *m->unloaded);
     d->unloaded = arena_array(m->arena, count + 1, sizeof *d->unloaded);

@@ -1,24 +1,18 @@
 /* minidump_parts.h - what the files minidump*.c share. Nobody outside this folder includes it.
  *
  * Each minidump_read_... reads the streams of one subject and fills in its part of the dump. They
- * return false only when memory is short; what is damaged becomes a sentence (minidump_error), and
+ * return false only when memory is short; what is damaged becomes a sentence (dump_error), and
  * the rest is read. */
 #ifndef CRUMPLE_DECODE_MINIDUMP_PARTS_H
 #define CRUMPLE_DECODE_MINIDUMP_PARTS_H
 
-#include "base/reader.h"
+#include "decode/dump_parts.h"
 #include "decode/minidump.h"
 
 #define MINIDUMP_STREAMS_MAX 4096
 #define MINIDUMP_THREADS_MAX CRASH_THREADS_MAX
-#define MINIDUMP_FRAMES_MAX 100000 /* of all threads; the one that crashed comes first */
-#define MINIDUMP_MODULES_MAX 20000
-#define MINIDUMP_REGIONS_MAX 1000000    /* pieces of memory */
-#define MINIDUMP_STRING_MAX 65536       /* bytes of one text in the file; longer ones are cut */
-#define MINIDUMP_STRINGS_MAX (16 << 20) /* bytes of all texts that are made of the file's */
-#define MINIDUMP_BUILD_ID_MAX 64        /* bytes */
-#define MINIDUMP_NOTES_MAX 1000         /* entries of one list among the annotations */
-#define MINIDUMP_NOTES_BYTES (4 << 20)  /* of all annotations, as JSON */
+#define MINIDUMP_REGIONS_MAX 1000000 /* pieces of memory */
+#define MINIDUMP_BUILD_ID_MAX 64     /* bytes */
 
 enum minidump_stream {
     STREAM_UNUSED = 0,
@@ -86,19 +80,13 @@ struct minidump_exception {
     uint64_t parameters[MINIDUMP_PARAMETERS_MAX];
 };
 
-/* A thread as its stream tells it, before it is walked. Same index as in dump.threads. */
-struct minidump_thread {
-    struct walk_region stack; /* what is in the file of it; len 0: nothing */
-    uint64_t stack_start;
-};
-
 struct minidump {
+    struct dump_maker make;
     struct bytes file;
     bool big_endian;
     struct bytes directory; /* whole entries */
-    struct arena *arena;
-    struct dump *dump;
-    size_t strings_left; /* of MINIDUMP_STRINGS_MAX */
+    struct arena *arena;    /* as in `make`, */
+    struct dump *dump;      /* and so is this */
     bool has_system;
     uint32_t platform, architecture;
     bool has_exception, has_exception_context;
@@ -106,19 +94,14 @@ struct minidump {
     struct registers exception_context;
     bool has_requesting_thread, has_dump_thread;
     uint32_t requesting_thread, dump_thread;
-    struct minidump_thread *threads;
+    struct walk_region *stacks;  /* of each thread; len 0: not in the file */
     struct walk_region *regions; /* sorted by base */
     size_t region_count;
     struct walk_region *unloaded; /* by the numbers of dump.unloaded */
-    /* Annotations, written as they are found; `has_notes` with the first of them. */
-    struct buf notes_text;
-    struct json_writer notes;
-    bool has_notes;
 };
 
 /* --- minidump.c: what all need --- */
 
-PRINTF_LIKE(2, 3) void minidump_error(struct minidump *m, const char *fmt, ...);
 /* The first stream of this type; false: there is none, or it lies outside the file. */
 bool minidump_find(struct minidump *m, enum minidump_stream type, struct bytes *out);
 struct reader minidump_reader(const struct minidump *m, struct bytes in);
@@ -144,19 +127,6 @@ bool minidump_string(struct minidump *m, uint32_t offset, struct str *out);
 bool minidump_utf16(struct minidump *m, struct bytes raw, struct str *out);
 /* A length in bytes and UTF-8, as Crashpad writes texts. */
 bool minidump_utf8_string(struct minidump *m, uint32_t offset, struct str *out);
-/* UTF-8 as it is, but for bytes that are none. Up to a NUL. */
-bool minidump_utf8(struct minidump *m, struct bytes raw, struct str *out);
-
-/* --- minidump_notes.c: attributes and annotations. False: no memory --- */
-
-bool minidump_attribute(struct minidump *m, const char *name, struct str text);
-/* The same, typed by its look as a form field is; unless there is one of this name. */
-bool minidump_attribute_new(struct minidump *m, struct str name, struct str text);
-bool minidump_number(struct minidump *m, const char *name, uint64_t n);
-/* Begins an annotation: its value is to be written with the writer that comes back. */
-struct json_writer *minidump_note(struct minidump *m, const char *name);
-void minidump_note_hex(struct json_writer *w, const char *key, uint64_t n);
-bool minidump_take_notes(struct minidump *m); /* into the dump */
 
 /* --- one subject each --- */
 
@@ -184,8 +154,5 @@ bool minidump_context(const struct minidump *m, struct bytes raw, struct registe
 
 /* minidump_reason.c: the exception as Breakpad prints it. */
 bool minidump_reason(struct minidump *m, struct str *reason, uint64_t *address);
-
-/* The first region that holds the address; NULL. */
-const struct walk_region *minidump_region(const struct minidump *m, uint64_t address);
 
 #endif

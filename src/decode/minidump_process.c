@@ -19,8 +19,8 @@ static bool read_times(struct minidump *m, uint32_t created, uint32_t user, uint
     struct dump *d = m->dump;
     d->has_uptime = created != 0 && d->has_time && created <= d->time_s;
     d->uptime_s = d->has_uptime ? d->time_s - created : 0;
-    return minidump_number(m, "process.cpu.user", user) &&
-           minidump_number(m, "process.cpu.system", kernel);
+    return dump_number(&m->make, "process.cpu.user", user) &&
+           dump_number(&m->make, "process.cpu.system", kernel);
 }
 
 /* What versions 2 to 5 of the stream have behind the first 24 bytes. */
@@ -31,15 +31,16 @@ static bool read_later_misc(struct minidump *m, struct reader *r, uint32_t flags
     reader_skip(r, 4); /* the highest frequency */
     uint32_t mhz = reader_u32(r);
     reader_skip(r, 12);
-    if (!r->failed && (flags & MISC_HAS_POWER) && mhz && !minidump_number(m, "cpu.frequency", mhz))
+    if (!r->failed && (flags & MISC_HAS_POWER) && mhz &&
+        !dump_number(&m->make, "cpu.frequency", mhz))
         return false;
     uint32_t integrity = reader_u32(r);
     if (!r->failed && (flags & MISC_HAS_INTEGRITY) &&
-        !minidump_number(m, "process.integrity", integrity))
+        !dump_number(&m->make, "process.integrity", integrity))
         return false;
     if (!(flags & MISC_HAS_BUILD) || !bytes_slice(r->in, MISC_BUILD_AT, MISC_BUILD_SIZE, &build))
         return true;
-    return minidump_utf16(m, build, &text) && minidump_attribute(m, "os.build", text);
+    return minidump_utf16(m, build, &text) && dump_attribute(&m->make, "os.build", text);
 }
 
 bool minidump_read_misc(struct minidump *m)
@@ -52,7 +53,7 @@ bool minidump_read_misc(struct minidump *m)
     uint32_t flags = reader_u32(&r), pid = reader_u32(&r), created = reader_u32(&r);
     uint32_t user = reader_u32(&r), kernel = reader_u32(&r);
     if (r.failed) {
-        minidump_error(m, "misc info: the stream is too short");
+        dump_error(&m->make, "misc info: the stream is too short");
         return true;
     }
     m->dump->has_pid = flags & MISC_HAS_PID;
@@ -103,7 +104,7 @@ static void note_types(struct minidump *m, const struct handle_types *t)
 {
     if (t->count == 0)
         return;
-    struct json_writer *w = minidump_note(m, "handles");
+    struct json_writer *w = dump_note(&m->make, "handles");
     json_object(w);
     for (size_t i = 0; i < t->count; i++) {
         json_key(w, t->names[i]);
@@ -123,7 +124,7 @@ bool minidump_read_handles(struct minidump *m)
     struct reader r = minidump_reader(m, stream);
     uint32_t header = reader_u32(&r), size = reader_u32(&r), count = reader_u32(&r);
     if (r.failed || size < HANDLE_SIZE || header > stream.len) {
-        minidump_error(m, "handles: the stream is damaged");
+        dump_error(&m->make, "handles: the stream is damaged");
         return true;
     }
     rest = (struct bytes){ stream.ptr + header, stream.len - header };
@@ -137,7 +138,7 @@ bool minidump_read_handles(struct minidump *m)
             return false;
     }
     note_types(m, &types);
-    return minidump_number(m, "process.handle.count", count);
+    return dump_number(&m->make, "process.handle.count", count);
 }
 
 /* --- threads ------------------------------------------------------------------------------- */
@@ -155,8 +156,8 @@ static void note_thread(struct json_writer *w, struct reader *r, size_t size)
     json_object(w);
     json_key(w, STR("id"));
     json_int(w, id);
-    minidump_note_hex(w, "start_address", start);
-    minidump_note_hex(w, "created", created); /* 100 ns since 1601, as Windows counts */
+    dump_note_hex(w, "start_address", start);
+    dump_note_hex(w, "created", created); /* 100 ns since 1601, as Windows counts */
     json_key(w, STR("user_ms"));
     json_int(w, (int64_t)(user / 10000));
     json_key(w, STR("kernel_ms"));
@@ -167,13 +168,12 @@ static void note_thread(struct json_writer *w, struct reader *r, size_t size)
 bool minidump_read_thread_info(struct minidump *m)
 {
     size_t size, count;
-    struct bytes entries =
-        minidump_sized_entries(m, STREAM_THREAD_INFO, "thread info", false, THREAD_INFO_SIZE,
-                               MINIDUMP_NOTES_MAX, &size, &count);
+    struct bytes entries = minidump_sized_entries(m, STREAM_THREAD_INFO, "thread info", false,
+                                                  THREAD_INFO_SIZE, DUMP_NOTES_MAX, &size, &count);
     struct reader r = minidump_reader(m, entries);
     if (count == 0)
         return true;
-    struct json_writer *w = minidump_note(m, "thread_info");
+    struct json_writer *w = dump_note(&m->make, "thread_info");
     json_list(w);
     for (size_t i = 0; i < count; i++)
         note_thread(w, &r, size);
@@ -234,10 +234,10 @@ bool minidump_read_memory_info(struct minidump *m)
         reader_skip(&r, size - 44);
         if (address < base || address - base >= length)
             continue;
-        struct json_writer *w = minidump_note(m, "fault_memory");
+        struct json_writer *w = dump_note(&m->make, "fault_memory");
         json_object(w);
-        minidump_note_hex(w, "base", base);
-        minidump_note_hex(w, "size", length);
+        dump_note_hex(w, "base", base);
+        dump_note_hex(w, "size", length);
         note_bit(w, "state", states, sizeof states / sizeof *states, state);
         note_bit(w, "access", protections, sizeof protections / sizeof *protections, protection);
         note_bit(w, "type", types, sizeof types / sizeof *types, type);

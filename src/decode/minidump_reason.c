@@ -229,46 +229,11 @@ static bool windows_reason(struct minidump *m, struct str *out, uint64_t *addres
 
 /* --- Linux, Android ------------------------------------------------------------------------ */
 
-#define LINUX_DUMP_REQUESTED UINT32_MAX
-
-static const char *const signals[] = {
-    NULL,        "SIGHUP",  "SIGINT",    "SIGQUIT", "SIGILL",   "SIGTRAP", "SIGABRT", "SIGBUS",
-    "SIGFPE",    "SIGKILL", "SIGUSR1",   "SIGSEGV", "SIGUSR2",  "SIGPIPE", "SIGALRM", "SIGTERM",
-    "SIGSTKFLT", "SIGCHLD", "SIGCONT",   "SIGSTOP", "SIGTSTP",  "SIGTTIN", "SIGTTOU", "SIGURG",
-    "SIGXCPU",   "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",   "SIGPWR",  "SIGSYS",
-};
-
-static const struct signal_codes {
-    uint32_t signal;
-    const char *word;
-    const char *codes[9]; /* from 1 */
-} signal_codes[] = {
-    { 4,
-      "SIGILL / ",
-      { NULL, "ILL_ILLOPC", "ILL_ILLOPN", "ILL_ILLADR", "ILL_ILLTRP", "ILL_PRVOPC", "ILL_PRVREG",
-        "ILL_COPROC", "ILL_BADSTK" } },
-    { 7,
-      "SIGBUS / ",
-      { NULL, "BUS_ADRALN", "BUS_ADRERR", "BUS_OBJERR", "BUS_MCEERR_AR", "BUS_MCEERR_AO" } },
-    { 8,
-      "SIGFPE / ",
-      { NULL, "FPE_INTDIV", "FPE_INTOVF", "FPE_FLTDIV", "FPE_FLTOVF", "FPE_FLTUND", "FPE_FLTRES",
-        "FPE_FLTINV", "FPE_FLTSUB" } },
-    { 11, "SIGSEGV /", { NULL, "SEGV_MAPERR", "SEGV_ACCERR", "SEGV_BNDERR", "SEGV_PKUERR" } },
-};
-
 static bool linux_reason(struct minidump *m, struct str *out)
 {
-    const struct minidump_exception *x = &m->exception;
-    for (size_t i = 0; i < COUNT(signal_codes); i++) {
-        const struct signal_codes *s = &signal_codes[i];
-        if (s->signal == x->code)
-            return set_pair(m, out, s->word, x->flags < COUNT(s->codes) ? s->codes[x->flags] : NULL,
-                            x->flags);
-    }
-    if (x->code == LINUX_DUMP_REQUESTED)
-        return set_name(m, out, "DUMP_REQUESTED");
-    return set_name(m, out, x->code < COUNT(signals) ? signals[x->code] : NULL);
+    if (!linux_signal_text(m->exception.code, m->exception.flags, m->arena, out))
+        return false;
+    return out->len > 0 || set_numbers(m, out);
 }
 
 /* --- macOS, iOS ---------------------------------------------------------------------------- */

@@ -84,7 +84,7 @@ static bool set_x86_text(struct minidump *m, struct bytes cpuid, unsigned level,
 {
     struct str vendor = STR("");
     bool x86 = m->dump->cpu == CPU_X86;
-    if (x86 && !minidump_utf8(m, (struct bytes){ cpuid.ptr, 12 }, &vendor))
+    if (x86 && !dump_utf8(&m->make, (struct bytes){ cpuid.ptr, 12 }, &vendor))
         return false;
     return arena_printf(m->arena, &m->dump->cpu_text, "%.*s%sfamily %u model %u stepping %u",
                         STR_ARG(vendor), x86 ? " " : "", level, revision >> 8, revision & 0xff);
@@ -155,7 +155,7 @@ bool minidump_read_system(struct minidump *m)
     struct str service_pack;
     d->os_name = d->os_version = d->cpu_name = d->cpu_text = STR("");
     if (!minidump_find(m, STREAM_SYSTEM, &stream)) {
-        minidump_error(m, "the dump does not say of which system it is");
+        dump_error(&m->make, "the dump does not say of which system it is");
         return true;
     }
     struct reader r = minidump_reader(m, stream);
@@ -169,7 +169,7 @@ bool minidump_read_system(struct minidump *m)
     reader_skip(&r, 4); /* which edition of Windows */
     struct bytes facts = { reader_take(&r, 24), 24 };
     if (r.failed) {
-        minidump_error(m, "system info: the stream is too short");
+        dump_error(&m->make, "system info: the stream is too short");
         return true;
     }
     m->has_system = true;
@@ -194,7 +194,7 @@ bool minidump_read_breakpad(struct minidump *m)
     m->dump_thread = reader_u32(&r);
     m->requesting_thread = reader_u32(&r);
     if (r.failed) {
-        minidump_error(m, "Breakpad info: the stream is too short");
+        dump_error(&m->make, "Breakpad info: the stream is too short");
         return true;
     }
     m->has_dump_thread = validity & 1;

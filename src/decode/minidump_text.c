@@ -4,21 +4,6 @@
 
 #include "base/utf8.h"
 
-/* What may still be made: so that many entries that share one long text do not multiply it. */
-static size_t take_room(struct minidump *m, size_t len)
-{
-    if (len > MINIDUMP_STRING_MAX)
-        len = MINIDUMP_STRING_MAX;
-    if (len > m->strings_left) {
-        if (m->strings_left > 0)
-            minidump_error(m, "texts beyond %d bytes are left out", MINIDUMP_STRINGS_MAX);
-        m->strings_left = 0;
-        return 0;
-    }
-    m->strings_left -= len;
-    return len;
-}
-
 /* One character of UTF-16; a surrogate that is alone is no character. */
 static uint32_t next_char(struct reader *r)
 {
@@ -48,7 +33,7 @@ static size_t take_ascii(struct reader *r, char *text)
 
 bool minidump_utf16(struct minidump *m, struct bytes raw, struct str *out)
 {
-    size_t len = take_room(m, raw.len & ~(size_t)1), n = 0;
+    size_t len = dump_take_room(&m->make, raw.len & ~(size_t)1), n = 0;
     struct reader r = minidump_reader(m, (struct bytes){ raw.ptr, len });
     *out = STR("");
     if (len == 0)
@@ -80,34 +65,6 @@ bool minidump_string(struct minidump *m, uint32_t offset, struct str *out)
     return minidump_utf16(m, raw, out);
 }
 
-bool minidump_utf8(struct minidump *m, struct bytes raw, struct str *out)
-{
-    const uint8_t *nul = raw.len ? memchr(raw.ptr, 0, raw.len) : NULL;
-    size_t len = take_room(m, nul ? (size_t)(nul - raw.ptr) : raw.len), n = 0;
-    struct str rest = { (const char *)raw.ptr, len };
-    *out = rest;
-    if (len == 0 || utf8_valid_prefix(rest) == len) {
-        out->len = len;
-        return true;
-    }
-    char *text = arena_array(m->arena, len, 3); /* U+FFFD takes 3 bytes */
-    if (!text)
-        return false;
-    while (rest.len > 0) {
-        size_t valid = utf8_valid_prefix(rest);
-        memcpy(text + n, rest.ptr, valid);
-        n += valid;
-        rest = (struct str){ rest.ptr + valid, rest.len - valid };
-        if (rest.len > 0) {
-            memcpy(text + n, UTF8_REPLACEMENT, 3);
-            n += 3;
-            rest = (struct str){ rest.ptr + 1, rest.len - 1 };
-        }
-    }
-    *out = (struct str){ text, n };
-    return true;
-}
-
 bool minidump_utf8_string(struct minidump *m, uint32_t offset, struct str *out)
 {
     struct bytes head, raw;
@@ -118,5 +75,5 @@ bool minidump_utf8_string(struct minidump *m, uint32_t offset, struct str *out)
     uint32_t len = reader_u32(&r);
     if (!bytes_slice(m->file, (uint64_t)offset + 4, len, &raw))
         return true;
-    return minidump_utf8(m, raw, out);
+    return dump_utf8(&m->make, raw, out);
 }

@@ -52,34 +52,35 @@ static bool set_name(struct minidump *m, struct dump_thread *t, const struct thr
 
 /* What the thread itself says of its stack, if the file has it; else the region of memory at the
  * beginning of the stack, or where its stack pointer points to. */
-static void set_stack(struct minidump *m, const struct dump_thread *t, struct minidump_thread *more,
-                      struct bytes own)
+static void set_stack(struct minidump *m, const struct dump_thread *t, uint64_t start,
+                      struct bytes own, struct walk_region *stack)
 {
     const struct cpu_facts *facts = cpu_facts(m->dump->cpu);
     const struct walk_region *region = NULL;
-    if (own.len > 0 && own.len - 1 <= UINT64_MAX - more->stack_start) {
-        more->stack = (struct walk_region){ more->stack_start, own };
+    *stack = (struct walk_region){ 0 };
+    if (own.len > 0 && own.len - 1 <= UINT64_MAX - start) {
+        *stack = (struct walk_region){ start, own };
         return;
     }
-    if (more->stack_start)
-        region = minidump_region(m, more->stack_start);
+    if (start)
+        region = dump_region(m->regions, m->region_count, start);
     if (!region && facts && t->has_registers)
-        region = minidump_region(m, t->registers.at[facts->sp]);
+        region = dump_region(m->regions, m->region_count, t->registers.at[facts->sp]);
     if (region)
-        more->stack = *region;
+        *stack = *region;
 }
 
 static void read_thread(struct minidump *m, struct reader *r, struct dump_thread *t,
-                        struct minidump_thread *more)
+                        struct walk_region *stack_memory)
 {
     *t = (struct dump_thread){ .id = reader_u32(r) };
     reader_skip(r, 20); /* how often it is suspended, priorities, environment block */
-    *more = (struct minidump_thread){ .stack_start = reader_u64(r) };
+    uint64_t start = reader_u64(r);
     struct bytes stack = minidump_location(m, r), context = minidump_location(m, r);
     t->has_registers = context.len > 0 && minidump_context(m, context, &t->registers);
     if (!t->has_registers && m->dump->cpu != CPU_UNKNOWN)
-        minidump_error(m, "thread %llu has no registers", (unsigned long long)t->id);
-    set_stack(m, t, more, stack);
+        dump_error(&m->make, "thread %llu has no registers", (unsigned long long)t->id);
+    set_stack(m, t, start, stack, stack_memory);
 }
 
 /* Without a system stream, the processor is that of the first record of registers that tells. */
@@ -92,12 +93,12 @@ static void find_cpu(struct minidump *m, struct bytes entries, size_t count)
         cpu = minidump_context_cpu(m, minidump_location(m, &r));
     }
     if (cpu == CPU_UNKNOWN) {
-        minidump_error(m, "nothing tells the processor: stacks cannot be walked");
+        dump_error(&m->make, "nothing tells the processor: stacks cannot be walked");
         return;
     }
     minidump_set_cpu(m, cpu);
-    minidump_error(m, "the processor is told by the registers only: %.*s",
-                   STR_ARG(m->dump->cpu_name));
+    dump_error(&m->make, "the processor is told by the registers only: %.*s",
+               STR_ARG(m->dump->cpu_name));
 }
 
 bool minidump_read_threads(struct minidump *m)
@@ -108,15 +109,15 @@ bool minidump_read_threads(struct minidump *m)
     struct bytes entries = minidump_entries(m, STREAM_THREADS, "thread list", THREAD_SIZE,
                                             MINIDUMP_THREADS_MAX, &count);
     d->threads = arena_array(m->arena, count + 1, sizeof *d->threads);
-    m->threads = arena_array(m->arena, count + 1, sizeof *m->threads);
-    if (!d->threads || !m->threads || !read_names(m, &names, &name_count))
+    m->stacks = arena_array(m->arena, count + 1, sizeof *m->stacks);
+    if (!d->threads || !m->stacks || !read_names(m, &names, &name_count))
         return false;
     if (!m->has_system)
         find_cpu(m, entries, count);
     struct reader r = minidump_reader(m, entries);
     for (size_t i = 0; i < count; i++) {
         struct dump_thread *t = &d->threads[n];
-        read_thread(m, &r, t, &m->threads[n]);
+        read_thread(m, &r, t, &m->stacks[n]);
         /* The thread that wrote the dump is in the middle of doing so: its stack tells nothing. */
         if (m->has_dump_thread && t->id == m->dump_thread)
             continue;
