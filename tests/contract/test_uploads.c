@@ -248,7 +248,7 @@ static void listed(void **state)
                     .project = STR("project 3"),
                     .has_format = kind & 1,
                     .has_state = kind & 2,
-                    .format = UPLOAD_BTT, /* 3, 10, 17, ... as the project's are */
+                    .format = UPLOAD_BTT, /* project 3 has some of them */
                     .state = UPLOAD_WAITING,
                     .before = befores[b],
                     .limit = limits[l],
