@@ -14,9 +14,10 @@ THRESHOLDS = [float(t) for t in range(1, 12)]
 QUERY_TERMS = 20
 MIN_MATCH = 30
 NOT_INDEXED = {"database_id", "date", "buckets", "force_bucket", "href", "stacktrace.depth",
-               "stacktrace.logdf", "stacktrace.address", "stacktrace.debug_id", "hostname",
-               "process_cwd", "processing_errors"}
-NOT_INDEXED_BELOW = ("buckets.", "stacktrace.registers.", "numbers.", "ids.", "objects.", "threads.",
+               "stacktrace.logdf", "stacktrace.address", "stacktrace.debug_id",
+               "stacktrace.ignored", "hostname", "process_cwd", "processing_errors"}
+NOT_INDEXED_BELOW = ("buckets.", "stacktrace.registers.", "stacktrace.generated.",
+                     "stacktrace.source_lines.", "numbers.", "ids.", "objects.", "threads.",
                      "annotations.", "arch.", "modules.")
 
 Placement = namedtuple("Placement", "match score buckets")

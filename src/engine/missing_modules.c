@@ -27,14 +27,18 @@ static int by_base(const void *a, const void *b)
     return (x->base > y->base) - (x->base < y->base);
 }
 
+static void add(struct candidates *c, const struct crash_module *m)
+{
+    if (c->chosen < MISSING_MODULES_MAX)
+        c->out[c->chosen++] = (struct stored_module){ library_file_name(m->debug_file), m->debug_id,
+                                                      library_file_name(m->code_file), m->code_id };
+}
+
 static void take(struct candidates *c, size_t i)
 {
-    const struct crash_module *m = c->at[i];
-    if (c->taken[i] || c->chosen == MISSING_MODULES_MAX)
-        return;
+    if (!c->taken[i])
+        add(c, c->at[i]);
     c->taken[i] = true;
-    c->out[c->chosen++] = (struct stored_module){ library_file_name(m->debug_file), m->debug_id,
-                                                  library_file_name(m->code_file), m->code_id };
 }
 
 static void take_of_thread(struct candidates *c, const struct crash_thread *t)
@@ -69,6 +73,9 @@ bool missing_modules(const struct crash *crash, struct arena *a, const struct st
         take_of_thread(&c, &crash->threads[crash->main_thread]);
     for (size_t i = 0; i < c.count; i++)
         take(&c, i);
+    for (size_t i = 0; i < crash->script_count; i++)
+        if (is_worth_it(&crash->scripts[i]))
+            add(&c, &crash->scripts[i]);
     *out = c.out;
     *count = c.chosen;
     return true;

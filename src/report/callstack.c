@@ -73,13 +73,15 @@ static bool module_name(struct str module, struct arena *a, struct str *out)
     return true;
 }
 
-/* Of a frame that has no function, or one that has no name: the module says more. */
+/* Of a frame that has no function, or one that has no name: the module says more; of a bundle,
+ * whose name differs between builds, the source does. */
 static bool name_by_module(const struct crash_frame *f, struct str function, struct arena *a,
                            struct str *out)
 {
     struct str module;
     bool script = function.len > 0;
-    if (!module_name(f->module.len > 0 || !script ? f->module : f->file, a, &module))
+    bool by_module = !f->generated && (f->module.len > 0 || !script);
+    if (!module_name(by_module ? f->module : f->file, a, &module))
         return false;
     *out = function;
     if (module.len == 0)
@@ -118,7 +120,8 @@ struct walk {
 static bool same_code(const struct crash_frame *a, const struct crash_frame *b)
 {
     return str_eq(a->function, b->function) && str_eq(a->module, b->module) &&
-           str_eq(a->file, b->file) && a->has_offset == b->has_offset && a->offset == b->offset;
+           str_eq(a->file, b->file) && !a->generated == !b->generated &&
+           a->has_offset == b->has_offset && a->offset == b->offset;
 }
 
 static bool name_or_remember(struct walk *w, const struct crash_frame *f, struct str *out)

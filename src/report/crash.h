@@ -39,6 +39,7 @@ struct crash_frame {
     uint64_t first_line;
     const struct crash_generated *generated; /* NULL: no source map was applied */
     bool guessed, faulted;
+    bool ignored; /* the source map says that the file is no concern of its users: a library */
     const struct json *rest; /* the frame as it came (JSON), for what has no member here; NULL */
 };
 

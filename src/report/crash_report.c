@@ -23,10 +23,11 @@
 #define DATE_LAST_MS INT64_C(253402300799999)  /* 9999-12-31 */
 
 static const struct str frame_names[] = {
-    STR_INIT("function"), STR_INIT("module"),  STR_INIT("file"),    STR_INIT("line"),
-    STR_INIT("column"),   STR_INIT("address"), STR_INIT("offset"),  STR_INIT("debug_id"),
-    STR_INIT("source"),   STR_INIT("guessed"), STR_INIT("faulted"), STR_INIT("depth"),
-    STR_INIT("logdf"),    { NULL, 0 },
+    STR_INIT("function"), STR_INIT("module"),       STR_INIT("file"),      STR_INIT("line"),
+    STR_INIT("column"),   STR_INIT("address"),      STR_INIT("offset"),    STR_INIT("debug_id"),
+    STR_INIT("source"),   STR_INIT("source_lines"), STR_INIT("generated"), STR_INIT("ignored"),
+    STR_INIT("guessed"),  STR_INIT("faulted"),      STR_INIT("depth"),     STR_INIT("logdf"),
+    { NULL, 0 },
 };
 
 /* Members of a Backtrace report, and of its frames, that a crash has members for, or that are left
@@ -130,6 +131,37 @@ static void write_rest_of_frame(struct crash_writer *w, const struct json *rest,
     }
 }
 
+/* Where the frame is in the script that ran. */
+static void write_generated(struct crash_writer *w, const struct crash_generated *g)
+{
+    if (!g || !crash_may_write(w))
+        return;
+    json_key(&w->w, STR("generated"));
+    json_object(&w->w);
+    write_text(w, "function", g->function);
+    write_text(w, "file", g->file);
+    write_number(w, "line", g->line);
+    write_number(w, "column", g->column);
+    json_object_end(&w->w);
+}
+
+static void write_source_lines(struct crash_writer *w, const struct crash_frame *f)
+{
+    if (f->line_count == 0 || !crash_may_write(w))
+        return;
+    json_key(&w->w, STR("source_lines"));
+    json_object(&w->w);
+    write_number(w, "first", f->first_line);
+    if (crash_may_write(w)) {
+        json_key(&w->w, STR("lines"));
+        json_list(&w->w);
+        for (size_t i = 0; i < f->line_count && crash_may_write(w); i++)
+            json_str(&w->w, f->lines[i]);
+        json_list_end(&w->w);
+    }
+    json_object_end(&w->w);
+}
+
 /* depth: of what stands in the frame. */
 static void write_frame(struct crash_writer *w, const struct crash_frame *f, size_t depth)
 {
@@ -151,6 +183,10 @@ static void write_frame(struct crash_writer *w, const struct crash_frame *f, siz
         write_true(w, "guessed");
     if (f->faulted)
         write_true(w, "faulted");
+    if (f->ignored)
+        write_true(w, "ignored");
+    write_source_lines(w, f);
+    write_generated(w, f->generated);
     write_rest_of_frame(w, f->rest, depth);
     json_object_end(&w->w);
 }

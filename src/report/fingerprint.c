@@ -226,15 +226,18 @@ static bool read_number(struct str s, uint64_t *out)
 
 static void read_frame(const struct json *j, struct crash_frame *out)
 {
+    static const struct crash_generated somewhere;
     /* As we write it, as Apport does, and as Backtrace does. */
     static const struct str modules[] = { STR_INIT("module"), STR_INIT("dylib"),
                                           STR_INIT("library") };
     static const struct str files[] = { STR_INIT("file"), STR_INIT("path") };
     const struct json *guessed = json_get(j, STR("guessed"));
+    const struct json *generated = json_get(j, STR("generated"));
     out->function = text_of(j, STR("function"));
     out->module = first_of(j, modules, sizeof modules / sizeof *modules);
     out->file = first_of(j, files, sizeof files / sizeof *files);
     out->has_offset = read_number(text_of(j, STR("offset")), &out->offset);
+    out->generated = generated && generated->type == JSON_OBJECT ? &somewhere : NULL;
     out->guessed = guessed && str_eq(report_scalar(guessed), STR("true"));
 }
 

@@ -136,10 +136,35 @@ static void not_too_many(void **state)
     assert_int_equal(count, 200);
 }
 
+/* Scripts stand behind modules, in their order. */
+static void scripts_too(void **state)
+{
+    struct made *m = *state;
+    size_t count;
+    const struct crash_module scripts[] = {
+        { .debug_file = STR("a.min.js"), .debug_id = STR(ID), .missing = true },
+        { .debug_file = STR("b.js"), .missing = false },
+        { .debug_file = STR("c.js"), .code_id = STR(ID), .missing = true },
+        { .debug_file = STR("d.bundle.js"), .missing = true },
+    };
+    m->crash.scripts = scripts;
+    m->crash.script_count = 4;
+    m->crash.module_count = 1;
+    const struct stored_module *got = choose(m, &count);
+    assert_int_equal(count, 4);
+    assert_true(str_eq(got[1].debug_file, STR("a.min.js")) && str_eq(got[1].debug_id, STR(ID)));
+    assert_true(str_eq(got[2].debug_file, STR("c.js")) && str_eq(got[2].code_id, STR(ID)));
+    assert_true(str_eq(got[3].debug_file, STR("d.bundle.js")) && got[3].debug_id.len == 0);
+    m->crash.module_count = MODULES;
+    (void)choose(m, &count);
+    assert_int_equal(count, MISSING_MODULES_MAX);
+}
+
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { CASE(which_are_worth_it), CASE(not_too_many) };
+    const struct CMUnitTest tests[] = { CASE(which_are_worth_it), CASE(not_too_many),
+                                        CASE(scripts_too) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -149,6 +149,44 @@ static void test_threads(void **state)
     read_report(write_crash(&c, a), a);
 }
 
+/* A frame that a source map was applied to; and members of the sender's of such names. */
+static void test_generated(void **state)
+{
+    (void)state;
+    CLEANUP(arena_free_p) struct arena *a = arena_new(ARENA_BYTES);
+    const struct crash_generated generated = { STR("t"), STR("/srv/app.min.js"), 1, 817 };
+    const struct crash_generated empty = { STR(""), STR("a.js"), 2, 3 };
+    const struct str lines[] = { STR("{"), STR(""), STR("  fail();") };
+    const struct json *rest = parse(STR("{\"generated\":5,\"ignored\":6,\"source_lines\":[7]}"), a);
+    const struct crash_frame frames[] = {
+        { .function = STR("total"),
+          .module = STR("/srv/app.min.js"),
+          .file = STR("src/cart.ts"),
+          .line = 3,
+          .column = 3,
+          .source = STR("  fail();"),
+          .lines = lines,
+          .line_count = 3,
+          .first_line = 1,
+          .generated = &generated,
+          .rest = rest },
+        { .file = STR("b.ts"), .line = 1, .ignored = true, .generated = &empty },
+    };
+    const struct crash_thread thread = { .frames = frames, .frame_count = 2 };
+    struct crash c = empty_crash(a);
+    c.threads = &thread;
+    c.thread_count = 1;
+    check_json("generated", write_crash(&c, a),
+               HEAD ",\"stacktrace\":[{\"function\":\"total\",\"module\":\"/srv/app.min.js\","
+                    "\"file\":\"src/cart.ts\",\"line\":3,\"column\":3,\"source\":\"  fail();\","
+                    "\"source_lines\":{\"first\":1,\"lines\":[\"{\",\"\",\"  fail();\"]},"
+                    "\"generated\":{\"function\":\"t\",\"file\":\"/srv/app.min.js\",\"line\":1,"
+                    "\"column\":817},\"generated_\":5,\"ignored_\":6,\"source_lines_\":[7]},"
+                    "{\"file\":\"b.ts\",\"line\":1,\"ignored\":true,"
+                    "\"generated\":{\"file\":\"a.js\",\"line\":2,\"column\":3}}]}");
+    read_report(write_crash(&c, a), a);
+}
+
 static void test_the_rest(void **state)
 {
     (void)state;
@@ -717,6 +755,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_attributes),
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_generated),
         cmocka_unit_test(test_modules),
         cmocka_unit_test(test_the_rest),
         cmocka_unit_test(test_dates),
