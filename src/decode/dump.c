@@ -72,7 +72,9 @@ static bool set_threads(const struct dump *d, struct crash *out, struct arena *a
             return false;
     out->threads = threads;
     out->thread_count = d->thread_count;
-    out->main_thread = d->crash_thread < d->thread_count ? d->crash_thread : 0;
+    out->main_thread = d->has_main_thread                  ? d->main_thread
+                       : d->crash_thread < d->thread_count ? d->crash_thread
+                                                           : 0;
     return true;
 }
 
@@ -128,8 +130,10 @@ static bool set_classifier(const struct dump *d, struct crash *out, struct arena
     struct str *classifier = arena_alloc(a, sizeof *classifier);
     if (!classifier)
         return false;
-    *classifier = kind_of(d->reason);
-    if (!d->has_crash || classifier->len == 0)
+    *classifier = d->classifier;
+    if (d->has_crash && d->classifier.len == 0)
+        *classifier = kind_of(d->reason);
+    if (classifier->len == 0)
         return true;
     out->classifiers = classifier;
     out->classifier_count = 1;
@@ -201,6 +205,8 @@ bool dump_crash(const struct dump *d, struct crash *out, struct arena *a, struct
     if (!set_threads(d, out, a) || !set_modules(d, out, a) || !set_classifier(d, out, a) ||
         !set_crash(d, out) || !set_process(d, out) || !set_system(d, out) || !set_own(d, out))
         return err_set(e, ERR_NOMEM, 0, "no memory for the crash of a dump");
+    if (d->uuid.len > 0)
+        out->uuid = d->uuid;
     memcpy(out->errors, d->errors, sizeof out->errors);
     out->error_count = d->error_count;
     return set_annotations(d, out, a) ||

@@ -40,10 +40,16 @@ struct dump {
     struct str cpu_name, cpu_text; /* "amd64", "family 6 model 158 stepping 9" */
     uint32_t cpu_count;
     bool has_crash;
-    struct str reason; /* "SIGSEGV /SEGV_MAPERR" */
+    struct str reason;     /* "SIGSEGV /SEGV_MAPERR" */
+    struct str classifier; /* what kind of failure it is; empty: the reason, up to its slash */
     bool has_address;
     uint64_t address;
     size_t crash_thread; /* index into threads; DUMP_NO_THREAD */
+    /* The stack that the report is shown and grouped by, when it is not that of crash_thread: index
+     * into threads. */
+    bool has_main_thread;
+    size_t main_thread;
+    struct str uuid; /* that the dump gives itself; empty: none */
     struct str assertion;
     bool has_pid, has_uptime, has_time;
     uint64_t pid;

@@ -67,6 +67,10 @@ MUST_CHECK bool dump_set_modules(struct dump_maker *k, struct numbered_module *a
  * they are. ERR_NOMEM. */
 MUST_CHECK bool dump_walk(struct dump_maker *k, struct walk *w, const struct walk_region *stacks,
                           struct err *e);
+/* What stands around a walk: processor and modules of the dump go into *w; what was found out about
+ * modules comes back, and symbols are released. False: no memory. */
+MUST_CHECK bool dump_walk_begin(struct dump_maker *k, struct walk *w);
+void dump_walk_end(struct dump_maker *k, struct walk *w);
 void dump_sort_regions(struct walk_region *regions, size_t count);
 /* The region that holds the address; NULL. */
 const struct walk_region *dump_region(const struct walk_region *regions, size_t count,
@@ -79,6 +83,15 @@ const struct walk_region *dump_region(const struct walk_region *regions, size_t 
 MUST_CHECK bool linux_signal_text(uint32_t signal, uint32_t code, struct arena *a, struct str *out);
 /* The auxiliary vector as an annotation. word: 4 or 8 bytes. */
 void linux_note_auxv(struct dump_maker *k, struct reader r, size_t word);
+
+/* --- mac_words.c --- */
+
+/* What has codes of its own for exceptions. */
+enum mac_processor { MAC_ANY, MAC_X86, MAC_ARM, MAC_PPC, MAC_OTHER };
+/* "EXC_BAD_ACCESS / KERN_INVALID_ADDRESS", as Breakpad says it; numbers for what has no name.
+ * False: no memory. */
+MUST_CHECK bool mac_exception_text(enum mac_processor processor, uint64_t type, uint64_t code,
+                                   struct arena *a, struct str *out);
 
 /* --- dump_system.c --- */
 

@@ -55,21 +55,30 @@ static bool walk_threads(struct dump_maker *k, struct walk *w, const struct walk
     return true;
 }
 
+bool dump_walk_begin(struct dump_maker *k, struct walk *w)
+{
+    w->cpu = k->dump->cpu;
+    w->os = k->dump->os;
+    w->arena = k->arena;
+    return init_modules(k, w);
+}
+
+void dump_walk_end(struct dump_maker *k, struct walk *w)
+{
+    for (size_t i = 0; i < w->module_count; i++) {
+        k->dump->modules[i].asked = w->modules[i].asked;
+        k->dump->modules[i].missing = w->modules[i].missing;
+    }
+    walk_done(w);
+}
+
 bool dump_walk(struct dump_maker *k, struct walk *w, const struct walk_region *stacks,
                struct err *e)
 {
-    struct dump *d = k->dump;
-    w->cpu = d->cpu;
-    w->os = d->os;
-    w->arena = k->arena;
-    if (!init_modules(k, w))
+    if (!dump_walk_begin(k, w))
         return err_set(e, ERR_NOMEM, 0, "no memory for the modules of a dump");
     bool ok = walk_threads(k, w, stacks, e);
-    for (size_t i = 0; i < w->module_count; i++) {
-        d->modules[i].asked = w->modules[i].asked;
-        d->modules[i].missing = w->modules[i].missing;
-    }
-    walk_done(w);
+    dump_walk_end(k, w);
     return ok;
 }
 

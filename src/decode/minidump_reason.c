@@ -238,88 +238,6 @@ static bool linux_reason(struct minidump *m, struct str *out)
 
 /* --- macOS, iOS ---------------------------------------------------------------------------- */
 
-static const char *const mac_exceptions[] = {
-    NULL,
-    "EXC_BAD_ACCESS / ",
-    "EXC_BAD_INSTRUCTION / ",
-    "EXC_ARITHMETIC / ",
-    "EXC_EMULATION / ",
-    "EXC_SOFTWARE / ",
-    "EXC_BREAKPOINT / ",
-    "EXC_SYSCALL / ",
-    "EXC_MACH_SYSCALL / ",
-    "EXC_RPC_ALERT / ",
-    NULL,
-    "EXC_RESOURCE / ",
-    "EXC_GUARD / ",
-};
-static const struct code_name mac_special[] = {
-    { 0x43507378, "Simulated Exception" },  /* "CPsx", by Crashpad */
-    { 0x43506e78, "Uncaught NSException" }, /* "CPnx" */
-};
-
-enum mac_processor { MAC_ANY, MAC_X86, MAC_ARM, MAC_PPC, MAC_OTHER };
-
-static const struct mac_code {
-    uint32_t exception;
-    enum mac_processor processor;
-    uint32_t code;
-    const char *name;
-} mac_codes[] = {
-    { 1, MAC_ANY, 1, "KERN_INVALID_ADDRESS" },
-    { 1, MAC_ANY, 2, "KERN_PROTECTION_FAILURE" },
-    { 1, MAC_ANY, 8, "KERN_NO_ACCESS" },
-    { 1, MAC_ANY, 9, "KERN_MEMORY_FAILURE" },
-    { 1, MAC_ANY, 10, "KERN_MEMORY_ERROR" },
-    { 1, MAC_ANY, 50, "KERN_CODESIGN_ERROR" },
-    { 1, MAC_X86, 13, "EXC_I386_GPFLT" },
-    { 1, MAC_ARM, 0x101, "EXC_ARM_DA_ALIGN" },
-    { 1, MAC_ARM, 0x102, "EXC_ARM_DA_DEBUG" },
-    { 1, MAC_PPC, 0x101, "EXC_PPC_VM_PROT_READ" },
-    { 1, MAC_PPC, 0x102, "EXC_PPC_BADSPACE" },
-    { 1, MAC_PPC, 0x103, "EXC_PPC_UNALIGNED" },
-    { 2, MAC_X86, 1, "EXC_I386_INVOP" },
-    { 2, MAC_X86, 10, "EXC_I386_INVTSSFLT" },
-    { 2, MAC_X86, 11, "EXC_I386_SEGNPFLT" },
-    { 2, MAC_X86, 12, "EXC_I386_STKFLT" },
-    { 2, MAC_X86, 13, "EXC_I386_GPFLT" },
-    { 2, MAC_X86, 17, "EXC_I386_ALIGNFLT" },
-    { 2, MAC_ARM, 1, "EXC_ARM_UNDEFINED" },
-    { 2, MAC_PPC, 1, "EXC_PPC_INVALID_SYSCALL" },
-    { 2, MAC_PPC, 2, "EXC_PPC_UNIPL_INST" },
-    { 2, MAC_PPC, 3, "EXC_PPC_PRIVINST" },
-    { 2, MAC_PPC, 4, "EXC_PPC_PRIVREG" },
-    { 2, MAC_PPC, 5, "EXC_PPC_TRACE" },
-    { 2, MAC_PPC, 6, "EXC_PPC_PERFMON" },
-    { 3, MAC_X86, 1, "EXC_I386_DIV" },
-    { 3, MAC_X86, 2, "EXC_I386_INTO" },
-    { 3, MAC_X86, 3, "EXC_I386_NOEXT" },
-    { 3, MAC_X86, 4, "EXC_I386_EXTOVR" },
-    { 3, MAC_X86, 5, "EXC_I386_EXTERR" },
-    { 3, MAC_X86, 6, "EXC_I386_EMERR" },
-    { 3, MAC_X86, 7, "EXC_I386_BOUND" },
-    { 3, MAC_X86, 8, "EXC_I386_SSEEXTERR" },
-    { 3, MAC_PPC, 1, "EXC_PPC_OVERFLOW" },
-    { 3, MAC_PPC, 2, "EXC_PPC_ZERO_DIVIDE" },
-    { 3, MAC_PPC, 3, "EXC_FLT_INEXACT" },
-    { 3, MAC_PPC, 4, "EXC_PPC_FLT_ZERO_DIVIDE" },
-    { 3, MAC_PPC, 5, "EXC_PPC_FLT_UNDERFLOW" },
-    { 3, MAC_PPC, 6, "EXC_PPC_FLT_OVERFLOW" },
-    { 3, MAC_PPC, 7, "EXC_PPC_FLT_NOT_A_NUMBER" },
-    { 3, MAC_PPC, 8, "EXC_PPC_NOEMULATION" },
-    { 3, MAC_PPC, 9, "EXC_PPC_ALTIVECASSIST" },
-    { 5, MAC_ANY, 0x10002, "SIGABRT" },
-    { 5, MAC_ANY, 0xdeadc0de, "UNCAUGHT_NS_EXCEPTION" },
-    { 5, MAC_ANY, 1, "EXC_PPC_TRAP" },
-    { 5, MAC_ANY, 0x10100, "EXC_PPC_MIGRATE" },
-    { 6, MAC_X86, 1, "EXC_I386_SGL" },
-    { 6, MAC_X86, 2, "EXC_I386_BPT" },
-    { 6, MAC_ARM, 1, "EXC_ARM_BREAKPOINT" },
-    { 6, MAC_ARM, 0x101, "EXC_ARM_DA_ALIGN" },
-    { 6, MAC_ARM, 0x102, "EXC_ARM_DA_DEBUG" },
-    { 6, MAC_PPC, 1, "EXC_PPC_BREAKPOINT" },
-};
-
 /* Breakpad knows ARM's codes for 32 bits and for its own number of ARM64. */
 static enum mac_processor mac_processor(const struct minidump *m)
 {
@@ -340,16 +258,7 @@ static enum mac_processor mac_processor(const struct minidump *m)
 static bool mac_reason(struct minidump *m, struct str *out)
 {
     const struct minidump_exception *x = &m->exception;
-    enum mac_processor processor = mac_processor(m);
-    if (x->code >= COUNT(mac_exceptions) || !mac_exceptions[x->code])
-        return set_name(m, out, find_name(mac_special, COUNT(mac_special), x->code));
-    for (size_t i = 0; i < COUNT(mac_codes); i++) {
-        const struct mac_code *c = &mac_codes[i];
-        if (c->exception == x->code && c->code == x->flags &&
-            (c->processor == MAC_ANY || c->processor == processor))
-            return set_pair(m, out, mac_exceptions[x->code], c->name, 0);
-    }
-    return set_pair(m, out, mac_exceptions[x->code], NULL, x->flags);
+    return mac_exception_text(mac_processor(m), x->code, x->flags, m->make.arena, out);
 }
 
 /* --- Fuchsia ------------------------------------------------------------------------------- */
