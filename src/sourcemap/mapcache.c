@@ -1,2 +1,488 @@
-/* mapcache.c - see the header. */
+/* mapcache.c - opens an image and looks places up in it.
+ *
+ * Opening reads the header and makes sure that its sections lie within the image; what lookups find
+ * inside these is checked as they go. */
 #include "sourcemap/mapcache.h"
+
+#include "base/reader.h"
+#include "sourcemap/mapcache_layout.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct mapcache {
+    struct bytes image;
+    bool mapped; /* ours to unmap */
+    uint64_t sum;
+    struct mapcache_about about;
+    struct bytes sections[SECTIONS]; /* with their slack */
+    unsigned levels;
+    uint32_t counts[MAPCACHE_LEVELS_MAX];        /* keys of a level, the blocks' own first */
+    const uint8_t *keys[MAPCACHE_LEVELS_MAX];    /* with room for their fill */
+    uint32_t blocks, texts, text_bits, contents; /* contents: their records */
+    struct mapcache_points script;
+};
+
+/* ---- bits ---- */
+
+/* `width` bits, at most 32, at a bit of p; the caller knows that 8 bytes can be read there. */
+static inline uint32_t get_bits(const uint8_t *p, uint64_t bit, unsigned width)
+{
+    return (uint32_t)(mapcache_u64(p + (bit >> 3)) >> (bit & 7) & ((UINT64_C(1) << width) - 1));
+}
+
+/* Whether a section has so many bits from the byte `at` on. */
+static inline bool has_bits(struct bytes section, uint64_t at, uint64_t bits)
+{
+    uint64_t bytes = section.len - MAPCACHE_SLACK;
+    return at <= bytes && bits <= (bytes - at) * 8;
+}
+
+static struct str get_text(const struct mapcache *c, uint32_t number)
+{
+    struct bytes index = c->sections[SECTION_TEXT_INDEX], all = c->sections[SECTION_TEXTS];
+    if (number >= c->texts)
+        return (struct str){ "", 0 };
+    uint32_t from = get_bits(index.ptr, (uint64_t)number * c->text_bits, c->text_bits);
+    uint32_t to = get_bits(index.ptr, ((uint64_t)number + 1) * c->text_bits, c->text_bits);
+    if (from >= to || to > all.len)
+        return (struct str){ "", 0 };
+    return (struct str){ (const char *)all.ptr + from, to - from };
+}
+
+/* A text's number + 1; 0: none. */
+static struct str get_text_or_none(const struct mapcache *c, uint32_t number)
+{
+    return number ? get_text(c, number - 1) : (struct str){ "", 0 };
+}
+
+/* ---- opening ---- */
+
+bool mapcache_is(struct bytes first)
+{
+    return first.len >= 8 && memcmp(first.ptr, MAPCACHE_MAGIC, 8) == 0;
+}
+
+static bool damaged(struct err *e, const char *what)
+{
+    return err_set(e, ERR_INPUT, 0, "source map cache: %s", what);
+}
+
+static bool open_points(struct mapcache_points *p, struct reader *r)
+{
+    p->at = reader_u32(r);
+    p->count = reader_u32(r);
+    for (int i = 0; i < 3; i++)
+        p->bits[i] = reader_u8(r);
+    reader_skip(r, 1);
+    return p->bits[0] <= 32 && p->bits[1] <= 32 && p->bits[2] <= 32;
+}
+
+static bool open_sections(struct mapcache *c, struct reader *r)
+{
+    for (int i = 0; i < SECTIONS; i++) {
+        uint64_t offset = reader_u64(r), size = reader_u64(r);
+        if (offset % MAPCACHE_ALIGN != 0 || size > UINT32_MAX ||
+            !bytes_slice(c->image, offset, size + MAPCACHE_SLACK, &c->sections[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool open_keys(struct mapcache *c)
+{
+    struct bytes keys = c->sections[SECTION_KEYS];
+    uint64_t at = 0;
+    c->levels = mapcache_levels(c->blocks, c->counts);
+    for (unsigned level = 0; level < c->levels; level++) {
+        uint64_t room = mapcache_level_room(c->counts[level]) * 8;
+        if (!has_bits(keys, at, room * 8))
+            return false;
+        c->keys[level] = keys.ptr + at;
+        at += room;
+    }
+    return has_bits(c->sections[SECTION_OFFSETS], 0, (uint64_t)c->blocks * 32);
+}
+
+static bool open_counts(struct mapcache *c)
+{
+    return c->text_bits <= 32 &&
+           has_bits(c->sections[SECTION_TEXT_INDEX], 0, ((uint64_t)c->texts + 1) * c->text_bits) &&
+           has_bits(c->sections[SECTION_SOURCE_RECORDS], 0,
+                    (uint64_t)c->about.sources * SOURCE_RECORD_BYTES * 8) &&
+           has_bits(c->sections[SECTION_CONTENT_RECORDS], 0,
+                    (uint64_t)c->contents * CONTENT_RECORD_BYTES * 8);
+}
+
+static bool open_rest(struct mapcache *c, struct reader *r)
+{
+    uint32_t texts[ABOUT_TEXTS];
+    uint32_t *counts[ABOUT_COUNTS] = { &c->about.mappings, &c->about.sources, &c->about.contents,
+                                       &c->about.names, &c->about.functions };
+    for (int i = 0; i < ABOUT_COUNTS; i++)
+        *counts[i] = reader_u32(r);
+    c->blocks = reader_u32(r);
+    c->texts = reader_u32(r);
+    c->text_bits = reader_u32(r);
+    c->contents = reader_u32(r);
+    for (int i = 0; i < ABOUT_TEXTS; i++)
+        texts[i] = reader_u32(r);
+    if (!open_points(&c->script, r) || !open_sections(c, r) || !open_keys(c) || !open_counts(c))
+        return false;
+    c->about.debug_id = get_text_or_none(c, texts[ABOUT_DEBUG_ID]);
+    c->about.script = get_text_or_none(c, texts[ABOUT_SCRIPT]);
+    c->about.name = get_text_or_none(c, texts[ABOUT_NAME]);
+    return !r->failed;
+}
+
+static bool open_header(struct mapcache *c, struct err *e)
+{
+    struct reader r = { .in = c->image };
+    const uint8_t *header = reader_take(&r, MAPCACHE_HEADER_BYTES);
+    if (!header || !mapcache_is(c->image))
+        return damaged(e, "this is none");
+    r = (struct reader){ .in = { header, MAPCACHE_HEADER_BYTES }, .pos = 8 };
+    uint32_t version = reader_u32(&r), header_bytes = reader_u32(&r);
+    uint64_t image_bytes = reader_u64(&r);
+    c->sum = reader_u64(&r);
+    if (version != MAPCACHE_VERSION)
+        return err_word(e, ERR_INPUT, "mapcache_version", "source map cache: of version %u, not %d",
+                        version, MAPCACHE_VERSION);
+    if (header_bytes != MAPCACHE_HEADER_BYTES ||
+        mapcache_u64(header + MAPCACHE_HEADER_BYTES - 8) !=
+            mapcache_sum(header, MAPCACHE_HEADER_BYTES - 32)) /* what follows is zero */
+        return damaged(e, "the header is damaged");
+    if (image_bytes != c->image.len)
+        return damaged(e, "of another size than it says");
+    return open_rest(c, &r) || damaged(e, "a section does not fit");
+}
+
+bool mapcache_open(struct mapcache **out, struct bytes image, struct err *e)
+{
+    struct mapcache *c = calloc(1, sizeof *c);
+    if (!c)
+        return err_set(e, ERR_NOMEM, 0, "source map cache: no memory");
+    c->image = image;
+    if (!open_header(c, e)) {
+        free(c);
+        return false;
+    }
+    *out = c;
+    return true;
+}
+
+static bool map_file(int fd, const char *path, struct bytes *out, struct err *e)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return err_set(e, ERR_IO, 0, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(st.st_mode) || st.st_size < MAPCACHE_HEADER_BYTES)
+        return err_set(e, ERR_INPUT, 0, "%s: not a source map's cache", path);
+    void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    if (p == MAP_FAILED)
+        return err_set(e, ERR_IO, 0, "%s: %s", path, strerror(errno));
+    *out = (struct bytes){ p, (size_t)st.st_size };
+    return true;
+}
+
+static void unmap(struct bytes image)
+{
+    munmap((void *)(uintptr_t)image.ptr, image.len);
+}
+
+bool mapcache_open_file(struct mapcache **out, const char *path, struct err *e)
+{
+    struct bytes image;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, 0, "%s: %s", path,
+                       strerror(errno));
+    bool ok = map_file(fd, path, &image, e);
+    close(fd);
+    if (!ok)
+        return false;
+    if (!mapcache_open(out, image, e)) {
+        unmap(image);
+        return err_prefix(e, "%s: ", path);
+    }
+    (*out)->mapped = true;
+    return true;
+}
+
+void mapcache_free(struct mapcache *c)
+{
+    if (!c)
+        return;
+    if (c->mapped)
+        unmap(c->image);
+    free(c);
+}
+
+bool mapcache_verify(const struct mapcache *c, struct err *e)
+{
+    size_t body = c->image.len - MAPCACHE_HEADER_BYTES;
+    if (body % 32 != 0 || mapcache_sum(c->image.ptr + MAPCACHE_HEADER_BYTES, body) != c->sum)
+        return damaged(e, "damaged: its sum is another");
+    return true;
+}
+
+void mapcache_about(const struct mapcache *c, struct mapcache_about *out)
+{
+    *out = c->about;
+}
+
+/* ---- mappings ---- */
+
+/* The block whose first mapping is the last at or before the key. */
+static bool find_block(const struct mapcache *c, uint64_t key, uint32_t *block)
+{
+    uint32_t at = 0;
+    for (unsigned level = c->levels; level-- > 0;) {
+        const uint8_t *keys = c->keys[level] + (size_t)at * MAPCACHE_FANOUT * 8;
+        uint32_t n = 0;
+        for (unsigned i = 0; i < MAPCACHE_FANOUT; i++)
+            n += mapcache_u64(keys + (size_t)i * 8) <= key;
+        if (n == 0)
+            return false;
+        at = at * MAPCACHE_FANOUT + n - 1;
+        if (at >= c->counts[level])
+            at = c->counts[level] - 1; /* what fills the level up is not there */
+    }
+    *block = at;
+    return c->levels > 0;
+}
+
+/* A block whose fields are known to lie within the section. */
+struct block {
+    const uint8_t *header, *fields;
+    unsigned rows;
+    uint8_t bits[BLOCK_FIELDS];
+    unsigned place_bits, old_bits; /* of a row's line and column; of its source and place there */
+    uint32_t line, column;         /* what those of rows are told from */
+    uint64_t have_source, have_name;
+};
+
+static bool open_bitmaps(struct bytes all, uint32_t at, struct block *b)
+{
+    const uint8_t *p = all.ptr + at, *bitmap = p + BLOCK_HEADER_BYTES;
+    bool sources = p[1] & BLOCK_SOME_HAVE_NO_SOURCE, names = p[1] & BLOCK_HAS_NAMES;
+    uint64_t header = (uint64_t)BLOCK_HEADER_BYTES + 8 * sources + 8 * names;
+    if (!has_bits(all, at, header * 8))
+        return false;
+    b->have_source = sources ? mapcache_u64(bitmap) : UINT64_MAX;
+    b->have_name = names ? mapcache_u64(bitmap + (sources ? 8 : 0)) : 0;
+    b->fields = p + header;
+    uint64_t bits = (uint64_t)b->rows * (b->place_bits + b->old_bits) +
+                    (uint64_t)__builtin_popcountll(b->have_name) * b->bits[FIELD_NAME];
+    return has_bits(all, at + header, bits);
+}
+
+static bool open_block(const struct mapcache *c, uint32_t number, struct block *b)
+{
+    struct bytes all = c->sections[SECTION_BLOCKS];
+    uint32_t at = mapcache_u32(c->sections[SECTION_OFFSETS].ptr + (size_t)number * 4);
+    uint64_t key = mapcache_u64(c->keys[0] + (size_t)number * 8);
+    if (!has_bits(all, at, BLOCK_HEADER_BYTES * 8))
+        return false;
+    b->header = all.ptr + at;
+    b->rows = b->header[0];
+    if (b->rows == 0 || b->rows > MAPCACHE_BLOCK_ROWS)
+        return false;
+    for (int i = 0; i < BLOCK_FIELDS; i++) {
+        b->bits[i] = b->header[2 + i];
+        if (b->bits[i] > 32)
+            return false;
+    }
+    b->place_bits = (unsigned)b->bits[FIELD_LINE] + b->bits[FIELD_COLUMN];
+    b->old_bits =
+        (unsigned)b->bits[FIELD_SOURCE] + b->bits[FIELD_OLD_LINE] + b->bits[FIELD_OLD_COLUMN];
+    b->line = (uint32_t)(key >> 32);
+    b->column = b->bits[FIELD_LINE] == 0 ? (uint32_t)key : 0;
+    return open_bitmaps(all, at, b);
+}
+
+/* Line and column of a row as one number. */
+static inline uint64_t row_place(const struct block *b, unsigned row)
+{
+    uint64_t bit = (uint64_t)row * b->place_bits;
+    uint32_t line = b->line + get_bits(b->fields, bit, b->bits[FIELD_LINE]);
+    uint32_t column =
+        b->column + get_bits(b->fields, bit + b->bits[FIELD_LINE], b->bits[FIELD_COLUMN]);
+    return (uint64_t)line << 32 | column;
+}
+
+/* The last row at or before the key; the first, when there is none. */
+static unsigned find_row(const struct block *b, uint64_t key)
+{
+    unsigned low = 0, n = b->rows;
+    while (n > 1) {
+        unsigned half = n / 2;
+        low += row_place(b, low + half) <= key ? half : 0;
+        n -= half;
+    }
+    return low;
+}
+
+/* What a row says, but for the functions. False: it has no source. */
+static bool read_row(const struct mapcache *c, const struct block *b, unsigned row,
+                     struct mapcache_spot *out)
+{
+    uint64_t bit = (uint64_t)b->rows * b->place_bits + (uint64_t)row * b->old_bits;
+    const uint8_t *bases = b->header + 2 + BLOCK_FIELDS;
+    if (!(b->have_source >> row & 1))
+        return false;
+    *out = (struct mapcache_spot){ .file = { "", 0 }, .name = { "", 0 }, .function = { "", 0 } };
+    out->source = mapcache_u32(bases) + get_bits(b->fields, bit, b->bits[FIELD_SOURCE]);
+    bit += b->bits[FIELD_SOURCE];
+    out->line = mapcache_u32(bases + 4) + get_bits(b->fields, bit, b->bits[FIELD_OLD_LINE]) + 1;
+    bit += b->bits[FIELD_OLD_LINE];
+    out->column = get_bits(b->fields, bit, b->bits[FIELD_OLD_COLUMN]) + 1;
+    if (b->have_name >> row & 1) {
+        uint64_t names_before = b->have_name & ((UINT64_C(1) << row) - 1);
+        bit = (uint64_t)b->rows * (b->place_bits + b->old_bits) +
+              (uint64_t)__builtin_popcountll(names_before) * b->bits[FIELD_NAME];
+        out->name =
+            get_text(c, mapcache_u32(bases + 8) + get_bits(b->fields, bit, b->bits[FIELD_NAME]));
+    }
+    return true;
+}
+
+/* ---- sources and functions ---- */
+
+struct content {
+    struct str text;
+    uint32_t lines_at, lines;
+    struct mapcache_points functions;
+};
+
+static bool find_content(const struct mapcache *c, uint32_t source, struct content *out)
+{
+    if (source >= c->about.sources)
+        return false;
+    const uint8_t *record =
+        c->sections[SECTION_SOURCE_RECORDS].ptr + (size_t)source * SOURCE_RECORD_BYTES;
+    uint32_t number = mapcache_u32(record + 4);
+    if (number == 0 || number > c->contents)
+        return false;
+    struct reader r = { .in = { c->sections[SECTION_CONTENT_RECORDS].ptr +
+                                    (size_t)(number - 1) * CONTENT_RECORD_BYTES,
+                                CONTENT_RECORD_BYTES } };
+    struct bytes text;
+    uint32_t at = reader_u32(&r), len = reader_u32(&r);
+    out->lines_at = reader_u32(&r);
+    out->lines = reader_u32(&r);
+    if (!open_points(&out->functions, &r) ||
+        !bytes_slice(c->sections[SECTION_CONTENTS], at, len, &text))
+        return false;
+    out->text = (struct str){ (const char *)text.ptr, text.len };
+    return true;
+}
+
+/* Name of the function at a line and column (from 1); empty when none is known. */
+static struct str find_function(const struct mapcache *c, const struct mapcache_points *p,
+                                uint32_t line, uint32_t column)
+{
+    struct bytes all = c->sections[SECTION_FUNCTIONS];
+    unsigned width = (unsigned)p->bits[0] + p->bits[1] + p->bits[2];
+    uint64_t key = (uint64_t)(line - 1) << 32 | (column - 1);
+    const uint8_t *points = all.ptr + p->at;
+    uint32_t low = 0, n = p->count;
+    if (n == 0 || !has_bits(all, p->at, (uint64_t)n * width))
+        return (struct str){ "", 0 };
+    while (n > 0) { /* how many are at or before the key */
+        uint32_t half = n / 2;
+        uint64_t bit = ((uint64_t)low + half) * width;
+        uint64_t at = (uint64_t)get_bits(points, bit, p->bits[0]) << 32 |
+                      get_bits(points, bit + p->bits[0], p->bits[1]);
+        if (at <= key) {
+            low += half + 1;
+            n -= half + 1;
+        } else {
+            n = half;
+        }
+    }
+    if (low == 0)
+        return (struct str){ "", 0 };
+    uint64_t bit = (uint64_t)(low - 1) * width + p->bits[0] + p->bits[1];
+    return get_text_or_none(c, get_bits(points, bit, p->bits[2]));
+}
+
+bool mapcache_source(const struct mapcache *c, uint32_t source, struct str *file, bool *ignored)
+{
+    if (source >= c->about.sources)
+        return false;
+    const uint8_t *record =
+        c->sections[SECTION_SOURCE_RECORDS].ptr + (size_t)source * SOURCE_RECORD_BYTES;
+    *file = get_text_or_none(c, mapcache_u32(record));
+    *ignored = mapcache_u32(record + 8) & 1;
+    return true;
+}
+
+static void fill_source(const struct mapcache *c, uint32_t line, uint32_t column,
+                        struct mapcache_spot *s)
+{
+    struct content content;
+    if (!mapcache_source(c, s->source, &s->file, &s->ignored))
+        return;
+    if (find_content(c, s->source, &content))
+        s->function = find_function(c, &content.functions, s->line, s->column);
+    else
+        s->function = find_function(c, &c->script, line, column);
+}
+
+bool mapcache_find(const struct mapcache *c, uint32_t line, uint32_t column,
+                   struct mapcache_spot *out)
+{
+    uint32_t number;
+    struct block b;
+    if (line == 0 || column == 0)
+        return false;
+    uint64_t key = (uint64_t)(line - 1) << 32 | (column - 1);
+    if (!find_block(c, key, &number) || !open_block(c, number, &b))
+        return false;
+    unsigned row = find_row(&b, key);
+    uint64_t place = row_place(&b, row);
+    if (place > key || place >> 32 != line - 1 || !read_row(c, &b, row, out))
+        return false;
+    fill_source(c, line, column, out);
+    return true;
+}
+
+/* ---- lines ---- */
+
+static bool ends_with(struct str s, const char *end, size_t n)
+{
+    return s.len >= n && memcmp(s.ptr + s.len - n, end, n) == 0;
+}
+
+static size_t line_end_bytes(struct str s)
+{
+    if (ends_with(s, "\r\n", 2))
+        return 2;
+    if (ends_with(s, "\n", 1) || ends_with(s, "\r", 1))
+        return 1;
+    return ends_with(s, "\xe2\x80\xa8", 3) || ends_with(s, "\xe2\x80\xa9", 3) ? 3 : 0;
+}
+
+bool mapcache_line(const struct mapcache *c, uint32_t source, uint32_t line, struct str *out)
+{
+    struct bytes all = c->sections[SECTION_LINES];
+    struct content content;
+    if (!find_content(c, source, &content) || line == 0 || line > content.lines)
+        return false;
+    unsigned width = mapcache_bits((uint32_t)content.text.len);
+    if (!has_bits(all, content.lines_at, ((uint64_t)content.lines + 1) * width))
+        return false;
+    const uint8_t *lines = all.ptr + content.lines_at;
+    uint32_t from = get_bits(lines, (uint64_t)(line - 1) * width, width);
+    uint32_t to = get_bits(lines, (uint64_t)line * width, width);
+    if (from > to || to > content.text.len)
+        return false;
+    *out = (struct str){ content.text.ptr + from, to - from };
+    out->len -= line_end_bytes(*out);
+    return true;
+}

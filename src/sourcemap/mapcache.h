@@ -60,6 +60,8 @@ struct mapcache_spot {
  * code there comes from no source. */
 bool mapcache_find(const struct mapcache *c, uint32_t line, uint32_t column,
                    struct mapcache_spot *out);
+/* File (empty: it has no name) and flag of a source, as in a spot; false: there are fewer. */
+bool mapcache_source(const struct mapcache *c, uint32_t source, struct str *file, bool *ignored);
 /* A line of a source, without its end. False: its text is not known, or has fewer lines. */
 bool mapcache_line(const struct mapcache *c, uint32_t source, uint32_t line, struct str *out);
 

@@ -1,0 +1,176 @@
+/* Source maps: the specification's own tests (tc39/source-map-tests), and maps of real tools. Both
+ * are skipped where the folder of test data is not. */
+#include "maps.h"
+
+#include "base/json.h"
+
+#include "../cmocka_all.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static bool read_shared(const char *folder, struct str name, struct str *out)
+{
+    char path[512];
+    const char *data = getenv("CRUMPLE_TESTDATA");
+    snprintf(path, sizeof path, "%s/sourcemap/%s%.*s", data ? data : SHARED, folder, STR_ARG(name));
+    return read_whole(path, out);
+}
+
+static struct str text_of(const struct json *j, const char *key)
+{
+    const struct json *member = json_get(j, str_from_c(key));
+    return member && member->type == JSON_STRING ? member->text : (struct str){ "", 0 };
+}
+
+static bool is_null(const struct json *j, const char *key)
+{
+    const struct json *member = json_get(j, str_from_c(key));
+    return !member || member->type == JSON_NULL;
+}
+
+static uint32_t number_of(const struct json *j, const char *key)
+{
+    struct str digits = json_get(j, str_from_c(key))->text;
+    uint32_t n = 0;
+    for (size_t i = 0; i < digits.len; i++)
+        n = n * 10 + (uint32_t)(digits.ptr[i] - '0');
+    return n;
+}
+
+/* One step from a map in the folder; the place is from 0 in and out. */
+static bool step(struct made *m, uint32_t *line, uint32_t *column, struct mapcache_spot *spot)
+{
+    if (!mapcache_find(m->cache, *line + 1, *column + 1, spot))
+        return false;
+    *line = spot->line - 1;
+    *column = spot->column - 1;
+    return true;
+}
+
+static void check_place(struct str test, const struct json *action, bool found,
+                        const struct mapcache_spot *spot)
+{
+    if (is_null(action, "originalLine")) {
+        if (found)
+            fail_msg("%.*s: there is a mapping", STR_ARG(test));
+        return;
+    }
+    if (!found)
+        fail_msg("%.*s: there is no mapping", STR_ARG(test));
+    if (!str_eq(spot->file, text_of(action, "originalSource")) ||
+        spot->line - 1 != number_of(action, "originalLine") ||
+        spot->column - 1 != number_of(action, "originalColumn") ||
+        !str_eq(spot->name, text_of(action, "mappedName")))
+        fail_msg("%.*s: %.*s:%u:%u %.*s", STR_ARG(test), STR_ARG(spot->file), spot->line - 1,
+                 spot->column - 1, STR_ARG(spot->name));
+}
+
+static void check_mapping(struct str test, struct made *m, const struct json *action)
+{
+    uint32_t line = number_of(action, "generatedLine");
+    uint32_t column = number_of(action, "generatedColumn");
+    struct mapcache_spot spot;
+    bool found = step(m, &line, &column, &spot);
+    const struct json *more = json_get(action, STR("intermediateMaps"));
+    for (const struct json *j = more ? more->first : NULL; j && found; j = j->next) {
+        struct str json;
+        struct made next;
+        assert_true(read_shared("resources/", j->text, &json));
+        assert_true(made_from(&next, json, NULL));
+        found = step(&next, &line, &column, &spot);
+        if (!j->next)
+            check_place(test, action, found, &spot);
+        made_done(&next);
+        free((char *)(uintptr_t)json.ptr);
+    }
+    if (!more)
+        check_place(test, action, found, &spot);
+}
+
+/* Which sources are ignored is asked at the places that come from them; a map without any is only
+ * looked at. */
+static void check_ignored(struct str test, struct made *m, const struct json *action)
+{
+    struct mapcache_about about;
+    mapcache_about(m->cache, &about);
+    for (const struct json *j = json_get(action, STR("present"))->first; j; j = j->next) {
+        bool found = false;
+        for (uint32_t i = 0; i < about.sources; i++) {
+            struct str file;
+            bool ignored;
+            found |=
+                mapcache_source(m->cache, i, &file, &ignored) && ignored && str_eq(file, j->text);
+        }
+        if (!found)
+            fail_msg("%.*s: %.*s is not ignored", STR_ARG(test), STR_ARG(j->text));
+    }
+}
+
+static void check_test(const struct json *test)
+{
+    struct str name = text_of(test, "name"), json;
+    struct made m;
+    assert_true(read_shared("resources/", text_of(test, "sourceMapFile"), &json));
+    bool ok = made_from(&m, json, NULL);
+    bool valid = json_get(test, STR("sourceMapIsValid"))->type == JSON_TRUE;
+    if (ok != valid)
+        fail_msg("%.*s: %s", STR_ARG(name), ok ? "is read" : m.e.msg);
+    if (!ok)
+        assert_int_equal(m.e.code, ERR_INPUT);
+    const struct json *actions = json_get(test, STR("testActions"));
+    for (const struct json *j = actions ? actions->first : NULL; ok && j; j = j->next) {
+        if (str_eq(text_of(j, "actionType"), STR("checkIgnoreList")))
+            check_ignored(name, &m, j);
+        else
+            check_mapping(name, &m, j);
+    }
+    made_done(&m);
+    free((char *)(uintptr_t)json.ptr);
+}
+
+static void specification(void **state)
+{
+    (void)state;
+    struct str text;
+    const struct json *all;
+    struct err e = { 0 };
+    struct arena *a = arena_new((size_t)16 << 20);
+    if (!read_shared("", STR("tests.json"), &text))
+        skip();
+    assert_true(json_parse(&all, text, (struct json_limits){ 16, 100000 }, a, &e));
+    size_t count = 0;
+    for (const struct json *j = json_get(all, STR("tests"))->first; j; j = j->next, count++)
+        check_test(j);
+    assert_true(count > 50);
+    arena_free(a);
+    free((char *)(uintptr_t)text.ptr);
+}
+
+static void real_tools(void **state)
+{
+    (void)state;
+    static const char *const files[] = { "jquery.min.map", "indexed.sourcemap.js",
+                                         "module.js.map" };
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        struct str text;
+        struct made m;
+        if (!read_shared("real/", str_from_c(files[i]), &text))
+            skip();
+        if (!made_from(&m, text, NULL))
+            fail_msg("%s: %s", files[i], m.e.msg);
+
+        made_done(&m);
+        free((char *)(uintptr_t)text.ptr);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(specification),
+        cmocka_unit_test(real_tools),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
