@@ -21,7 +21,9 @@ struct script_about {
     char uuid[SCRIPT_UUID_DIGITS +
               1]; /* MD5 of all of it, in upper-case hex: older tools match by it */
 };
-/* The last of each comment counts. ERR_INPUT: the map in it is no base64; ERR_NOMEM. */
+/* The last of each comment counts, wherever it stands: old bundles have it in a comment on top, and
+ * tools that join scripts put code behind it. Comments whose value has a quote in it do not count:
+ * they stand in a string. ERR_INPUT: the map in it is no base64 (e->offset: where); ERR_NOMEM. */
 MUST_CHECK bool script_read(struct str text, struct arena *a, struct script_about *out,
                             struct err *e);
 
