@@ -6,7 +6,6 @@
 
 #include "base/utf8.h"
 
-#pragma weak scopes_find
 #define ANONYMOUS "<anonymous>"
 
 struct point {
@@ -165,8 +164,6 @@ bool mapcache_write_functions(struct buf *to, struct texts *texts, struct str te
     struct scope *scopes;
     size_t count;
     *out = (struct mapcache_points){ 0 };
-    if (!scopes_find) /* not yet linked */
-        return true;
     if (!scopes_find(text, a, &scopes, &count, e))
         return false;
     if (count == 0)
