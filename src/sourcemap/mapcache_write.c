@@ -25,16 +25,16 @@ struct output {
 };
 enum { COUNT_MAPPINGS, COUNT_SOURCES, COUNT_CONTENTS, COUNT_NAMES, COUNT_FUNCTIONS };
 
-void put_u32(struct buf *out, uint32_t v)
+void mapcache_put_u32(struct buf *out, uint32_t v)
 {
     char p[4] = { (char)v, (char)(v >> 8), (char)(v >> 16), (char)(v >> 24) };
     buf_add(out, p, sizeof p);
 }
 
-void put_u64(struct buf *out, uint64_t v)
+void mapcache_put_u64(struct buf *out, uint64_t v)
 {
-    put_u32(out, (uint32_t)v);
-    put_u32(out, (uint32_t)(v >> 32));
+    mapcache_put_u32(out, (uint32_t)v);
+    mapcache_put_u32(out, (uint32_t)(v >> 32));
 }
 
 static bool no_memory(struct output *o)
@@ -179,9 +179,9 @@ static bool write_sources(struct output *o)
         uint32_t content = 0;
         if (s->text.ptr && !write_content(o, s->text, &content))
             return err_prefix(o->e, "sourcesContent: entry %zu: ", i);
-        put_u32(to, s->file.ptr ? texts_number(&o->texts, s->file) + 1 : 0);
-        put_u32(to, s->text.ptr ? content + 1 : 0);
-        put_u32(to, s->ignored);
+        mapcache_put_u32(to, s->file.ptr ? texts_number(&o->texts, s->file) + 1 : 0);
+        mapcache_put_u32(to, s->text.ptr ? content + 1 : 0);
+        mapcache_put_u32(to, s->ignored);
         o->counts[COUNT_CONTENTS] += s->text.ptr != NULL;
     }
     o->counts[COUNT_SOURCES] = (uint32_t)o->m->sources_count;
@@ -190,8 +190,8 @@ static bool write_sources(struct output *o)
 
 static void put_points(struct buf *to, const struct mapcache_points *p)
 {
-    put_u32(to, p->at);
-    put_u32(to, p->count);
+    mapcache_put_u32(to, p->at);
+    mapcache_put_u32(to, p->count);
     buf_add(to, p->bits, sizeof p->bits);
     buf_char(to, 0);
 }
@@ -201,10 +201,10 @@ static void write_records(struct output *o)
     struct buf *to = &o->parts[SECTION_CONTENT_RECORDS];
     for (size_t i = 0; i < o->records.len; i++) {
         const struct content *c = &o->records.at[i];
-        put_u32(to, c->at);
-        put_u32(to, c->len);
-        put_u32(to, c->lines_at);
-        put_u32(to, c->lines);
+        mapcache_put_u32(to, c->at);
+        mapcache_put_u32(to, c->len);
+        mapcache_put_u32(to, c->lines_at);
+        mapcache_put_u32(to, c->lines);
         put_points(to, &c->functions);
     }
 }
@@ -275,28 +275,28 @@ static void write_header(const struct output *o, const struct buf *image, size_t
 {
     const uint8_t *body = (const uint8_t *)image->ptr + begin + MAPCACHE_HEADER_BYTES;
     buf_str(to, STR(MAPCACHE_MAGIC));
-    put_u32(to, MAPCACHE_VERSION);
-    put_u32(to, MAPCACHE_HEADER_BYTES);
-    put_u64(to, image->len - begin);
-    put_u64(to, mapcache_sum(body, image->len - begin - MAPCACHE_HEADER_BYTES));
+    mapcache_put_u32(to, MAPCACHE_VERSION);
+    mapcache_put_u32(to, MAPCACHE_HEADER_BYTES);
+    mapcache_put_u64(to, image->len - begin);
+    mapcache_put_u64(to, mapcache_sum(body, image->len - begin - MAPCACHE_HEADER_BYTES));
     for (int i = 0; i < ABOUT_COUNTS; i++)
-        put_u32(to, o->counts[i]);
-    put_u32(to, o->blocks);
-    put_u32(to, (uint32_t)o->texts.all.len);
-    put_u32(to, o->text_bits);
-    put_u32(to, (uint32_t)o->records.len);
+        mapcache_put_u32(to, o->counts[i]);
+    mapcache_put_u32(to, o->blocks);
+    mapcache_put_u32(to, (uint32_t)o->texts.all.len);
+    mapcache_put_u32(to, o->text_bits);
+    mapcache_put_u32(to, (uint32_t)o->records.len);
     for (int i = 0; i < ABOUT_TEXTS; i++)
-        put_u32(to, o->about[i]);
+        mapcache_put_u32(to, o->about[i]);
     put_points(to, &o->script);
     for (int i = 0; i < SECTIONS; i++) {
-        put_u64(to, o->offsets[i]);
-        put_u64(to, o->sizes[i]);
+        mapcache_put_u64(to, o->offsets[i]);
+        mapcache_put_u64(to, o->sizes[i]);
     }
     if (!buf_ok(to))
         return;
     assert(to->len <= MAPCACHE_HEADER_BYTES - 8);
     zeros(to, MAPCACHE_HEADER_BYTES - 8 - to->len);
-    put_u64(to, mapcache_sum((const uint8_t *)to->ptr, MAPCACHE_HEADER_BYTES - 32));
+    mapcache_put_u64(to, mapcache_sum((const uint8_t *)to->ptr, MAPCACHE_HEADER_BYTES - 32));
 }
 
 static bool write_image(struct output *o, struct buf *out)

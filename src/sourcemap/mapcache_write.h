@@ -23,8 +23,8 @@ static inline void bits_end(struct bits *b) /* up to a byte, with zeros */
 {
     bits_put(b, 0, -b->count % 8);
 }
-void put_u32(struct buf *out, uint32_t v);
-void put_u64(struct buf *out, uint64_t v);
+void mapcache_put_u32(struct buf *out, uint32_t v);
+void mapcache_put_u64(struct buf *out, uint64_t v);
 
 /* Texts, each once; a text's number tells which came how early. */
 struct texts {
