@@ -82,18 +82,18 @@ static void write_block(const struct mapcache_rows *to, struct block *b, const u
 {
     uint64_t all = UINT64_MAX >> (MAPCACHE_BLOCK_ROWS - b->count);
     measure(b, name_texts);
-    put_u64(to->keys, (uint64_t)b->rows[0]->line << 32 | b->rows[0]->column);
-    put_u32(to->offsets, (uint32_t)to->blocks->len);
+    mapcache_put_u64(to->keys, (uint64_t)b->rows[0]->line << 32 | b->rows[0]->column);
+    mapcache_put_u32(to->offsets, (uint32_t)to->blocks->len);
     buf_char(to->blocks, (char)b->count);
     buf_char(to->blocks, (char)((b->have_source != all ? BLOCK_SOME_HAVE_NO_SOURCE : 0) |
                                 (b->have_name ? BLOCK_HAS_NAMES : 0)));
     buf_add(to->blocks, b->bits, sizeof b->bits);
     for (unsigned i = 0; i < BLOCK_BASES; i++)
-        put_u32(to->blocks, b->base[i]);
+        mapcache_put_u32(to->blocks, b->base[i]);
     if (b->have_source != all)
-        put_u64(to->blocks, b->have_source);
+        mapcache_put_u64(to->blocks, b->have_source);
     if (b->have_name)
-        put_u64(to->blocks, b->have_name);
+        mapcache_put_u64(to->blocks, b->have_name);
     write_fields(b, name_texts, to->blocks);
     b->count = 0;
 }
@@ -107,12 +107,12 @@ static void write_levels(struct buf *keys, uint32_t blocks)
     for (unsigned level = 0; level < levels && buf_ok(keys); level++) {
         size_t begin = keys->len;
         for (uint32_t i = 0; level > 0 && i < counts[level]; i++)
-            put_u64(keys, mapcache_u64((const uint8_t *)keys->ptr + below +
-                                       (size_t)i * MAPCACHE_FANOUT * 8));
+            mapcache_put_u64(keys, mapcache_u64((const uint8_t *)keys->ptr + below +
+                                                (size_t)i * MAPCACHE_FANOUT * 8));
         if (level > 0)
             below = begin;
         for (uint64_t i = counts[level]; i < mapcache_level_room(counts[level]); i++)
-            put_u64(keys, UINT64_MAX);
+            mapcache_put_u64(keys, UINT64_MAX);
     }
 }
 
