@@ -5,6 +5,7 @@
 #include "cli/stackwalk.h"
 
 #include "cli/cli.h"
+#include "decode/core.h"
 #include "decode/minidump.h"
 #include "symbols/folder.h"
 
@@ -112,7 +113,9 @@ static bool walk(const struct options *o, struct bytes file, const struct symbol
     struct dump *d = arena_alloc(a, sizeof *d);
     if (!d)
         return err_set(e, ERR_NOMEM, 0, "no memory");
-    return minidump_read(file, symbols, d, a, e) && print(d, o->json, e);
+    bool ok = core_is(file) ? core_read(file, symbols, d, a, e)
+                            : minidump_read(file, symbols, d, a, e);
+    return ok && print(d, o->json, e);
 }
 
 static bool walk_file(const struct options *o, struct arena *a, struct err *e)

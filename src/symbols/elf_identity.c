@@ -34,17 +34,17 @@ static bool hash_text(const struct elf_image *m, uint8_t id[ID_BYTES])
     return true;
 }
 
-static bool hex(struct arena *a, const uint8_t *bytes, size_t count, struct str *out)
+static bool hex(struct arena *a, struct bytes raw, struct str *out)
 {
     static const char digits[] = "0123456789abcdef";
-    char *p = arena_alloc(a, 2 * count);
+    char *p = arena_alloc(a, 2 * raw.len);
     if (!p)
         return false;
-    for (size_t i = 0; i < count; i++) {
-        p[2 * i] = digits[bytes[i] >> 4];
-        p[2 * i + 1] = digits[bytes[i] & 15];
+    for (size_t i = 0; i < raw.len; i++) {
+        p[2 * i] = digits[raw.ptr[i] >> 4];
+        p[2 * i + 1] = digits[raw.ptr[i] & 15];
     }
-    *out = (struct str){ p, 2 * count };
+    *out = (struct str){ p, 2 * raw.len };
     return true;
 }
 
@@ -65,22 +65,27 @@ static bool write_debug_id(const uint8_t id[ID_BYTES], struct arena *a, struct s
     return true;
 }
 
+bool elf_ids(struct bytes build_id, struct arena *a, struct str *debug_id, struct str *code_id)
+{
+    uint8_t id[ID_BYTES] = { 0 };
+    memcpy(id, build_id.ptr, build_id.len < ID_BYTES ? build_id.len : ID_BYTES);
+    return write_debug_id(id, a, debug_id) && hex(a, build_id, code_id);
+}
+
 static bool find_ids(const struct elf_image *m, struct arena *a, struct symcache_about *out,
                      struct err *e)
 {
     uint8_t id[ID_BYTES] = { 0 };
     struct bytes build_id;
-    bool ok = true;
-    if (elf_build_id(m, &build_id)) {
-        memcpy(id, build_id.ptr, build_id.len < ID_BYTES ? build_id.len : ID_BYTES);
-        ok = hex(a, build_id.ptr, build_id.len, &out->code_id);
-    } else if (!hash_text(m, id)) {
+    bool ok;
+    if (elf_build_id(m, &build_id))
+        ok = elf_ids(build_id, a, &out->debug_id, &out->code_id);
+    else if (hash_text(m, id))
+        ok = write_debug_id(id, a, &out->debug_id);
+    else
         return err_set(e, ERR_INPUT, 0,
                        "ELF file with neither a build id nor code to make an id of");
-    }
-    if (!ok || !write_debug_id(id, a, &out->debug_id))
-        return err_set(e, ERR_NOMEM, 0, "ELF identity");
-    return true;
+    return ok || err_set(e, ERR_NOMEM, 0, "ELF identity");
 }
 
 static struct str find_soname(const struct elf_image *m)
