@@ -237,7 +237,7 @@ static void scan(struct scanner *s)
             jsx_step(s);
             continue;
         }
-        lex_next(&s->lex, s->value || l->kind == LEVEL_TYPE || l->type != TYPE_NONE, &t);
+        scopes_lex_next(&s->lex, s->value || l->kind == LEVEL_TYPE || l->type != TYPE_NONE, &t);
         s->closing = 0;
         take(s, &t);
         s->closed = s->closing;

@@ -260,7 +260,7 @@ static void finish(struct lexer *l, size_t end, struct lex_token *out)
     }
 }
 
-void lex_next(struct lexer *l, bool value, struct lex_token *out)
+void scopes_lex_next(struct lexer *l, bool value, struct lex_token *out)
 {
     begin(l, out);
     if (l->pos >= l->text.len) {

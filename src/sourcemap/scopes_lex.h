@@ -51,7 +51,7 @@ struct lexer {
 
 void lex_init(struct lexer *l, struct str text);
 /* `value`: the token before ended a value, so that a slash divides. */
-void lex_next(struct lexer *l, bool value, struct lex_token *out);
+void scopes_lex_next(struct lexer *l, bool value, struct lex_token *out);
 /* Goes on in a template whose part has just ended by a brace. True: another part begins. */
 bool lex_template_on(struct lexer *l);
 /* Skips the text between JSX elements; stands at `<` or `{` then, or at the end. */
