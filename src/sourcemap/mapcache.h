@@ -41,7 +41,8 @@ MUST_CHECK bool mapcache_verify(const struct mapcache *c, struct err *e);
 
 struct mapcache_about {
     struct str debug_id; /* 32 upper-case hex digits; empty: none is known */
-    struct str script;   /* base name of the script that the map is for; may be empty */
+    struct str script;   /* base name of the script that the map is for: as it came, or as the map
+                            says (`file`); may be empty */
     struct str name;     /* base name of the map's own file; may be empty */
     uint32_t mappings, sources, contents, names, functions; /* how many; contents: sources with
                                                                their text */

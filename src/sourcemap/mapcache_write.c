@@ -250,7 +250,8 @@ static bool write_about(struct output *o, const struct sourcemap_from *from)
     struct str about[ABOUT_TEXTS] = { [ABOUT_DEBUG_ID] = o->m->debug_id };
     if (about[ABOUT_DEBUG_ID].len == 0 && !map_id(from->debug_id, o->arena, &about[ABOUT_DEBUG_ID]))
         return no_memory(o);
-    if (!base_name(o, from->script, &about[ABOUT_SCRIPT]) ||
+    struct str script = from->script.len > 0 ? from->script : o->m->file;
+    if (!base_name(o, script, &about[ABOUT_SCRIPT]) ||
         !base_name(o, from->name, &about[ABOUT_NAME]))
         return false;
     for (int i = 0; i < ABOUT_TEXTS; i++)

@@ -30,6 +30,7 @@ struct map {
     struct str *names;
     size_t mappings_count, sources_count, names_count;
     struct str debug_id; /* 32 upper-case hex digits, or empty */
+    struct str file;     /* the member */
 };
 
 /* Fills in a map from its JSON. */

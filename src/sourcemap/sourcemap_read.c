@@ -330,5 +330,8 @@ bool map_read(struct map *m, struct str json, struct arena *a, struct err *e)
         return false;
     if (j->type != JSON_OBJECT)
         return wrong(&r, j, "not a JSON object");
+    const struct json *file = member(j, "file");
+    if (file && file->type == JSON_STRING)
+        m->file = file->text;
     return take_room(&r, j) && read_debug_id(&r, j) && read_map(&r, j, (struct place){ 0, 0 });
 }
