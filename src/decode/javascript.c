@@ -11,9 +11,9 @@
 #include "base/vec.h"
 #include "decode/formats.h"
 #include "decode/source_lines.h"
+#include "sourcemap/script.h"
 
 #define SCRIPTS_MAX 1000
-#define ID_BYTES_MAX 128
 #define NAME_BYTES_MAX 1024 /* of a file or a function; what is longer is cut */
 #define WINDOW_FRAMES_MAX 100
 #define WINDOW_LINES 5 /* before the line, and behind it */
@@ -179,15 +179,6 @@ static struct str prefix_of(struct str function)
     return STR("");
 }
 
-/* The class alone: "new Cart", not "new Cart.constructor". */
-static struct str without_constructor(struct str function)
-{
-    const struct str end = STR(".constructor");
-    bool has = function.len > end.len &&
-               memcmp(function.ptr + function.len - end.len, end.ptr, end.len) == 0;
-    return has ? (struct str){ function.ptr, function.len - end.len } : function;
-}
-
 /* The function that the place lies in; else what its caller calls it there, which is where the
  * caller stands; else it keeps its name in the script. The name that the map gives to the frame's
  * own place is that of something used there, and not of the function. */
@@ -195,15 +186,14 @@ static bool name_function(struct mapper *m, const struct spot *at, const struct 
                           struct str generated, struct str *out)
 {
     struct str name = at->at.function, prefix = prefix_of(generated);
-    if (name.len == 0 && caller->known && is_identifier(caller->at.name))
+    bool nameless = name.len == 0 || str_eq(name, STR("<anonymous>"));
+    if (nameless && caller->known && is_identifier(caller->at.name))
         name = caller->at.name;
     *out = generated;
     if (name.len == 0)
         return true;
-    if (str_eq(prefix, STR("new ")))
-        name = without_constructor(name);
     name = cut(name, NAME_BYTES_MAX);
-    if (prefix.len == 0)
+    if (prefix.len == 0 || str_starts(name, prefix))
         return keep(m, name, out);
     char text[NAME_BYTES_MAX + 16];
     memcpy(text, prefix.ptr, prefix.len);
@@ -338,22 +328,7 @@ static bool map_threads(struct mapper *m)
 
 /* --- the whole ----------------------------------------------------------------------------- */
 
-/* An id as caches have it: without dashes, in upper case. Only of such a length can one match. */
-static bool spell_id(struct str id, struct arena *a, struct str *out)
-{
-    char text[ID_BYTES_MAX];
-    size_t n = 0;
-    for (size_t i = 0; i < id.len; i++) {
-        char c = id.ptr[i];
-        if (n == sizeof text)
-            return arena_str(a, id, out);
-        if (c != '-')
-            text[n++] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-    }
-    return arena_str(a, (struct str){ text, n }, out);
-}
-
-/* Which scripts were looked for. */
+/* Which scripts were looked for; ids in the spelling of caches. */
 static bool tell(struct mapper *m)
 {
     struct crash_module *scripts = arena_array(m->arena, m->scripts.len + 1, sizeof *scripts);
@@ -361,13 +336,19 @@ static bool tell(struct mapper *m)
         return false;
     for (size_t i = 0; i < m->scripts.len; i++) {
         const struct script *s = &m->scripts.at[i];
-        scripts[i] = (struct crash_module){ .code_file = STR(""),
-                                            .debug_file = s->id.name,
-                                            .version = STR(""),
-                                            .missing = s->wanted && !s->found };
-        if (!spell_id(s->id.debug_id, m->arena, &scripts[i].debug_id) ||
-            !spell_id(s->id.uuid, m->arena, &scripts[i].code_id))
+        struct str debug_id, uuid;
+        if (!script_id(s->id.debug_id, m->arena, &debug_id) ||
+            !script_id(s->id.uuid, m->arena, &uuid))
             return false;
+        /* No map can have an id that is too long. */
+        bool can_come =
+            (s->id.debug_id.len == 0 || debug_id.len > 0) && (s->id.uuid.len == 0 || uuid.len > 0);
+        scripts[i] = (struct crash_module){ .code_file = STR(""),
+                                            .code_id = uuid,
+                                            .debug_file = s->id.name,
+                                            .debug_id = debug_id,
+                                            .version = STR(""),
+                                            .missing = s->wanted && !s->found && can_come };
     }
     m->crash->scripts = scripts;
     m->crash->script_count = m->scripts.len;
