@@ -222,13 +222,32 @@ static bool flush(struct cfi *c)
                    (struct bytes){ (const uint8_t *)program.ptr, program.len });
 }
 
+static void swap_in_rule(struct elf_rule *r)
+{
+    if (r->kind == ELF_RULE_REGISTER && (r->value == X86_ESP || r->value == X86_EBP))
+        r->value = X86_ESP + X86_EBP - r->value;
+}
+
+static void swap_ebp_esp(struct elf_row *row)
+{
+    struct elf_rule esp = row->registers[X86_ESP];
+    row->registers[X86_ESP] = row->registers[X86_EBP];
+    row->registers[X86_EBP] = esp;
+    swap_in_rule(&row->cfa);
+    for (unsigned i = 0; i <= X86_EIP; i++)
+        swap_in_rule(&row->registers[i]);
+}
+
 /* The machine's row holds from start to end. */
 static bool add_row(struct cfi *c, uint64_t start, uint64_t end, struct err *e)
 {
     if (start >= end)
         return true;
-    bool told = elf_rules_program(&c->program, &c->machine.row, c->cpu, c->cie.return_column,
-                                  c->image->big_endian);
+    struct elf_row row = c->machine.row;
+    if (c->section->is_eh && c->image->swaps_ebp_esp)
+        swap_ebp_esp(&row);
+    bool told =
+        elf_rules_program(&c->program, &row, c->cpu, c->cie.return_column, c->image->big_endian);
     c->work += c->program.len + 64;
     if (c->work > ELF_CFI_WORK_MAX)
         return err_set(e, ERR_LIMIT, 0, "unwind table that takes too much work");

@@ -33,7 +33,8 @@ struct elf_segment {
 struct elf_image {
     struct bytes file;
     bool is_64, big_endian;
-    uint16_t type; /* ET_EXEC, ET_DYN ... */
+    bool swaps_ebp_esp; /* in .eh_frame 4 is ebp and 5 is esp: Apple's x86, never read from ELF */
+    uint16_t type;      /* ET_EXEC, ET_DYN ... */
     enum cpu cpu;
     struct elf_section *sections;
     size_t section_count;

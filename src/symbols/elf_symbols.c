@@ -6,6 +6,7 @@
 #include "symbols/elf_exidx.h"
 #include "symbols/elf_identity.h"
 #include "symbols/elf_minidebug.h"
+#include "symbols/elf_view.h"
 
 #define TABLES_MAX (16 << 20)                /* bytes of segment and section tables */
 #define DECOMPRESSED_MAX (UINT64_C(8) << 30) /* bytes of all compressed sections */
@@ -14,7 +15,8 @@ struct elf_job {
     struct elf_image image;
     struct elf_debug debug; /* not open: debug.dw is NULL */
     struct elf_symtab symtab;
-    struct bytes mini; /* on the heap; names of symtab may point into it */
+    struct bytes mini;           /* on the heap; names of symtab may point into it */
+    const struct elf_view *view; /* NULL: the file is ELF itself */
     struct symcache_builder *builder;
     struct elf_counts *counts;
 };
@@ -99,10 +101,13 @@ static bool read_cfi_section(struct elf_job *j, size_t number, struct err *e)
     return count_cfi(j, &counts, ok, e);
 }
 
-static bool read_exidx(struct elf_job *j, struct err *e)
+/* What is neither .eh_frame nor .debug_frame. */
+static bool read_other_rules(struct elf_job *j, struct err *e)
 {
     struct elf_cfi_counts counts = { 0 };
-    bool ok = elf_exidx_read(&j->image, take_cfi, j, &counts, e);
+    const struct elf_view *v = j->view;
+    bool ok = v ? v->more_rules(v->ctx, take_cfi, j, &counts, e)
+                : elf_exidx_read(&j->image, take_cfi, j, &counts, e);
     return count_cfi(j, &counts, ok, e);
 }
 
@@ -116,7 +121,7 @@ static bool read_cfi(struct elf_job *j, struct err *e)
         if (s && !read_cfi_section(j, (size_t)(s - j->image.sections), e))
             return false;
     }
-    return read_exidx(j, e);
+    return read_other_rules(j, e);
 }
 
 /* Of the file itself, and of the small one that may be in it. */
@@ -145,23 +150,45 @@ static bool read_all(struct elf_job *j, struct arena *a, struct err *e)
            err_set(e, ERR_LIMIT, 0, "more symbols than a symbol cache can take");
 }
 
-bool elf_read_counted(struct bytes file, struct str name, struct symcache_builder *b,
-                      struct elf_counts *counts, struct err *e)
+static bool identify(struct elf_job *j, struct str name, struct arena *a,
+                     struct symcache_about *out, struct err *e)
+{
+    if (!j->view)
+        return elf_identify_image(&j->image, name, a, out, e);
+    j->image.swaps_ebp_esp = j->view->swaps_ebp_esp;
+    *out = *j->view->about;
+    return true;
+}
+
+static bool read_file(struct elf_job *j, struct bytes file, struct str name, struct err *e)
 {
     struct symcache_about about;
-    struct elf_job j = { .builder = b, .counts = counts };
-    *counts = (struct elf_counts){ 0 };
+    *j->counts = (struct elf_counts){ 0 };
     CLEANUP(arena_free_p) struct arena *a = arena_new(TABLES_MAX);
     if (!a)
         return err_set(e, ERR_NOMEM, 0, "ELF file");
-    if (!elf_image_read(&j.image, file, a, e) || !elf_identify_image(&j.image, name, a, &about, e))
+    if (!elf_image_read(&j->image, file, a, e) || !identify(j, name, a, &about, e))
         return false;
-    bool ok = symcache_add_module(b, &about) || err_set(e, ERR_NOMEM, 0, "ELF file");
-    ok = ok && read_all(&j, a, e);
-    elf_symtab_done(&j.symtab);
-    elf_debug_close(&j.debug);
-    free((void *)(uintptr_t)j.mini.ptr);
+    bool ok = symcache_add_module(j->builder, &about) || err_set(e, ERR_NOMEM, 0, "ELF file");
+    ok = ok && read_all(j, a, e);
+    elf_symtab_done(&j->symtab);
+    elf_debug_close(&j->debug);
+    free((void *)(uintptr_t)j->mini.ptr);
     return ok;
+}
+
+bool elf_read_counted(struct bytes file, struct str name, struct symcache_builder *b,
+                      struct elf_counts *counts, struct err *e)
+{
+    struct elf_job j = { .builder = b, .counts = counts };
+    return read_file(&j, file, name, e);
+}
+
+bool elf_read_view(const struct elf_view *v, struct symcache_builder *b, struct elf_counts *counts,
+                   struct err *e)
+{
+    struct elf_job j = { .builder = b, .counts = counts, .view = v };
+    return read_file(&j, v->file, STR(""), e);
 }
 
 bool elf_read(struct bytes file, struct str name, struct symcache_builder *b, struct err *e)

@@ -149,7 +149,9 @@ static bool open_sections(struct symcache *c, struct reader *r)
 
 static void open_about(struct symcache *c, struct reader *r)
 {
-    c->about.kind = reader_u32(r) == SYMCACHE_ELF ? SYMCACHE_ELF : SYMCACHE_BREAKPAD;
+    uint32_t kind = reader_u32(r);
+    c->about.kind = kind == SYMCACHE_ELF || kind == SYMCACHE_MACHO ? (enum symcache_kind)kind
+                                                                   : SYMCACHE_BREAKPAD;
     uint32_t cpu = reader_u32(r);
     c->about.cpu = cpu <= CPU_ARM64 ? (enum cpu)cpu : CPU_UNKNOWN;
     uint32_t *counts[ABOUT_COUNTS] = { &c->about.functions, &c->about.publics,  &c->about.lines,

@@ -37,7 +37,8 @@ DEFINE_CLEANUP(struct symcache, symcache_free)
 /* The checksum over all of it. ERR_INPUT. */
 MUST_CHECK bool symcache_verify(const struct symcache *c, struct err *e);
 
-enum symcache_kind { SYMCACHE_BREAKPAD = 1, SYMCACHE_ELF = 2 };
+/* Stored: never renumber. */
+enum symcache_kind { SYMCACHE_BREAKPAD = 1, SYMCACHE_ELF = 2, SYMCACHE_MACHO = 3 };
 struct symcache_about {
     enum symcache_kind kind;
     enum cpu cpu;

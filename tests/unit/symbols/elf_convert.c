@@ -3,10 +3,14 @@
 
 #include "elf_convert.h"
 #include "elf_files.h"
+#include "symbols/macho_symbols.h"
 
 #define MEMORY ((size_t)1 << 30)
 
-void convert_elf(struct converted *out, const char *path)
+typedef bool read_counted(struct bytes file, struct str name, struct symcache_builder *b,
+                          struct elf_counts *counts, struct err *e);
+
+static void convert(struct converted *out, const char *path, read_counted *read)
 {
     struct err e = { 0 };
     struct bytes file = map_file(path);
@@ -14,7 +18,7 @@ void convert_elf(struct converted *out, const char *path)
     *out = (struct converted){ 0 };
     assert_true(file.len > 0);
     assert_non_null(b);
-    if (!elf_read_counted(file, str_from_c(path), b, &out->counts, &e))
+    if (!read(file, str_from_c(path), b, &out->counts, &e))
         fail_msg("%s: %s", path, e.msg);
     buf_init(&out->image, MEMORY);
     if (!symcache_write_buf(b, &out->image, &e))
@@ -24,6 +28,16 @@ void convert_elf(struct converted *out, const char *path)
     struct bytes image = { (const uint8_t *)out->image.ptr, out->image.len };
     if (!symcache_open(&out->cache, image, &e) || !symcache_verify(out->cache, &e))
         fail_msg("%s: %s", path, e.msg);
+}
+
+void convert_elf(struct converted *out, const char *path)
+{
+    convert(out, path, elf_read_counted);
+}
+
+void convert_macho(struct converted *out, const char *path)
+{
+    convert(out, path, macho_read_counted);
 }
 
 void converted_done(struct converted *c)

@@ -1,4 +1,4 @@
-/* elf_convert.h - an ELF file as the server has it in the end: an open symbol cache. */
+/* elf_convert.h - an ELF or Mach-O file as the server has it in the end: an open symbol cache. */
 #ifndef CRUMPLE_TESTS_ELF_CONVERT_H
 #define CRUMPLE_TESTS_ELF_CONVERT_H
 
@@ -14,6 +14,7 @@ struct converted {
 
 /* Fails the test when the file cannot be read or converted. */
 void convert_elf(struct converted *out, const char *path);
+void convert_macho(struct converted *out, const char *path);
 void converted_done(struct converted *c);
 
 /* The calls at an address, innermost first, one a line: function, space, base name of the file,
