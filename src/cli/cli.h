@@ -21,9 +21,9 @@ struct command {
 extern const struct command command_serve, command_import, command_project_create,
     command_project_list, command_user_create, command_user_list, command_user_remove,
     command_token_create, command_token_list, command_token_revoke, command_bench_group,
-    command_bench_ingest, command_bench_quality, command_bench_query, command_bench_symbols,
-    command_symbols_add, command_symbols_list, command_symbols_missing, command_symbols_convert,
-    command_stackwalk, command_reprocess;
+    command_bench_ingest, command_bench_maps, command_bench_quality, command_bench_query,
+    command_bench_symbols, command_symbols_add, command_symbols_list, command_symbols_missing,
+    command_symbols_convert, command_stackwalk, command_reprocess;
 
 /* Reads the arguments. False when the command is over already: help was printed, or a complaint;
  * then *status is what it returns. */

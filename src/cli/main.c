@@ -5,16 +5,13 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_serve,           &command_import,
-    &command_stackwalk,       &command_symbols_add,
-    &command_symbols_list,    &command_symbols_missing,
-    &command_reprocess,       &command_project_create,
-    &command_project_list,    &command_token_create,
-    &command_token_list,      &command_token_revoke,
-    &command_user_create,     &command_user_list,
-    &command_user_remove,     &command_bench_group,
-    &command_bench_ingest,    &command_bench_quality,
-    &command_bench_query,     &command_bench_symbols,
+    &command_serve,           &command_import,         &command_stackwalk,
+    &command_symbols_add,     &command_symbols_list,   &command_symbols_missing,
+    &command_reprocess,       &command_project_create, &command_project_list,
+    &command_token_create,    &command_token_list,     &command_token_revoke,
+    &command_user_create,     &command_user_list,      &command_user_remove,
+    &command_bench_group,     &command_bench_ingest,   &command_bench_maps,
+    &command_bench_quality,   &command_bench_query,    &command_bench_symbols,
     &command_symbols_convert, /* which no person calls */
 };
 #define COMMANDS (sizeof commands / sizeof *commands)

@@ -244,6 +244,8 @@ static bool find_block(const struct mapcache *c, uint64_t key, uint32_t *block)
     for (unsigned level = c->levels; level-- > 0;) {
         const uint8_t *keys = c->keys[level] + (size_t)at * MAPCACHE_FANOUT * 8;
         uint32_t n = 0;
+        if (level == 0) /* one of these is read next */
+            __builtin_prefetch(c->sections[SECTION_OFFSETS].ptr + (size_t)at * MAPCACHE_FANOUT * 4);
         for (unsigned i = 0; i < MAPCACHE_FANOUT; i++)
             n += mapcache_u64(keys + (size_t)i * 8) <= key;
         if (n == 0)
@@ -353,32 +355,13 @@ static bool read_row(const struct mapcache *c, const struct block *b, unsigned r
 
 /* ---- sources and functions ---- */
 
-struct content {
-    struct str text;
-    uint32_t lines_at, lines;
-    struct mapcache_points functions;
-};
-
-static bool find_content(const struct mapcache *c, uint32_t source, struct content *out)
+static bool find_source(const struct mapcache *c, uint32_t number, struct reader *record)
 {
-    if (source >= c->about.sources)
+    const uint8_t *records = c->sections[SECTION_SOURCE_RECORDS].ptr;
+    if (number >= c->about.sources)
         return false;
-    const uint8_t *record =
-        c->sections[SECTION_SOURCE_RECORDS].ptr + (size_t)source * SOURCE_RECORD_BYTES;
-    uint32_t number = mapcache_u32(record + 4);
-    if (number == 0 || number > c->contents)
-        return false;
-    struct reader r = { .in = { c->sections[SECTION_CONTENT_RECORDS].ptr +
-                                    (size_t)(number - 1) * CONTENT_RECORD_BYTES,
-                                CONTENT_RECORD_BYTES } };
-    struct bytes text;
-    uint32_t at = reader_u32(&r), len = reader_u32(&r);
-    out->lines_at = reader_u32(&r);
-    out->lines = reader_u32(&r);
-    if (!open_points(&out->functions, &r) ||
-        !bytes_slice(c->sections[SECTION_CONTENTS], at, len, &text))
-        return false;
-    out->text = (struct str){ (const char *)text.ptr, text.len };
+    *record = (struct reader){ .in = { records + (size_t)number * SOURCE_RECORD_BYTES,
+                                       SOURCE_RECORD_BYTES } };
     return true;
 }
 
@@ -413,25 +396,30 @@ static struct str find_function(const struct mapcache *c, const struct mapcache_
 
 bool mapcache_source(const struct mapcache *c, uint32_t source, struct str *file, bool *ignored)
 {
-    if (source >= c->about.sources)
+    struct reader record;
+    if (!find_source(c, source, &record))
         return false;
-    const uint8_t *record =
-        c->sections[SECTION_SOURCE_RECORDS].ptr + (size_t)source * SOURCE_RECORD_BYTES;
-    *file = get_text_or_none(c, mapcache_u32(record));
-    *ignored = mapcache_u32(record + 8) & 1;
+    *file = get_text_or_none(c, reader_u32(&record));
+    reader_skip(&record, 4);
+    *ignored = reader_u32(&record) & 1;
     return true;
 }
 
+/* Of a source whose text is not known, the script's functions are asked. */
 static void fill_source(const struct mapcache *c, uint32_t line, uint32_t column,
                         struct mapcache_spot *s)
 {
-    struct content content;
-    if (!mapcache_source(c, s->source, &s->file, &s->ignored))
+    struct mapcache_points functions;
+    struct reader record;
+    if (!find_source(c, s->source, &record))
         return;
-    if (find_content(c, s->source, &content))
-        s->function = find_function(c, &content.functions, s->line, s->column);
-    else
+    s->file = get_text_or_none(c, reader_u32(&record));
+    bool has_text = reader_u32(&record) > 0;
+    s->ignored = reader_u32(&record) & 1;
+    if (!has_text)
         s->function = find_function(c, &c->script, line, column);
+    else if (open_points(&functions, &record))
+        s->function = find_function(c, &functions, s->line, s->column);
 }
 
 bool mapcache_find(const struct mapcache *c, uint32_t line, uint32_t column,
@@ -453,6 +441,31 @@ bool mapcache_find(const struct mapcache *c, uint32_t line, uint32_t column,
 }
 
 /* ---- lines ---- */
+
+struct content {
+    struct str text;
+    uint32_t lines_at, lines;
+};
+
+static bool find_content(const struct mapcache *c, uint32_t source, struct content *out)
+{
+    struct reader record;
+    struct bytes text;
+    if (!find_source(c, source, &record))
+        return false;
+    reader_skip(&record, 4);
+    uint32_t number = reader_u32(&record);
+    if (number == 0 || number > c->contents)
+        return false;
+    const uint8_t *p =
+        c->sections[SECTION_CONTENT_RECORDS].ptr + (size_t)(number - 1) * CONTENT_RECORD_BYTES;
+    if (!bytes_slice(c->sections[SECTION_CONTENTS], mapcache_u32(p), mapcache_u32(p + 4), &text))
+        return false;
+    out->text = (struct str){ (const char *)text.ptr, text.len };
+    out->lines_at = mapcache_u32(p + 8);
+    out->lines = mapcache_u32(p + 12);
+    return true;
+}
 
 static bool ends_with(struct str s, const char *end, size_t n)
 {

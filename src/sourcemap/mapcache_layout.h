@@ -1,24 +1,28 @@
 /* mapcache_layout.h - how the image of a source map's cache is laid out; for mapcache.c, which
  * reads it, and mapcache_write.c. docs/formats/sourcemap-cache.md tells why.
  *
- *     header | blocks | keys | offsets | functions | lines | contents | content records |
- *     source records | text index | texts
+ *     header | blocks | keys | offsets | functions | lines | contents | content records
+ *     | source records | text index | texts
  *
  * All numbers are little endian, lines and columns count from 0; sections begin at multiples of 64
  * and end with at least 8 bytes that mean nothing, so that 8 bytes can be read at any bit that
  * does.
  *
- *     blocks    64 mappings each, sorted by line and column: see struct mapcache_block
- *     keys      u64 line << 32 | column of each block's first mapping; then every 8th of these,
- * then every 8th of those ... up to a level of at most 8; each level is filled up with ff to a
- * multiple of 8 offsets   u32 for each block: where it begins in blocks texts     file names and
- * names, each once, one behind the other text index    where each begins, and where the last ends;
- * all as wide as the header says source records    u32 text of the file name + 1 (0: it has none),
- * u32 content record + 1 (0: none), u32 1 if ignored content records   u32 begin, u32 bytes in
- * contents; u32 begin of its line index in lines, u32 how many lines; its functions: see struct
- * mapcache_points lines     where each line begins in its content, and where the last ends: as wide
- * as the content's length needs functions points: from here on it is this function, up to the next;
- * line, column, text of the name + 1 (0: none is known), as wide as the points' record says */
+ *     blocks     64 mappings each, sorted by line and column: see BLOCK_FIELDS
+ *     keys       u64 line << 32 | column of each block's first mapping, then every 8th of these,
+ *                then every 8th of those ... up to a level of at most 8; each level is filled up
+ *                with ff to a multiple of 8
+ *     offsets    u32 for each block: where it begins in blocks
+ *     functions  points: from here on it is this function, up to the next; line, column, text of
+ *                the name + 1 (0: none is known), as wide as struct mapcache_points says
+ *     lines      where each line begins in its content, and where the last one ends: as wide as
+ *                the content's length needs
+ *     contents   texts of sources, each once
+ *     content records   u32 begin, u32 bytes in contents; u32 begin in lines, u32 how many
+ *     source records    u32 text of the file name + 1 (0: it has none), u32 content record + 1
+ *                (0: none), u32 1 if ignored, its functions as struct mapcache_points
+ *     text index where each text begins, and where the last one ends; as wide as the header says
+ *     texts      file names and names, each once */
 #ifndef CRUMPLE_SOURCEMAP_MAPCACHE_LAYOUT_H
 #define CRUMPLE_SOURCEMAP_MAPCACHE_LAYOUT_H
 
@@ -43,7 +47,7 @@ enum mapcache_section {
     SECTION_TEXTS,
     SECTIONS
 };
-enum { SOURCE_RECORD_BYTES = 12, CONTENT_RECORD_BYTES = 28 };
+enum { SOURCE_RECORD_BYTES = 24, CONTENT_RECORD_BYTES = 16 };
 enum { ABOUT_DEBUG_ID, ABOUT_SCRIPT, ABOUT_NAME, ABOUT_TEXTS };
 enum { ABOUT_COUNTS = 5 };
 

@@ -171,29 +171,31 @@ static bool write_content(struct output *o, struct str text, uint32_t *number)
     return VEC_PUSH(&o->records, c) || no_memory(o);
 }
 
-static bool write_sources(struct output *o)
-{
-    struct buf *to = &o->parts[SECTION_SOURCE_RECORDS];
-    for (size_t i = 0; i < o->m->sources_count; i++) {
-        const struct map_source *s = &o->m->sources[i];
-        uint32_t content = 0;
-        if (s->text.ptr && !write_content(o, s->text, &content))
-            return err_prefix(o->e, "sourcesContent: entry %zu: ", i);
-        mapcache_put_u32(to, s->file.ptr ? texts_number(&o->texts, s->file) + 1 : 0);
-        mapcache_put_u32(to, s->text.ptr ? content + 1 : 0);
-        mapcache_put_u32(to, s->ignored);
-        o->counts[COUNT_CONTENTS] += s->text.ptr != NULL;
-    }
-    o->counts[COUNT_SOURCES] = (uint32_t)o->m->sources_count;
-    return true;
-}
-
 static void put_points(struct buf *to, const struct mapcache_points *p)
 {
     mapcache_put_u32(to, p->at);
     mapcache_put_u32(to, p->count);
     buf_add(to, p->bits, sizeof p->bits);
     buf_char(to, 0);
+}
+
+static bool write_sources(struct output *o)
+{
+    struct buf *to = &o->parts[SECTION_SOURCE_RECORDS];
+    for (size_t i = 0; i < o->m->sources_count; i++) {
+        const struct map_source *s = &o->m->sources[i];
+        static const struct mapcache_points no_functions;
+        uint32_t content = 0;
+        if (s->text.ptr && !write_content(o, s->text, &content))
+            return err_prefix(o->e, "sourcesContent: entry %zu: ", i);
+        mapcache_put_u32(to, s->file.ptr ? texts_number(&o->texts, s->file) + 1 : 0);
+        mapcache_put_u32(to, s->text.ptr ? content + 1 : 0);
+        mapcache_put_u32(to, s->ignored);
+        put_points(to, s->text.ptr ? &o->records.at[content].functions : &no_functions);
+        o->counts[COUNT_CONTENTS] += s->text.ptr != NULL;
+    }
+    o->counts[COUNT_SOURCES] = (uint32_t)o->m->sources_count;
+    return true;
 }
 
 static void write_records(struct output *o)
@@ -205,7 +207,6 @@ static void write_records(struct output *o)
         mapcache_put_u32(to, c->len);
         mapcache_put_u32(to, c->lines_at);
         mapcache_put_u32(to, c->lines);
-        put_points(to, &c->functions);
     }
 }
 
