@@ -100,6 +100,8 @@ struct level {
     struct pending pending;
     size_t paren_start; /* where the last parentheses in it began, and the last word */
     struct lex_place paren_from;
+    size_t paren_end; /* byte of their closing one */
+    bool typed_arrow; /* behind them stood a type, and an arrow comes now */
     bool paren_plain; /* they were no call */
     size_t word_start;
     struct lex_place word_from;

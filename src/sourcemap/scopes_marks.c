@@ -59,7 +59,8 @@ static void open_brace(struct scanner *s, const struct lex_token *t, bool statem
 }
 
 /* What a bracket that has closed means for the level that it stood in. */
-static void paren_closed(struct scanner *s, const struct level *in, uint32_t closed)
+static void paren_closed(struct scanner *s, const struct level *in, const struct lex_token *t,
+                         uint32_t closed)
 {
     struct level *l = top(s);
     if (in->parameters) {
@@ -69,6 +70,7 @@ static void paren_closed(struct scanner *s, const struct level *in, uint32_t clo
     }
     l->paren_start = in->start;
     l->paren_from = in->from;
+    l->paren_end = t->start;
     l->paren_plain = !in->call && !in->control;
     l->chain = (struct chain){ 0 };
     s->statement = in->control;
@@ -129,7 +131,7 @@ void bracket_close(struct scanner *s, const struct lex_token *t)
         level_open(s, LEVEL_CODE, '$', t);
         s->value = false;
     } else if (in.open == '(' && in.kind != LEVEL_TYPE) {
-        paren_closed(s, &in, closed);
+        paren_closed(s, &in, t, closed);
     } else if (in.open == '[' && in.kind != LEVEL_TYPE) {
         bracket_closed(s, &in, t);
     } else if (in.open == '{' && in.kind != LEVEL_CODE) {
@@ -149,10 +151,15 @@ static void take_comma(struct scanner *s)
     s->value = false;
 }
 
+static bool is_after_paren(const struct scanner *s, const struct level *l)
+{
+    return lex_is(&s->last, ')') && l->paren_end == s->last.start;
+}
+
 static void take_colon(struct scanner *s)
 {
     struct level *l = top(s);
-    bool after_paren = lex_is(&s->last, ')') && l->paren_plain;
+    bool after_paren = is_after_paren(s, l) && l->paren_plain;
     s->value = false;
     while (l->kind == LEVEL_ARROW && l->ternaries == 0 && l->outer_ternary) {
         level_close(s, s->last.to);
@@ -193,13 +200,13 @@ static void take_assignment(struct scanner *s)
 static void take_arrow(struct scanner *s, const struct lex_token *t)
 {
     struct level *l = top(s);
-    bool after_word = s->last.kind == LEX_WORD && l->type == TYPE_NONE && l->word_from.line > 0 &&
+    bool after_word = s->last.kind == LEX_WORD && !l->typed_arrow && l->word_from.line > 0 &&
                       l->word_start == s->last.start;
     s->arrow = (struct pending){ .state = PENDING_BODY, .name = name_of_target(s, l) };
     if (after_word) {
         s->arrow.start = l->word_start;
         s->arrow.from = l->word_from;
-    } else if (l->paren_from.line > 0) {
+    } else if (is_after_paren(s, l) || l->typed_arrow) {
         s->arrow.start = l->paren_start;
         s->arrow.from = l->paren_from;
     } else {
@@ -207,15 +214,22 @@ static void take_arrow(struct scanner *s, const struct lex_token *t)
         s->arrow.from = t->from;
     }
     l->chain = (struct chain){ 0 };
+    l->typed_arrow = false;
     s->value = false;
 }
 
 static void take_angle(struct scanner *s, const struct lex_token *t)
 {
-    bool begins = !s->value && jsx_begins(s);
+    bool compares = s->value;
     s->value = false;
-    if (begins)
+    if (compares)
+        return;
+    if (jsx_begins(s)) {
         level_open(s, LEVEL_TAG, '\0', t);
+    } else {
+        top(s)->type = TYPE_PARAMETERS;
+        top(s)->angles = 1;
+    }
 }
 
 void mark_take(struct scanner *s, const struct lex_token *t)

@@ -22,7 +22,7 @@ static bool ends(struct level *l)
 static bool takes_open(struct scanner *s, struct level *l, const struct lex_token *t)
 {
     bool is_body = t->mark == '{' && l->type != TYPE_OF_NAME && l->type != TYPE_ALIAS;
-    if ((is_body || l->type == TYPE_PARAMETERS) && l->angles == 0 && !wants_type(&s->last))
+    if (is_body && l->angles == 0 && !wants_type(&s->last))
         return ends(l);
     level_open(s, LEVEL_TYPE, (char)t->mark, t);
     return true;
@@ -37,8 +37,8 @@ static bool takes_mark(struct scanner *s, struct level *l, const struct lex_toke
         return true;
     case '>':
         l->angles -= l->angles > 0;
-        s->value = true;
-        if (l->type == TYPE_PARAMETERS && l->angles == 0)
+        s->value = l->type != TYPE_PARAMETERS || l->angles > 0;
+        if (!s->value)
             ends(l);
         return true;
     case '(':
@@ -46,7 +46,8 @@ static bool takes_mark(struct scanner *s, struct level *l, const struct lex_toke
     case '{':
         return takes_open(s, l, t);
     case LEX_ARROW:
-        return l->type == TYPE_OF_ARROW && l->angles == 0 ? ends(l) : true;
+        l->typed_arrow = l->type == TYPE_OF_ARROW && l->angles == 0;
+        return l->typed_arrow ? ends(l) : true;
     case '=':
         return l->angles > 0 || l->type == TYPE_ALIAS ? true : ends(l);
     case ',':
