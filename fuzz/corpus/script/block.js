@@ -1,0 +1,1 @@
+a()/*# sourceMappingURL=a%20b.map?x=1 */

@@ -1,0 +1,1 @@
+//# sourceMappingURL=data:application/json,%7B%22version%22:3%7D
