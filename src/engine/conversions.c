@@ -1,5 +1,5 @@
-/* conversions.c - uploads of symbols have threads of their own, since one can take an hour, and the
- * workers are for reports.
+/* conversions.c - uploads of symbols and source maps have threads of their own, since one can take
+ * an hour, and the workers are for reports.
  *
  *     worker: it is symbols ──► en->conversions, a backlog of tickets ──► converter: process_upload
  *                                                                          with process_symbols ──►
@@ -12,7 +12,7 @@
 
 bool conversions_want(const struct upload_work *w)
 {
-    return w->upload.format == UPLOAD_SYMBOLS && w->engine->config.helper &&
+    return upload_format_is_symbols(w->upload.format) && w->engine->config.helper &&
            w->home == &w->engine->backlog;
 }
 

@@ -230,6 +230,8 @@ void *converter_run(void *arg); /* arg: struct engine */
 MUST_CHECK bool process_symbols(struct upload_work *w);
 /* What a row says to the library; borrows. */
 struct library_file symbols_library_file(const struct stored_symbol_file *row, struct str project);
+/* Whether there are symbols, or is a source map, for what a report misses. */
+bool symbols_have(struct engine *en, struct str project, const struct stored_module *m);
 /* The upload is committed, whatever it is: its symbols can be used from now on. */
 void symbols_stored(struct engine *en, const struct stored_upload *u);
 /* recovery_symbols.c: the library, at start. `uploads`: all of symbols that are in the store, by

@@ -154,12 +154,6 @@ static bool same_module(const struct stored_module *a, const struct stored_modul
            str_eq(a->debug_file, b->debug_file) && str_eq(a->code_file, b->code_file);
 }
 
-static bool is_there(struct look *k, struct str project, const struct stored_module *m)
-{
-    const struct module_id id = { m->debug_file, m->debug_id, m->code_file, m->code_id };
-    return library_has(k->late->engine->library, project, &id);
-}
-
 /* Those of a page that want what is there. *last is the one before them, or has no object; then the
  * last of them, and *there whether its module is. */
 static bool add_wants(struct look *k, struct str project, const struct missing_want *wants,
@@ -167,7 +161,7 @@ static bool add_wants(struct look *k, struct str project, const struct missing_w
 {
     for (size_t i = 0; i < count; i++) {
         if (last->object == 0 || !same_module(&last->module, &wants[i].module))
-            *there = is_there(k, project, &wants[i].module);
+            *there = symbols_have(k->late->engine, project, &wants[i].module);
         *last = wants[i];
         if (*there && !add_object(k, wants[i].object, e))
             return false;

@@ -1,5 +1,5 @@
-/* process_symbols.c - an upload of symbols: what is in it, and a symbol cache for each file that
- * can be read. A converter's step (conversions.c), as process_upload.c is the workers'.
+/* process_symbols.c - an upload of symbols or source maps: what is in it, and a cache for each file
+ * that can be read. A converter's step (conversions.c), as process_upload.c is the workers'.
  *
  * The upload is read by a helper process, which may be taken over by what is in it. So all that it
  * says is checked: lines by convert_line_read, caches byte for byte, and the identity of a module
@@ -17,9 +17,11 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "engine/helper.h"
+#include "sourcemap/script.h"
 #include "symbols/convert_line.h"
 
 #include <fcntl.h>
+#include <sodium.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -47,6 +49,7 @@ struct converting {
     struct str end;  /* and this, when it could not read all */
     size_t failure;  /* one more than the place of the row that tells of it; 0: none */
     struct str tag;
+    struct str script_id; /* that the sender gives to all source maps in it; empty: none */
 };
 
 static bool no_memory(struct err *e)
@@ -84,7 +87,7 @@ static struct stored_symbol_file new_row(const struct converting *c)
         .object = c->w->upload.object,
         .project = c->w->upload.project,
         .entry = STR(""),
-        .version = SYMCACHE_VERSION,
+        .version = convert_kind_version(CONVERT_OTHER),
         .debug_file = STR(""),
         .debug_id = STR(""),
         .code_file = STR(""),
@@ -95,11 +98,12 @@ static struct stored_symbol_file new_row(const struct converting *c)
     };
 }
 
-/* The upload as a whole cannot be read (on). */
-static bool push_failure(struct converting *c, struct str why, uint32_t version, struct err *e)
+/* The upload as a whole cannot be read (on); later: not now. */
+static bool push_failure(struct converting *c, struct str why, bool later, struct err *e)
 {
     struct stored_symbol_file row = new_row(c);
-    row.version = version;
+    if (later)
+        row.version = NOT_NOW;
     if (!arena_str(c->w->job.arena, why, &row.error) ||
         !VEC_PUSH(&c->rows, row)) /* beyond ROWS_MAX, too */
         return no_memory(e);
@@ -123,7 +127,7 @@ static void repeat(struct stored_symbol_file *row, const struct stored_symbol_fi
 
 static bool is_usable(struct engine *en, const struct stored_symbol_file *f)
 {
-    return f->version == SYMCACHE_VERSION &&
+    return f->version == convert_kind_version((enum convert_kind)f->kind) &&
            (!f->has_cache || library_has_image(en->library, f->hash));
 }
 
@@ -141,7 +145,7 @@ static bool look_up(struct converting *c, bool *known, struct err *e)
         c->row.duplicate = c->row.has_cache;
         return true;
     }
-    if (!store_symbol_known(c->engine->store, c->row.project, c->row.source, SYMCACHE_VERSION,
+    if (!store_symbol_known(c->engine->store, c->row.project, c->row.source, c->row.version,
                             c->w->job.arena, &found, &none)) {
         if (none.code == ERR_NOT_FOUND)
             return true;
@@ -158,10 +162,25 @@ static bool row_of_line(struct converting *c, const struct convert_line *line, s
 {
     c->row = new_row(c);
     c->row.kind = line->kind;
+    c->row.version = convert_kind_version(line->kind);
     c->row.size = line->size;
     return (arena_str(c->w->job.arena, line->entry, &c->row.entry) &&
             arena_str(c->w->job.arena, line->error, &c->row.error)) ||
            no_memory(e);
+}
+
+/* A source map that the sender gives another id is another. */
+static void hash_source(const struct converting *c, const struct convert_line *line,
+                        uint8_t out[CONVERT_SOURCE_BYTES])
+{
+    crypto_generichash_state state;
+    memcpy(out, line->source, CONVERT_SOURCE_BYTES);
+    if (!convert_kind_is_map(line->kind) || c->script_id.len == 0)
+        return;
+    crypto_generichash_init(&state, NULL, 0, CONVERT_SOURCE_BYTES);
+    crypto_generichash_update(&state, line->source, CONVERT_SOURCE_BYTES);
+    crypto_generichash_update(&state, (const unsigned char *)c->script_id.ptr, c->script_id.len);
+    crypto_generichash_final(&state, out, CONVERT_SOURCE_BYTES);
 }
 
 static bool asked(struct converting *c, const struct convert_line *line, struct err *e)
@@ -170,7 +189,11 @@ static bool asked(struct converting *c, const struct convert_line *line, struct 
     if (!row_of_line(c, line, e))
         return false;
     c->row.has_source = true;
-    memcpy(c->row.source, line->source, sizeof c->row.source);
+    hash_source(c, line, c->row.source);
+    if (convert_kind_is_map(line->kind) &&
+        !arena_str(c->w->job.arena, c->script_id.len > 0 ? c->script_id : line->script,
+                   &c->row.code_id))
+        return no_memory(e);
     if (!look_up(c, &known, e) || (known && !push_row(c, &c->row, e)))
         return false;
     c->asked = !known;
@@ -183,6 +206,17 @@ static bool keep_text(struct converting *c, struct str text, struct str *out)
     if (text.len > TEXT_MAX)
         text.len = TEXT_MAX;
     return arena_str(c->w->job.arena, text, out);
+}
+
+static bool identify_map(struct converting *c, const struct mapcache *cache, struct err *e)
+{
+    struct mapcache_about about;
+    struct stored_symbol_file *row = &c->row;
+    mapcache_about(cache, &about);
+    row->parts = library_map_parts(&about);
+    return (keep_text(c, library_script_name(&about), &row->debug_file) &&
+            keep_text(c, about.debug_id, &row->debug_id)) ||
+           no_memory(e);
 }
 
 static bool identify(struct converting *c, const struct symcache *cache, struct err *e)
@@ -199,16 +233,25 @@ static bool identify(struct converting *c, const struct symcache *cache, struct 
            no_memory(e);
 }
 
+static bool identify_image(struct converting *c, const struct symbol_image *image, struct err *e)
+{
+    bool is_map = convert_kind_is_map((enum convert_kind)c->row.kind);
+    if (is_map != (image->mapcache != NULL))
+        return err_set(e, ERR_INPUT, 0, "the helper process made something else of it");
+    return is_map ? identify_map(c, image->mapcache, e) : identify(c, image->symcache, e);
+}
+
 static bool made(struct converting *c, const struct convert_line *line, struct err *e)
 {
-    CLEANUP(symcache_free_p) struct symcache *cache = NULL;
+    struct symbol_image image;
     if (line->image != c->images++)
         return err_set(e, ERR_INPUT, 0, "the helper process counts wrongly");
-    if (!symbol_images_keep(c->engine->images, &c->scratch, line->image, c->row.hash, &cache, e) ||
-        !identify(c, cache, e))
+    if (!symbol_images_keep(c->engine->images, &c->scratch, line->image, c->row.hash, &image, e))
         return false;
+    bool ok = identify_image(c, &image, e);
+    symbol_image_free(&image);
     c->row.has_cache = true;
-    return push_row(c, &c->row, e);
+    return ok && push_row(c, &c->row, e);
 }
 
 static bool failed(struct converting *c, const struct convert_line *line, struct err *e)
@@ -320,19 +363,19 @@ static bool conclude(struct converting *c, const struct err *wrong, struct err *
     enum helper_end how = helper_end(&c->helper, !c->ended, &why);
     if (wrong->code != ERR_NONE) {
         bool theirs = wrong->code == ERR_INPUT || wrong->code == ERR_LIMIT;
-        return push_failure(c, str_from_c(wrong->msg), theirs ? SYMCACHE_VERSION : NOT_NOW, e);
+        return push_failure(c, str_from_c(wrong->msg), !theirs, e);
     }
     if (c->ended && how != HELPER_WELL) /* it has said all, and yet something is wrong with it */
         log_line(LOG_ERROR, "helper_ended_badly", "object=%llx reason=%s",
                  (unsigned long long)c->w->upload.object, log_str(str_from_c(why.msg)));
     if (c->ended)
-        return c->end.len == 0 || push_failure(c, c->end, SYMCACHE_VERSION, e);
+        return c->end.len == 0 || push_failure(c, c->end, false, e);
     if (how == HELPER_WELL)
         (void)err_set(&why, ERR_IO, 0, "the process that read it ended too early");
     bool again =
         how == HELPER_LATER ||
         (how == HELPER_KILLED && later_killed(c->engine->later, c->w->upload.object) < KILLED_MAX);
-    return push_failure(c, str_from_c(why.msg), again ? NOT_NOW : SYMCACHE_VERSION, e);
+    return push_failure(c, str_from_c(why.msg), again, e);
 }
 
 static bool talk(struct converting *c, int upload, struct err *e)
@@ -387,7 +430,7 @@ static bool repeat_upload(struct converting *c, bool *done, struct err *e)
     size_t count;
     uint64_t before = 0;
     *done = false;
-    if (!u->body.in_file)
+    if (!u->body.in_file || u->format != UPLOAD_SYMBOLS)
         return true;
     if (!store_symbol_upload_find(c->engine->store, u->project, u->body.hash, u->object, &before,
                                   e))
@@ -444,7 +487,7 @@ static bool sum_up(struct converting *c, struct err *e)
 static bool finish(struct converting *c, struct err *e)
 {
     struct upload_work *w = c->w;
-    if (c->rows.len == 0 && !push_failure(c, STR("there is no file in it"), SYMCACHE_VERSION, e))
+    if (c->rows.len == 0 && !push_failure(c, STR("there is no file in it"), false, e))
         return false;
     struct stored_symbol_file *rows = arena_array(w->job.arena, c->rows.len, sizeof *rows);
     if (!rows)
@@ -459,10 +502,16 @@ static bool work(struct converting *c, struct err *e)
 {
     bool done;
     if (c->w->ticket.undecoded)
-        return push_failure(c, STR("reading it takes more memory than there is"), SYMCACHE_VERSION,
-                            e) &&
+        return push_failure(c, STR("reading it takes more memory than there is"), false, e) &&
                finish(c, e);
     return repeat_upload(c, &done, e) && (done || convert(c, e)) && finish(c, e);
+}
+
+/* One that is too long is none. */
+static bool find_script_id(struct converting *c, struct err *e)
+{
+    struct str id = field(&c->w->upload, STR("symbolication_id"), STR(""));
+    return script_id(id, c->w->job.arena, &c->script_id) || no_memory(e);
 }
 
 bool process_symbols(struct upload_work *w)
@@ -474,7 +523,7 @@ bool process_symbols(struct upload_work *w)
     c.line_arena = arena_new(LINE_ARENA);
     bool ok = (c.line_arena && idmap_init(&c.by_source)) || no_memory(&w->job.err);
     if (ok) {
-        ok = work(&c, &w->job.err);
+        ok = find_script_id(&c, &w->job.err) && work(&c, &w->job.err);
         idmap_done(&c.by_source);
     }
     VEC_FREE(&c.rows);
@@ -499,7 +548,8 @@ struct library_file symbols_library_file(const struct stored_symbol_file *row, s
     struct library_file f = {
         .object = row->object,
         .project = project,
-        .is_elf = row->kind == CONVERT_ELF,
+        .is_map = convert_kind_is_map((enum convert_kind)row->kind),
+        .any_name = row->kind == CONVERT_ELF || row->kind == CONVERT_MACHO,
         .parts = row->parts,
         .debug_file = row->debug_file,
         .debug_id = row->debug_id,
@@ -534,15 +584,20 @@ static void add_symbols(struct engine *en, const struct stored_upload *u)
         later_forget(en->later, u->object);
 }
 
+bool symbols_have(struct engine *en, struct str project, const struct stored_module *m)
+{
+    const struct module_id module = { m->debug_file, m->debug_id, m->code_file, m->code_id };
+    const struct script_id script = { m->debug_id, m->code_id, m->debug_file };
+    return library_has(en->library, project, &module) ||
+           library_has_map(en->library, project, &script);
+}
+
 /* What it misses may have come while it was processed. */
 static void check_missing(struct engine *en, const struct stored_upload *u)
 {
     bool have = false;
-    for (size_t i = 0; i < u->missing_count && !have; i++) {
-        const struct stored_module *m = &u->missing[i];
-        const struct module_id id = { m->debug_file, m->debug_id, m->code_file, m->code_id };
-        have = library_has(en->library, u->project, &id);
-    }
+    for (size_t i = 0; i < u->missing_count && !have; i++)
+        have = symbols_have(en, u->project, &u->missing[i]);
     if (have && !u->remade) /* once, and not for ever */
         late_report(en->late, u->object);
 }

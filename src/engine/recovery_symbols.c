@@ -4,6 +4,7 @@
 #include "engine/inside.h"
 
 #include "base/log.h"
+#include "symbols/convert_kind.h"
 
 struct image_hash {
     uint8_t bytes[SYMBOL_IMAGE_HASH_BYTES];
@@ -23,7 +24,7 @@ static bool each_file(void *ctx, const struct stored_symbol_file *f, struct err 
 {
     struct symbols *s = ctx;
     struct image_hash hash;
-    bool is_old = f->version != SYMCACHE_VERSION;
+    bool is_old = f->version != convert_kind_version((enum convert_kind)f->kind);
     memcpy(hash.bytes, f->hash, sizeof hash.bytes);
     if (!(is_old ? VEC_PUSH(&s->old, f->object) : VEC_PUSH(&s->present, f->object)))
         return no_memory(e);

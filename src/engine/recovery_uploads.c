@@ -46,7 +46,7 @@ static bool each_upload(void *ctx, const struct stored_upload *u, struct err *e)
     if (u->report == STORE_NONE && u->has_fingerprint &&
         !tally_fingerprint(&en->tally, u->project, u->fingerprint, &first, e))
         return false;
-    if (u->format == UPLOAD_SYMBOLS && !VEC_PUSH(&s->symbols, u->object))
+    if (upload_format_is_symbols(u->format) && !VEC_PUSH(&s->symbols, u->object))
         return err_set(e, ERR_NOMEM, 0, "no memory for uploads of symbols");
     const struct ticket t = { .object = u->object, .from_store = true };
     return !again || add_ticket(s, &t, e);

@@ -39,3 +39,8 @@ bool upload_format_is_error(enum upload_format f)
 {
     return (f >= UPLOAD_JSON && f <= UPLOAD_BTT) || f == UPLOAD_CORE;
 }
+
+bool upload_format_is_symbols(enum upload_format f)
+{
+    return f == UPLOAD_SYMBOLS || f == UPLOAD_SOURCEMAP;
+}

@@ -32,6 +32,8 @@ struct str upload_format_name(enum upload_format f);
 bool upload_format_find(struct str name, enum upload_format *out);
 /* Errors, as opposed to symbols and source maps. */
 bool upload_format_is_error(enum upload_format f);
+/* Symbols and source maps, which are converted to caches. */
+bool upload_format_is_symbols(enum upload_format f);
 
 /* The bytes of a body or an attachment: small ones are held, large ones are a file of the store
  * (store/blobs.h), named by its content. */

@@ -1,4 +1,5 @@
-/* convert.c - the upload as a whole: one file, or an archive. */
+/* convert.c - the upload as a whole: one file, or an archive. An archive with source maps in it is
+ * read twice (convert_scripts.h). */
 #include "symbols/convert_work.h"
 
 #include <errno.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #define GB ((uint64_t)1 << 30)
+#define SCRIPTS_BYTES ((size_t)512 << 20) /* for what is remembered of scripts */
 
 struct convert_limits convert_limits(void)
 {
@@ -80,9 +82,17 @@ bool conversion_count_bytes(struct conversion *c, uint64_t bytes, struct err *e)
 
 /* --- the upload ---------------------------------------------------------------------------- */
 
+/* Something is wrong with the upload, and not with us. ERR_NOT_FOUND: a library is not installed.
+ */
+static bool is_theirs(const struct err *why)
+{
+    return why->code != ERR_IO && why->code != ERR_FULL && why->code != ERR_NOT_FOUND;
+}
+
 static bool single(struct conversion *c, enum convert_kind kind, struct err *e)
 {
-    const char *advice = convert_kind_advice(kind);
+    bool open = convert_kind_is_open(kind, c->job->name);
+    const char *advice = open ? NULL : convert_kind_advice(kind);
     if (!advice && c->upload_bytes > c->job->limits.entry_bytes)
         advice = "it is larger than a symbol file may be";
     if (advice)
@@ -91,8 +101,28 @@ static bool single(struct conversion *c, enum convert_kind kind, struct err *e)
     if (p == MAP_FAILED)
         return err_set(e, errno == ENOMEM ? ERR_NOMEM : ERR_IO, 0, "cannot map the upload: %s",
                        strerror(errno));
-    bool ok = convert_file(c, c->job->name, kind, (struct bytes){ p, (size_t)c->upload_bytes }, e);
+    const struct bytes file = { p, (size_t)c->upload_bytes };
+    bool ok = convert_file(c, c->job->name, kind, file, e);
+    if (ok && c->maps > 0)
+        ok = convert_map(c, c->job->name, file, e);
     munmap(p, (size_t)c->upload_bytes);
+    return ok;
+}
+
+/* What ended the first reading ends the second at the same place. */
+static bool archive(struct conversion *c, struct err *e)
+{
+    bool ok = convert_archive(c, c->job->upload, e);
+    struct err again = { 0 };
+    if (c->maps == 0 || !(ok || is_theirs(e)))
+        return ok;
+    c->maps_turn = true;
+    c->entries = c->headers = 0;
+    c->unpacked_bytes = 0;
+    if (!convert_archive(c, c->job->upload, &again) && ok) {
+        *e = again;
+        return false;
+    }
     return ok;
 }
 
@@ -106,9 +136,23 @@ static bool whole(struct conversion *c, struct err *e)
     c->upload_bytes = (uint64_t)st.st_size;
     enum convert_kind kind = convert_kind_find((struct bytes){ first, (size_t)n });
     /* libarchive knows more archives than we do. */
-    if (kind == CONVERT_ARCHIVE || kind == CONVERT_OTHER)
-        return convert_archive(c, c->job->upload, e);
-    return single(c, kind, e);
+    bool is_archive = kind == CONVERT_ARCHIVE ||
+                      (kind == CONVERT_OTHER && !convert_kind_is_open(kind, c->job->name));
+    return is_archive ? archive(c, e) : single(c, kind, e);
+}
+
+static bool run(struct conversion *c, struct err *e)
+{
+    struct err why = { 0 };
+    if (!convert_scripts_init(&c->scripts, SCRIPTS_BYTES))
+        return err_set(e, ERR_NOMEM, 0, "no memory for scripts");
+    bool ok = whole(c, e);
+    if ((ok || is_theirs(e)) && !convert_other_scripts(c, &why)) {
+        *e = why;
+        ok = false;
+    }
+    convert_scripts_done(&c->scripts);
+    return ok;
 }
 
 bool convert_run(const struct convert_job *job, struct err *e)
@@ -116,10 +160,8 @@ bool convert_run(const struct convert_job *job, struct err *e)
     struct conversion c = { .job = job };
     struct err why = { 0 };
     buf_init(&c.line, CONVERT_LINE_MAX);
-    bool ok = whole(&c, &why);
-    /* ERR_NOT_FOUND: a library is not installed. */
-    bool theirs = !ok && why.code != ERR_IO && why.code != ERR_FULL && why.code != ERR_NOT_FOUND;
-    if (ok || theirs) {
+    bool ok = run(&c, &why);
+    if (ok || is_theirs(&why)) {
         const struct convert_line end = { .say = CONVERT_END,
                                           .error = str_from_c(ok ? "" : why.msg) };
         ok = conversion_say(&c, &end, e);

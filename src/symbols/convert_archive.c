@@ -214,13 +214,24 @@ static bool spool(struct reading *r, size_t length, enum convert_kind kind, stru
                        strerror(errno));
     bool ok = read_rest(r, fd, length, &size, &too_large, e);
     if (ok && too_large)
-        ok = convert_not_read(r->c, entry, kind, size, "it is larger than a symbol file may be", e);
+        ok = r->c->maps_turn ||
+             convert_not_read(r->c, entry, kind, size, "it is larger than a symbol file may be", e);
     else if (ok && kind == CONVERT_ARCHIVE)
         ok = archive_in_archive(r, fd, entry, e);
     else if (ok)
         ok = map_and_convert(r, fd, size, kind, entry, e);
     close(fd);
     return ok;
+}
+
+/* Whether all of the file is to be looked at. */
+static bool is_wanted(const struct reading *r, enum convert_kind kind, struct str entry)
+{
+    if (kind == CONVERT_ARCHIVE)
+        return r->level + 1 < LEVELS;
+    if (r->c->maps_turn)
+        return kind == CONVERT_JSON;
+    return convert_kind_is_open(kind, entry) || !convert_kind_advice(kind);
 }
 
 static bool one_file(struct reading *r, struct str entry, struct err *e)
@@ -232,11 +243,11 @@ static bool one_file(struct reading *r, struct str entry, struct err *e)
         return false;
     size_t first = length < CONVERT_KIND_BYTES ? length : CONVERT_KIND_BYTES;
     enum convert_kind kind = convert_kind_find((struct bytes){ r->block, first });
-    const char *advice = convert_kind_advice(kind);
-    if (!advice || (kind == CONVERT_ARCHIVE && r->level + 1 < LEVELS))
+    if (is_wanted(r, kind, entry))
         return spool(r, length, kind, entry, e);
     return read_rest(r, -1, length, &size, &too_large, e) &&
-           convert_not_read(r->c, entry, kind, size, advice, e);
+           (r->c->maps_turn ||
+            convert_not_read(r->c, entry, kind, size, convert_kind_advice(kind), e));
 }
 
 /* --- the archive --------------------------------------------------------------------------- */
@@ -297,8 +308,8 @@ static bool all_files(struct reading *r, struct buf *name, struct err *e)
             return damaged(r, e);
         if (is_no_archive(r))
             return err_set(e, ERR_INPUT, 0,
-                           "it is neither a symbol file that can be read (Breakpad symbols, ELF) "
-                           "nor an archive of such files");
+                           "it is neither a symbol file that can be read (Breakpad symbols, ELF, "
+                           "Mach-O) nor a source map nor an archive of such files");
         if (!conversion_count_header(r->c, e))
             return false;
         if (dl_archive_entry_filetype(entry) != AE_IFREG) {
@@ -343,7 +354,8 @@ static bool archive_in_archive(struct reading *outer, int fd, struct str entry, 
     if (read_archive(&r, fd, &why))
         return true;
     if (why.code == ERR_INPUT)
-        return convert_not_read(outer->c, entry, CONVERT_ARCHIVE, 0, why.msg, e);
+        return outer->c->maps_turn ||
+               convert_not_read(outer->c, entry, CONVERT_ARCHIVE, 0, why.msg, e);
     *e = why;
     return false;
 }

@@ -1,8 +1,9 @@
-/* convert_file.c - from the bytes of one symbol file to the image of its cache. */
+/* convert_file.c - one file: what it is, and from the bytes of symbols to the images of caches. */
 #include "symbols/convert_work.h"
 
 #include "symbols/breakpad.h"
 #include "symbols/elf_symbols.h"
+#include "symbols/library.h"
 #include "symbols/macho_symbols.h"
 #include "symbols/symcache_builder.h"
 
@@ -18,48 +19,27 @@ static bool io_failed(struct err *e, const char *what)
     return err_set(e, ERR_IO, 0, "%s: %s", what, strerror(errno));
 }
 
-static bool read_file(enum convert_kind kind, struct str entry, struct bytes file,
-                      struct symcache_builder *b, struct err *e)
-{
-    const char *slash = entry.len ? memrchr(entry.ptr, '/', entry.len) : NULL;
-    struct str name = entry;
-    if (slash)
-        name = (struct str){ slash + 1, entry.len - (size_t)(slash + 1 - entry.ptr) };
-    return kind == CONVERT_BREAKPAD ? breakpad_read(file, b, e)
-           : kind == CONVERT_MACHO  ? macho_read(file, name, b, e)
-                                    : elf_read(file, name, b, e);
-}
+/* --- an image ------------------------------------------------------------------------------- */
 
-/* The image as a file of the scratch folder; on failure there is none. */
-static bool write_image(struct conversion *c, struct symcache_builder *b, struct err *e)
+/* As a file of the scratch folder; on failure there is none. */
+static bool make_image(struct conversion *c, const struct convert_piece *p, struct err *e)
 {
     char name[16];
     (void)snprintf(name, sizeof name, "%u", c->images);
     int fd = openat(c->job->scratch, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return io_failed(e, "cannot make a file in the scratch folder");
-    bool ok = symcache_write_file(b, fd, e);
+    bool ok = p->make(p, c, fd, e);
     close(fd);
     if (!ok)
         (void)unlinkat(c->job->scratch, name, 0);
     return ok;
 }
 
-static bool make_image(struct conversion *c, struct str entry, enum convert_kind kind,
-                       struct bytes file, struct err *e)
-{
-    CLEANUP(symcache_builder_free_p)
-    struct symcache_builder *b = symcache_builder_new(c->job->limits.memory_bytes);
-    if (!b)
-        return err_set(e, ERR_NOMEM, 0, "no memory to read it");
-    return read_file(kind, entry, file, b, e) && write_image(c, b, e);
-}
-
-static bool convert(struct conversion *c, struct str entry, enum convert_kind kind,
-                    struct bytes file, struct err *e)
+static bool make_and_tell(struct conversion *c, const struct convert_piece *p, struct err *e)
 {
     struct err why = { 0 };
-    if (make_image(c, entry, kind, file, &why)) {
+    if (make_image(c, p, &why)) {
         const struct convert_line made = { .say = CONVERT_MADE, .image = c->images++ };
         return conversion_say(c, &made, e);
     }
@@ -74,17 +54,67 @@ static bool convert(struct conversion *c, struct str entry, enum convert_kind ki
     return conversion_say(c, &failed, e);
 }
 
-bool convert_file(struct conversion *c, struct str entry, enum convert_kind kind, struct bytes file,
-                  struct err *e)
+bool convert_piece(struct conversion *c, const struct convert_piece *p, struct err *e)
 {
     struct convert_line ask = {
-        .say = CONVERT_ASK, .entry = entry, .kind = kind, .size = file.len
+        .say = CONVERT_ASK, .entry = p->entry, .kind = p->kind, .size = p->size, .script = p->script
     };
     char answer;
-    crypto_generichash(ask.source, sizeof ask.source, file.ptr, file.len, NULL, 0);
+    memcpy(ask.source, p->source, sizeof ask.source);
     if (!conversion_say(c, &ask, e) || !conversion_listen(c, &answer, e))
         return false;
-    return answer == CONVERT_KNOWN || convert(c, entry, kind, file, e);
+    return answer == CONVERT_KNOWN || make_and_tell(c, p, e);
+}
+
+/* --- symbols -------------------------------------------------------------------------------- */
+
+struct symbols_work {
+    enum convert_kind kind;
+    struct str name;
+    struct bytes file;
+};
+
+static bool make(const struct convert_piece *p, struct conversion *c, int fd, struct err *e)
+{
+    const struct symbols_work *w = p->arg;
+    CLEANUP(symcache_builder_free_p)
+    struct symcache_builder *b = symcache_builder_new(c->job->limits.memory_bytes);
+    if (!b)
+        return err_set(e, ERR_NOMEM, 0, "no memory to read it");
+    bool ok = w->kind == CONVERT_BREAKPAD ? breakpad_read(w->file, b, e)
+              : w->kind == CONVERT_MACHO  ? macho_read(w->file, w->name, b, e)
+                                          : elf_read(w->file, w->name, b, e);
+    return ok && symcache_write_file(b, fd, e);
+}
+
+static bool convert(struct conversion *c, struct str entry, const struct symbols_work *w,
+                    struct err *e)
+{
+    struct convert_piece p = {
+        .entry = entry, .kind = w->kind, .size = w->file.len, .make = make, .arg = w
+    };
+    crypto_generichash(p.source, sizeof p.source, w->file.ptr, w->file.len, NULL, 0);
+    return convert_piece(c, &p, e);
+}
+
+/* --- one file ------------------------------------------------------------------------------- */
+
+bool convert_file(struct conversion *c, struct str entry, enum convert_kind by_first,
+                  struct bytes file, struct err *e)
+{
+    enum convert_kind kind = convert_kind_find_script(by_first, file, entry);
+    struct symbols_work w = { kind, library_file_name(entry), file };
+    const char *advice = convert_kind_advice(kind);
+    if (c->maps_turn || kind == CONVERT_SOURCEMAP) {
+        bool now = c->maps_turn && kind == CONVERT_SOURCEMAP;
+        c->maps += !c->maps_turn;
+        return !now || convert_map(c, entry, file, e);
+    }
+    if (kind == CONVERT_SCRIPT)
+        return convert_script(c, entry, file, e);
+    if (advice)
+        return convert_not_read(c, entry, kind, file.len, advice, e);
+    return convert(c, entry, &w, e);
 }
 
 bool convert_not_read(struct conversion *c, struct str entry, enum convert_kind kind, uint64_t size,

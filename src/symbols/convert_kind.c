@@ -1,15 +1,20 @@
 /* convert_kind.c - see the header. */
 #include "symbols/convert_kind.h"
 
+#include "sourcemap/mapcache.h"
+#include "sourcemap/script.h"
+#include "sourcemap/sourcemap.h"
 #include "symbols/breakpad.h"
 #include "symbols/elf_symbols.h"
+#include "symbols/symcache.h"
 
 static const struct {
     struct str name;
     const char *advice;
 } kinds[CONVERT_KINDS] = {
     [CONVERT_OTHER] = { STR_INIT("other"),
-                        "it is no symbol file: neither Breakpad symbols nor an ELF file" },
+                        "it is no symbol file: neither Breakpad symbols nor an ELF or Mach-O file, "
+                        "nor a source map" },
     [CONVERT_BREAKPAD] = { STR_INIT("breakpad"), NULL },
     [CONVERT_ELF] = { STR_INIT("elf"), NULL },
     [CONVERT_PDB] = { STR_INIT("pdb"),
@@ -22,14 +27,12 @@ static const struct {
     [CONVERT_ARCHIVE] = { STR_INIT("archive"),
                           "it is an archive inside an archive inside an archive: only one level is "
                           "unpacked; upload it by itself" },
-    [CONVERT_JSON] = { STR_INIT("json"),
-                       "it looks like JSON: source maps are uploaded with the format sourcemap" },
+    [CONVERT_JSON] = { STR_INIT("json"), "it looks like JSON, but it is no source map" },
     [CONVERT_MINIDUMP] = { STR_INIT("minidump"),
                            "it is a minidump: upload it with the format minidump" },
     [CONVERT_EMPTY] = { STR_INIT("empty"), "it is empty" },
     [CONVERT_SOURCEMAP] = { STR_INIT("sourcemap"), NULL },
-    [CONVERT_SCRIPT] = { STR_INIT("script"),
-                         "it is a script: what it says about source maps was noted" },
+    [CONVERT_SCRIPT] = { STR_INIT("script"), NULL },
 };
 
 struct magic {
@@ -47,9 +50,11 @@ static const struct magic magics[] = {
     { STR_INIT("\xce\xfa\xed\xfe"), CONVERT_MACHO },
     { STR_INIT("\xcf\xfa\xed\xfe"), CONVERT_MACHO },
     { STR_INIT("\xca\xfe\xba\xbe\0\0\0"), CONVERT_MACHO }, /* for several processors */
+    { STR_INIT("\xca\xfe\xba\xbf\0\0\0"), CONVERT_MACHO },
     { STR_INIT("MDMP"), CONVERT_MINIDUMP },
     { STR_INIT("PMDM"), CONVERT_MINIDUMP },
     { STR_INIT("{"), CONVERT_JSON },
+    { STR_INIT(")]}'"), CONVERT_JSON }, /* that servers put in front of it */
     { STR_INIT("PK\x03\x04"), CONVERT_ARCHIVE },
     { STR_INIT("PK\x05\x06"), CONVERT_ARCHIVE },
     { STR_INIT("7z\xbc\xaf\x27\x1c"), CONVERT_ARCHIVE },
@@ -73,6 +78,15 @@ static const struct magic magics[] = {
 };
 #define TAR_MAGIC_AT 257
 
+static bool is_json_behind_blanks(struct str s)
+{
+    const struct str bom = STR("\xef\xbb\xbf");
+    size_t at = str_starts(s, bom) ? bom.len : 0;
+    while (at < s.len && memchr(" \t\r\n", s.ptr[at], 4))
+        at++;
+    return at < s.len && s.ptr[at] == '{';
+}
+
 enum convert_kind convert_kind_find(struct bytes first)
 {
     struct str s = { (const char *)first.ptr, first.len };
@@ -85,10 +99,37 @@ enum convert_kind convert_kind_find(struct bytes first)
     for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
         if (str_starts(s, magics[i].bytes))
             return magics[i].kind;
+    if (is_json_behind_blanks(s))
+        return CONVERT_JSON;
     if (s.len > TAR_MAGIC_AT &&
         str_starts((struct str){ s.ptr + TAR_MAGIC_AT, s.len - TAR_MAGIC_AT }, STR("ustar")))
         return CONVERT_ARCHIVE;
     return CONVERT_OTHER;
+}
+
+bool convert_kind_is_open(enum convert_kind by_first, struct str path)
+{
+    return by_first == CONVERT_JSON || (by_first == CONVERT_OTHER && script_is_name(path));
+}
+
+enum convert_kind convert_kind_find_script(enum convert_kind by_first, struct bytes file,
+                                           struct str path)
+{
+    if (!convert_kind_is_open(by_first, path))
+        return by_first;
+    if (by_first == CONVERT_JSON && sourcemap_could_be(file))
+        return CONVERT_SOURCEMAP;
+    return script_is_name(path) ? CONVERT_SCRIPT : by_first;
+}
+
+bool convert_kind_is_map(enum convert_kind kind)
+{
+    return kind == CONVERT_SOURCEMAP || kind == CONVERT_SCRIPT;
+}
+
+uint32_t convert_kind_version(enum convert_kind kind)
+{
+    return convert_kind_is_map(kind) ? MAPCACHE_VERSION : SYMCACHE_VERSION;
 }
 
 struct str convert_kind_name(enum convert_kind kind)

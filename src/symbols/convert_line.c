@@ -46,6 +46,8 @@ static void write_source(struct json_writer *w, const struct convert_line *line)
     char hex[2 * CONVERT_SOURCE_BYTES + 1];
     sodium_bin2hex(hex, sizeof hex, line->source, sizeof line->source);
     json_member(w, "source", str_from_c(hex));
+    if (line->script.len > 0)
+        json_member(w, "script", line->script);
 }
 
 void convert_line_write(struct buf *out, const struct convert_line *line)
@@ -138,6 +140,21 @@ static bool read_source(const struct json *j, struct convert_line *out)
            n == sizeof out->source;
 }
 
+/* Left out, or so many hex digits in upper case. */
+static bool read_script(const struct json *j, struct convert_line *out)
+{
+    if (!json_get(j, STR("script")))
+        return true;
+    if (!convert_kind_is_map(out->kind) ||
+        !text_of(j, STR("script"), CONVERT_SCRIPT_DIGITS, &out->script) ||
+        out->script.len != CONVERT_SCRIPT_DIGITS)
+        return false;
+    for (size_t i = 0; i < CONVERT_SCRIPT_DIGITS; i++)
+        if (!memchr("0123456789ABCDEF", out->script.ptr[i], 16))
+            return false;
+    return true;
+}
+
 static bool read_members(const struct json *j, struct convert_line *out)
 {
     uint64_t image;
@@ -145,7 +162,8 @@ static bool read_members(const struct json *j, struct convert_line *out)
     const size_t error_max = 3 * CONVERT_ERROR_MAX;
     switch (out->say) {
     case CONVERT_ASK:
-        return read_about(j, out) && read_source(j, out) && !convert_kind_advice(out->kind);
+        return read_about(j, out) && read_source(j, out) && read_script(j, out) &&
+               !convert_kind_advice(out->kind);
     case CONVERT_MADE:
         if (!number_of(j, STR("image"), UINT32_MAX, &image))
             return false;
@@ -168,7 +186,7 @@ bool convert_line_read(struct convert_line *out, struct str text, struct arena *
     const struct json_limits limits = { .depth = 1, .nodes = NODES };
     const struct json *j;
     struct str say;
-    *out = (struct convert_line){ .entry = STR(""), .error = STR("") };
+    *out = (struct convert_line){ .entry = STR(""), .error = STR(""), .script = STR("") };
     if (!json_parse(&j, text, limits, a, e))
         return e->code == ERR_NOMEM ? false : bad(e);
     if (!text_of(j, STR("say"), CONVERT_ENTRY_MAX, &say) || !find_say(say, &out->say) ||

@@ -3,7 +3,7 @@
  *
  *     helper                                            server
  *     {"say":"ask","entry":..,"kind":..,"size":..,      looks whether these bytes are known,
- *      "source":"<hash>"}                           ──►
+ *      "source":"<hash>","script":"<md5>"}          ──► script: of a source map, when it is known
  *                                                   ◄── one byte: CONVERT_DO or CONVERT_KNOWN
  *     (when it is to be converted)
  *     {"say":"made","image":0}                      ──► takes the file "0" of the scratch folder
@@ -24,7 +24,8 @@
 #define CONVERT_LINE_MAX 16384  /* bytes */
 #define CONVERT_ENTRY_MAX 1024  /* bytes of a path; of longer ones the end */
 #define CONVERT_ERROR_MAX 400   /* bytes of a sentence */
-#define CONVERT_SOURCE_BYTES 32 /* BLAKE2b of an entry's bytes */
+#define CONVERT_SOURCE_BYTES 32 /* BLAKE2b of an entry's bytes, and of what else counts for it */
+#define CONVERT_SCRIPT_DIGITS 32
 #define CONVERT_DO 'c'
 #define CONVERT_KNOWN 'k'
 
@@ -35,6 +36,7 @@ struct convert_line {
     enum convert_kind kind;
     uint64_t size;
     uint8_t source[CONVERT_SOURCE_BYTES]; /* of ASK */
+    struct str script;                    /* of ASK: MD5 of a map's script; empty: not known */
     uint32_t image;                       /* of MADE */
     struct str error;                     /* of FAILED, NOT_READ, END; empty: none (END alone) */
     bool later;                           /* of FAILED: it could not be done now */

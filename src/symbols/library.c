@@ -98,7 +98,7 @@ static bool suits(const struct file *f, unsigned way, const struct module_id *id
         return false;
     *exact = way == BY_DEBUG_ID ? library_same_name(f->is.debug_file, id->debug_file)
                                 : library_same_name(f->is.code_file, id->code_file);
-    return *exact || (way == BY_DEBUG_ID && f->is.is_elf);
+    return *exact || (way == BY_DEBUG_ID && f->is.any_name);
 }
 
 static bool is_later(const struct library *l, uint32_t a, uint32_t b)
@@ -120,8 +120,9 @@ static bool choose(const struct library *l, struct str project, const struct mod
                    struct choice *out)
 {
     unsigned way = id->debug_id.len > 0 ? BY_DEBUG_ID : BY_CODE_ID;
-    uint32_t key =
-        library_key_find(l, project, way, way == BY_DEBUG_ID ? id->debug_id : id->code_id);
+    const struct key_of of = { project, false, way,
+                               way == BY_DEBUG_ID ? id->debug_id : id->code_id };
+    uint32_t key = library_key_find(l, &of);
     *out = (struct choice){ NONE, NONE, 0, 0 }; /* all scores are more */
     for (uint32_t i = key == NONE ? NONE : l->keys.at[key].first; i != NONE;
          i = l->files.at[i].next[way]) {
@@ -138,11 +139,34 @@ static bool choose(const struct library *l, struct str project, const struct mod
     return out->names != NONE;
 }
 
+/* The latest source map for the script; NONE. */
+static uint32_t choose_map(const struct library *l, struct str project, const struct script_id *id)
+{
+    struct key_of of = { project, true, BY_NAME, id->name };
+    if (id->debug_id.len > 0)
+        of = (struct key_of){ project, true, BY_DEBUG_ID, id->debug_id };
+    else if (id->uuid.len > 0)
+        of = (struct key_of){ project, true, BY_CODE_ID, id->uuid };
+    uint32_t key = library_key_find(l, &of);
+    uint32_t i = key == NONE ? NONE : l->keys.at[key].first;
+    while (i != NONE && l->files.at[i].cache->state == CACHE_LOST)
+        i = l->files.at[i].next[of.way];
+    return i;
+}
+
 bool library_has(struct library *l, struct str project, const struct module_id *id)
 {
     struct choice choice;
     pthread_mutex_lock(&l->mu);
     bool found = choose(l, project, id, &choice);
+    pthread_mutex_unlock(&l->mu);
+    return found;
+}
+
+bool library_has_map(struct library *l, struct str project, const struct script_id *id)
+{
+    pthread_mutex_lock(&l->mu);
+    bool found = choose_map(l, project, id) != NONE;
     pthread_mutex_unlock(&l->mu);
     return found;
 }
@@ -170,12 +194,17 @@ struct loss {
     struct err err;
 };
 
-static bool use_cache(struct library *l, struct cache *c, uint64_t object, struct loss *loss)
+static bool use_cache(struct library *l, struct cache *c, bool is_map, uint64_t object,
+                      struct loss *loss)
 {
     bool told = false;
     struct err e = { 0 };
-    if (library_cache_use(l, c, &told, &e))
-        return true;
+    if (library_cache_use(l, c, &told, &e)) {
+        if (is_map == (c->image.mapcache != NULL))
+            return true;
+        library_cache_leave(l, c); /* the row of the store says something wrong */
+        return false;
+    }
     loss->any = c->state == CACHE_LOST;
     if (told) {
         loss->object = object;
@@ -200,12 +229,12 @@ static bool use_choice(struct library *l, const struct choice *choice, struct le
     struct cache *second = one ? NULL : l->files.at[choice->unwind].cache;
     uint64_t object = one ? 0 : object_of(l, choice->unwind);
     *lease = (struct lease){ NULL, NULL };
-    if (!use_cache(l, first, object_of(l, choice->names), loss))
+    if (!use_cache(l, first, false, object_of(l, choice->names), loss))
         return false;
     lease->names = first;
     if (!second || second == first)
         return true;
-    if (use_cache(l, second, object, loss)) {
+    if (use_cache(l, second, false, object, loss)) {
         lease->unwind = second;
         return true;
     }
@@ -224,13 +253,19 @@ static bool find_once(struct library *l, struct str project, const struct module
     bool unwinds = ok && choice.unwind != NONE;
     ok = ok && use_choice(l, &choice, lease, loss);
     if (ok) {
-        out->names = lease->names->symcache;
-        out->unwind = lease->unwind ? lease->unwind->symcache : unwinds ? out->names : NULL;
+        out->names = lease->names->image.symcache;
+        out->unwind = lease->unwind ? lease->unwind->image.symcache : unwinds ? out->names : NULL;
         out->lease = lease;
     }
     library_close_some(l);
     pthread_mutex_unlock(&l->mu);
     return ok;
+}
+
+static void tell_lost(const struct library *l, const struct loss *loss)
+{
+    if (loss->object != 0 && l->config.lost)
+        l->config.lost(l->config.ctx, loss->object, &loss->err);
 }
 
 static bool find(void *ctx, const struct module_id *id, struct symbols_found *out)
@@ -243,8 +278,7 @@ static bool find(void *ctx, const struct module_id *id, struct symbols_found *ou
     do { /* each round but the last finds a cache lost, which is not chosen again */
         loss = (struct loss){ .any = false };
         ok = lease && find_once(l, p->project, id, lease, out, &loss);
-        if (loss.object != 0 && l->config.lost)
-            l->config.lost(l->config.ctx, loss.object, &loss.err);
+        tell_lost(l, &loss);
     } while (!ok && loss.any);
     if (!ok)
         free(lease);
@@ -266,15 +300,42 @@ static void release(void *ctx, struct symbols_found *found)
     *found = (struct symbols_found){ 0 };
 }
 
+/* As find_once; the lease is the cache. */
+static bool find_map_once(struct library *l, struct str project, const struct script_id *id,
+                          struct map_found *out, struct loss *loss)
+{
+    pthread_mutex_lock(&l->mu);
+    uint32_t file = choose_map(l, project, id);
+    struct cache *c = file == NONE ? NULL : l->files.at[file].cache;
+    bool ok = c && use_cache(l, c, true, object_of(l, file), loss);
+    if (ok)
+        *out = (struct map_found){ c->image.mapcache, c };
+    library_close_some(l);
+    pthread_mutex_unlock(&l->mu);
+    return ok;
+}
+
 static bool find_map(void *ctx, const struct script_id *id, struct map_found *out)
 {
-    (void)ctx, (void)id, (void)out;
-    return false;
+    const struct library_project *p = ctx;
+    struct loss loss;
+    bool ok;
+    do {
+        loss = (struct loss){ .any = false };
+        ok = find_map_once(p->library, p->project, id, out, &loss);
+        tell_lost(p->library, &loss);
+    } while (!ok && loss.any);
+    return ok;
 }
 
 static void release_map(void *ctx, struct map_found *found)
 {
-    (void)ctx, (void)found;
+    const struct library_project *p = ctx;
+    pthread_mutex_lock(&p->library->mu);
+    library_cache_leave(p->library, found->lease);
+    library_close_some(p->library);
+    pthread_mutex_unlock(&p->library->mu);
+    *found = (struct map_found){ NULL, NULL };
 }
 
 struct symbol_source library_source(struct library_project *ctx)

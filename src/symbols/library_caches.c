@@ -69,14 +69,14 @@ void library_close_some(struct library *l)
     while (l->oldest &&
            (l->open_count > l->config.open_max || l->mapped_bytes > l->config.mapped_bytes)) {
         struct cache *c = l->oldest;
-        struct symcache *symcache = c->symcache;
+        struct symbol_image image = c->image;
         idle_remove(l, c);
         c->state = CACHE_CLOSED;
-        c->symcache = NULL;
+        c->image = (struct symbol_image){ .symcache = NULL };
         l->open_count--;
-        l->mapped_bytes -= c->bytes;
+        l->mapped_bytes -= image.file.len;
         pthread_mutex_unlock(&l->mu);
-        symcache_free(symcache);
+        symbol_image_free(&image);
         pthread_mutex_lock(&l->mu);
     }
 }
@@ -84,24 +84,22 @@ void library_close_some(struct library *l)
 /* Opens it without the lock. */
 static void cache_open(struct library *l, struct cache *c, struct err *e)
 {
-    struct symcache *symcache = NULL;
-    uint64_t bytes = 0;
+    struct symbol_image image = { .symcache = NULL };
     bool verify = !c->verified;
     c->state = CACHE_OPENING;
     pthread_mutex_unlock(&l->mu);
-    bool ok = symbol_images_find(l->images, c->hash, &symcache, &bytes, e) &&
-              (!verify || symcache_verify(symcache, e));
+    bool ok = symbol_images_find(l->images, c->hash, &image, e) &&
+              (!verify || symbol_image_verify(&image, e));
     if (!ok)
-        symcache_free(symcache);
+        symbol_image_free(&image);
     pthread_mutex_lock(&l->mu);
     bool is_lost = !ok && (e->code == ERR_NOT_FOUND || e->code == ERR_INPUT);
     c->state = ok ? CACHE_OPEN : is_lost ? CACHE_LOST : CACHE_CLOSED;
     if (ok) {
         c->verified = true;
-        c->symcache = symcache;
-        c->bytes = bytes;
+        c->image = image;
         l->open_count++;
-        l->mapped_bytes += bytes;
+        l->mapped_bytes += image.file.len;
     }
     pthread_cond_broadcast(&l->opened);
 }
@@ -133,7 +131,7 @@ void library_caches_free(struct library *l)
 {
     for (size_t i = 0; i < l->caches.len; i++) {
         assert(l->caches.at[i]->users == 0);
-        symcache_free(l->caches.at[i]->symcache);
+        symbol_image_free(&l->caches.at[i]->image);
         free(l->caches.at[i]);
     }
     VEC_FREE(&l->caches);

@@ -4,21 +4,32 @@
 
 #include <ctype.h>
 
-#define KEY_MAX (2 + ID_MAX + 512) /* a project's name, and an id */
+#define WORD_MAX (ID_MAX > LIBRARY_NAME_MAX ? ID_MAX : LIBRARY_NAME_MAX)
+#define KEY_MAX (2 + WORD_MAX + 512) /* a project's name, and an id or a script's */
 
 /* --- keys ---------------------------------------------------------------------------------- */
 
 /* The text of a key; its length, 0 when there is none. */
-static size_t key_text(char out[KEY_MAX], struct str project, unsigned way, struct str id)
+static size_t key_text(char out[KEY_MAX], const struct key_of *of)
 {
-    if (!library_is_good_id(id) || project.len > KEY_MAX - ID_MAX - 2)
+    static const char letters[2][OF_CACHE] = { { 'd', 'c', 'n' }, { 'D', 'C', 'N' } };
+    bool by_name = of->way == BY_NAME;
+    bool is_good =
+        by_name ? of->id.len > 0 && of->id.len <= LIBRARY_NAME_MAX : library_is_good_id(of->id);
+    if (!is_good || of->project.len > KEY_MAX - WORD_MAX - 2)
         return 0;
-    memcpy(out, project.ptr, project.len);
-    out[project.len] = '\0';
-    out[project.len + 1] = way == BY_DEBUG_ID ? 'd' : 'c';
-    for (size_t i = 0; i < id.len; i++)
-        out[project.len + 2 + i] = (char)toupper((unsigned char)id.ptr[i]);
-    return project.len + 2 + id.len;
+    size_t n = of->project.len;
+    memcpy(out, of->project.ptr, n);
+    out[n++] = '\0';
+    out[n++] = letters[of->is_map][of->way];
+    for (size_t i = 0; i < of->id.len; i++) {
+        char c = of->id.ptr[i];
+        if (by_name)
+            out[n++] = c;
+        else if (c != '-' || !of->is_map)
+            out[n++] = (char)toupper((unsigned char)c);
+    }
+    return n;
 }
 
 struct key_wanted {
@@ -33,10 +44,10 @@ static bool is_key(const void *ctx, uint32_t number)
     return str_eq((struct str){ k->text, k->length }, w->text);
 }
 
-uint32_t library_key_find(const struct library *l, struct str project, unsigned way, struct str id)
+uint32_t library_key_find(const struct library *l, const struct key_of *of)
 {
     char text[KEY_MAX];
-    size_t length = key_text(text, project, way, id);
+    size_t length = key_text(text, of);
     if (length == 0)
         return NONE;
     const struct key_wanted w = { l, { text, length } };
@@ -44,12 +55,11 @@ uint32_t library_key_find(const struct library *l, struct str project, unsigned 
 }
 
 /* The key of a file, made when it is new; NONE: the file has no such id. False: no memory. */
-static bool key_make(struct library *l, struct str project, unsigned way, struct str id,
-                     uint32_t *out)
+static bool key_make(struct library *l, const struct key_of *of, uint32_t *out)
 {
     char text[KEY_MAX];
-    size_t length = key_text(text, project, way, id);
-    *out = length ? library_key_find(l, project, way, id) : NONE;
+    size_t length = key_text(text, of);
+    *out = length ? library_key_find(l, of) : NONE;
     if (length == 0 || *out != NONE)
         return true;
     struct key k = { malloc(length), length, NONE };
@@ -109,35 +119,66 @@ static uint32_t *list_of(struct library *l, const struct file *f, unsigned list)
     return f->key[list] == NONE ? NULL : &l->keys.at[f->key[list]].first;
 }
 
+/* Into a list, behind `before`; NONE: at its beginning. */
+static void list_insert(struct library *l, uint32_t number, unsigned list, uint32_t before)
+{
+    struct file *f = &l->files.at[number];
+    uint32_t *from = before == NONE ? list_of(l, f, list) : &l->files.at[before].next[list];
+    f->next[list] = *from;
+    f->before[list] = before;
+    if (*from != NONE)
+        l->files.at[*from].before[list] = number;
+    *from = number;
+}
+
+static void list_remove(struct library *l, uint32_t number, unsigned list)
+{
+    struct file *f = &l->files.at[number];
+    uint32_t next = f->next[list], before = f->before[list];
+    *(before == NONE ? list_of(l, f, list) : &l->files.at[before].next[list]) = next;
+    if (next != NONE)
+        l->files.at[next].before[list] = before;
+}
+
 static void link_file(struct library *l, uint32_t number, const struct file *is)
 {
     struct file *f = &l->files.at[number];
     *f = *is;
     f->latest = NONE;
-    for (unsigned list = 0; list < LISTS; list++) {
-        uint32_t *first = list_of(l, f, list);
-        if (!first)
-            continue;
-        f->next[list] = *first;
-        f->before[list] = NONE;
-        if (*first != NONE)
-            l->files.at[*first].before[list] = number;
-        *first = number;
-    }
+    for (unsigned list = 0; list < LISTS; list++)
+        if (list_of(l, f, list))
+            list_insert(l, number, list, NONE);
     l->file_count++;
+}
+
+static uint64_t order_of(const struct library *l, uint32_t file)
+{
+    return l->uses.at[l->files.at[file].latest].order;
+}
+
+/* Its latest use has changed: to where it belongs in the lists that begin with the latest. */
+static void place_map(struct library *l, uint32_t number)
+{
+    const struct file *f = &l->files.at[number];
+    uint64_t order = order_of(l, number);
+    for (unsigned list = 0; list < OF_CACHE && f->is.is_map; list++) {
+        uint32_t before = NONE;
+        if (!list_of(l, f, list))
+            continue;
+        list_remove(l, number, list);
+        for (uint32_t i = *list_of(l, f, list); i != NONE && order_of(l, i) > order;
+             i = l->files.at[i].next[list])
+            before = i;
+        list_insert(l, number, list, before);
+    }
 }
 
 static void unlink_file(struct library *l, uint32_t number)
 {
     struct file *f = &l->files.at[number];
-    for (unsigned list = 0; list < LISTS; list++) {
-        uint32_t *first = list_of(l, f, list), next = f->next[list], before = f->before[list];
-        if (!first)
-            continue;
-        *(before == NONE ? first : &l->files.at[before].next[list]) = next;
-        if (next != NONE)
-            l->files.at[next].before[list] = before;
-    }
+    for (unsigned list = 0; list < LISTS; list++)
+        if (list_of(l, f, list))
+            list_remove(l, number, list);
     free(f->texts);
     f->texts = NULL;
     f->next[0] = l->free_file;
@@ -149,8 +190,14 @@ static bool file_make(struct library *l, const struct library_file *is, struct c
                       uint32_t *out)
 {
     struct file f = { .is = *is, .cache = cache };
-    if (!key_make(l, is->project, BY_DEBUG_ID, is->debug_id, &f.key[BY_DEBUG_ID]) ||
-        !key_make(l, is->project, BY_CODE_ID, is->code_id, &f.key[BY_CODE_ID]) || !keep_texts(&f))
+    const struct str ids[OF_CACHE] = { is->debug_id, is->code_id,
+                                       is->is_map ? is->debug_file : STR("") };
+    for (unsigned way = 0; way < OF_CACHE; way++) {
+        const struct key_of of = { is->project, is->is_map, way, ids[way] };
+        if (!key_make(l, &of, &f.key[way]))
+            return false;
+    }
+    if (!keep_texts(&f))
         return false;
     if (!file_place(l, out)) {
         free(f.texts);
@@ -162,9 +209,10 @@ static bool file_make(struct library *l, const struct library_file *is, struct c
 
 static bool same_file(const struct library_file *a, const struct library_file *b)
 {
-    return str_eq(a->project, b->project) && a->is_elf == b->is_elf && a->parts == b->parts &&
-           str_eq(a->debug_file, b->debug_file) && str_eq(a->debug_id, b->debug_id) &&
-           str_eq(a->code_file, b->code_file) && str_eq(a->code_id, b->code_id);
+    return str_eq(a->project, b->project) && a->is_map == b->is_map && a->any_name == b->any_name &&
+           a->parts == b->parts && str_eq(a->debug_file, b->debug_file) &&
+           str_eq(a->debug_id, b->debug_id) && str_eq(a->code_file, b->code_file) &&
+           str_eq(a->code_id, b->code_id);
 }
 
 /* One that is in all the same but for its upload; NONE. Of a cache there are about as many as there
@@ -245,6 +293,7 @@ static void link_use(struct library *l, uint32_t number, uint32_t file, struct u
         l->uses.at[*latest].later = number;
     *latest = number;
     u->first = number;
+    place_map(l, file);
 }
 
 /* The upload has forgotten it already. A file that nobody uses goes. */
@@ -257,6 +306,8 @@ static void unlink_use(struct library *l, uint32_t number)
         l->uses.at[u->earlier].later = u->later;
     if (l->files.at[file].latest == NONE)
         unlink_file(l, file);
+    else
+        place_map(l, file);
     use_free(l, number);
 }
 

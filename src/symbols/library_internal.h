@@ -1,13 +1,15 @@
 /* library_internal.h - what the files of the library share. Only library*.c include it.
  *
  *     key (project, id) ──► file ──► file ──► ...      by its debug id
- *                     key ──► file ──► ...             and by its code id
+ *                     key ──► file ──► ...             by its code id
+ *                     key ──► file ──► ...             source maps alone: by the script's name
  *                              │└──► cache             one for each image; files share them
  *                              ▼
  *     upload ──► use ──► use ──► ...                   which uploads a file is in
  *
  * A build that sends the same file once more only adds a use: what is asked about often stays short
- * however often it comes. A file is as late as its latest use.
+ * however often it comes. A file is as late as its latest use. Lists of source maps begin with the
+ * latest, since every build has another for a script of the same name.
  *
  * Files, uses, keys and uploads are known by their numbers, since their arrays may move. A cache
  * stays where it is until the library is closed.
@@ -33,8 +35,7 @@ struct cache {
     uint8_t hash[SYMBOL_IMAGE_HASH_BYTES];
     enum cache_state state;
     bool verified; /* all of its file, once */
-    struct symcache *symcache;
-    uint64_t bytes;
+    struct symbol_image image;
     size_t users;
     struct cache *older, *newer; /* when it is open and has no users */
     uint32_t files;              /* the first of its list */
@@ -46,8 +47,9 @@ struct key {
     uint32_t first; /* file */
 };
 
-/* The lists that a file stands in: of each of its keys, and of its cache. */
-enum { BY_DEBUG_ID, BY_CODE_ID, OF_CACHE, LISTS };
+/* The lists that a file stands in: of each of its keys, and of its cache. Symbols have no keys by
+ * name. */
+enum { BY_DEBUG_ID, BY_CODE_ID, BY_NAME, OF_CACHE, LISTS };
 struct file {
     struct library_file is; /* its texts are in `texts`; its objects are those of its uses */
     char *texts;            /* heap; NULL: this place is free, the next such is next[0] */
@@ -102,8 +104,15 @@ bool library_same_name(struct str a, struct str b);
 
 /* --- library_files.c: keys, files, uses, uploads --- */
 
-/* The key for an id; way: BY_DEBUG_ID or BY_CODE_ID. NONE: there is none, so there are no files. */
-uint32_t library_key_find(const struct library *l, struct str project, unsigned way, struct str id);
+/* What is asked for. */
+struct key_of {
+    struct str project;
+    bool is_map; /* symbols and source maps have keys of their own */
+    unsigned way;
+    struct str id; /* or the name */
+};
+/* NONE: there is no such key, so there are no files. */
+uint32_t library_key_find(const struct library *l, const struct key_of *of);
 /* As library_add and library_remove. False: no memory, and no file more than before. */
 MUST_CHECK bool library_index_add(struct library *l, const struct library_file *is);
 void library_index_remove(struct library *l, uint64_t object);

@@ -1,6 +1,8 @@
 /* library_parts.c - what is in a cache, in words; which ids and names match. */
 #include "symbols/library_internal.h"
 
+#include <ctype.h>
+
 #define GUID_DIGITS 32 /* of a debug id; what follows is the age */
 
 /* --- parts --------------------------------------------------------------------------------- */
@@ -17,9 +19,20 @@ uint32_t library_parts(const struct symcache_about *about)
     return parts;
 }
 
+uint32_t library_map_parts(const struct mapcache_about *about)
+{
+    uint32_t parts = 0;
+    parts |= about->functions ? LIBRARY_FUNCTIONS : 0;
+    parts |= about->mappings ? LIBRARY_MAPPINGS : 0;
+    parts |= about->names ? LIBRARY_NAMES : 0;
+    parts |= about->contents ? LIBRARY_TEXTS : 0;
+    return parts;
+}
+
 struct str library_parts_text(uint32_t parts, char out[LIBRARY_PARTS_TEXT_MAX])
 {
-    static const char *const names[] = { "functions", "lines", "inlines", "publics", "cfi", "win" };
+    static const char *const names[] = { "functions", "lines",    "inlines", "publics", "cfi",
+                                         "win",       "mappings", "names",   "texts" };
     size_t used = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (parts & (uint32_t)1 << i)
@@ -50,6 +63,39 @@ struct str library_file_name(struct str path)
         if (path.ptr[i - 1] == '/' || path.ptr[i - 1] == '\\')
             return (struct str){ path.ptr + i, path.len - i };
     return path;
+}
+
+/* "0b3c9d1e-...-": digits and dashes up to the last dash; 0: there is none. */
+static size_t id_in_front(struct str name)
+{
+    size_t digits = 0;
+    for (size_t i = 0; i < name.len && digits <= GUID_DIGITS; i++) {
+        if (isxdigit((unsigned char)name.ptr[i]))
+            digits++;
+        else if (name.ptr[i] != '-')
+            return 0;
+        else if (digits == GUID_DIGITS)
+            return i + 1;
+    }
+    return 0;
+}
+
+struct str library_map_name(struct str path)
+{
+    struct str name = library_file_name(path);
+    size_t front = id_in_front(name);
+    return (struct str){ name.ptr + front, name.len - front };
+}
+
+struct str library_script_name(const struct mapcache_about *about)
+{
+    const struct str end = STR(".map");
+    if (about->script.len > 0)
+        return about->script;
+    struct str name = library_map_name(about->name);
+    if (name.len > end.len && memcmp(name.ptr + name.len - end.len, end.ptr, end.len) == 0)
+        name.len -= end.len;
+    return name;
 }
 
 bool library_could_match(const struct module_id *id)

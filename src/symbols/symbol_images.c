@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,8 +19,7 @@
 #define PLACE_BYTES 32                             /* "tmp/1" */
 
 struct symbol_images {
-    char *path;            /* DIR/symbols */
-    int dir;               /* the same, open */
+    int dir;               /* DIR/symbols */
     _Atomic unsigned next; /* number of a scratch folder, or of a file in tmp */
 };
 
@@ -113,11 +113,11 @@ static bool make_home(struct symbol_images *s, const char *dir, struct err *e)
     if (parent < 0)
         return failed(e, "open the data directory");
     bool ok = make_folder(parent, "symbols", e);
+    if (ok)
+        s->dir = openat(parent, "symbols", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ok = ok && (s->dir >= 0 || failed(e, "open the folder of symbols"));
     close(parent);
-    if (!ok)
-        return false;
-    s->dir = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return s->dir >= 0 || failed(e, "open the folder of symbols");
+    return ok;
 }
 
 bool symbol_images_open(struct symbol_images **out, const char *dir, struct err *e)
@@ -126,10 +126,6 @@ bool symbol_images_open(struct symbol_images **out, const char *dir, struct err 
     if (!s)
         return err_set(e, ERR_NOMEM, 0, "symbols");
     s->dir = -1;
-    if (asprintf(&s->path, "%s/symbols", dir) < 0) {
-        s->path = NULL;
-        return err_set(e, ERR_NOMEM, 0, "symbols");
-    }
     if (sodium_init() < 0)
         return err_set(e, ERR_IO, 0, "libsodium does not start");
     if (!make_home(s, dir, e) || !make_folder(s->dir, "tmp", e) || !empty_tmp(s, e))
@@ -145,7 +141,6 @@ void symbol_images_close(struct symbol_images *s)
         return;
     if (s->dir >= 0)
         close(s->dir);
-    free(s->path);
     free(s);
 }
 
@@ -183,6 +178,21 @@ void symbol_scratch_remove(struct symbol_images *s, struct symbol_scratch *scrat
 }
 
 /* --- images -------------------------------------------------------------------------------- */
+
+void symbol_image_free(struct symbol_image *image)
+{
+    symcache_free(image->symcache);
+    mapcache_free(image->mapcache);
+    if (image->file.len > 0)
+        munmap((void *)(uintptr_t)image->file.ptr, image->file.len);
+    *image = (struct symbol_image){ .symcache = NULL };
+}
+
+bool symbol_image_verify(const struct symbol_image *image, struct err *e)
+{
+    return image->mapcache ? mapcache_verify(image->mapcache, e)
+                           : symcache_verify(image->symcache, e);
+}
 
 static bool copy_block(int from, int to, uint8_t *block, crypto_generichash_state *hash,
                        size_t *length, struct err *e)
@@ -229,15 +239,38 @@ static bool open_image(const struct symbol_scratch *scratch, uint32_t image, int
     return err_set(e, ERR_INPUT, 0, "the helper process made no symbol cache");
 }
 
-static bool open_path(const struct symbol_images *s, const char *name, struct symcache **out,
+static bool map_file(int fd, struct bytes *out, struct err *e)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return failed(e, "read a symbol cache");
+    if (!S_ISREG(st.st_mode) || st.st_size == 0)
+        return err_set(e, ERR_INPUT, 0, "not a symbol cache");
+    void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    if (p == MAP_FAILED)
+        return failed(e, "map a symbol cache");
+    *out = (struct bytes){ p, (size_t)st.st_size };
+    return true;
+}
+
+static bool open_path(const struct symbol_images *s, const char *name, struct symbol_image *out,
                       struct err *e)
 {
-    char *path;
-    if (asprintf(&path, "%s/%s", s->path, name) < 0)
-        return err_set(e, ERR_NOMEM, 0, "the name of a symbol cache");
-    bool ok = symcache_open_file(out, path, e);
-    free(path);
-    return ok;
+    struct symbol_image image = { .file = { NULL, 0 } };
+    int fd = openat(s->dir, name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return err_set(e, ERR_NOT_FOUND, 0, "the symbol cache %s is not there", name);
+    if (fd < 0)
+        return failed(e, "open a symbol cache");
+    bool ok = map_file(fd, &image.file, e);
+    close(fd);
+    ok = ok && (mapcache_is(image.file) ? mapcache_open(&image.mapcache, image.file, e)
+                                        : symcache_open(&image.symcache, image.file, e));
+    if (ok)
+        *out = image;
+    else
+        symbol_image_free(&image);
+    return ok || err_prefix(e, "%s: ", name);
 }
 
 static bool sync_folder(struct symbol_images *s, const char *name, struct err *e)
@@ -263,20 +296,20 @@ static bool name_image(struct symbol_images *s, const char *place,
 
 /* The copy at `place` is whole: verified, then under its name. */
 static bool check_and_name(struct symbol_images *s, const char *place,
-                           const uint8_t hash[SYMBOL_IMAGE_HASH_BYTES], struct symcache **out,
+                           const uint8_t hash[SYMBOL_IMAGE_HASH_BYTES], struct symbol_image *out,
                            struct err *e)
 {
-    CLEANUP(symcache_free_p) struct symcache *c = NULL;
-    if (!open_path(s, place, &c, e) || !symcache_verify(c, e) || !name_image(s, place, hash, e))
+    if (!open_path(s, place, out, e))
         return false;
-    *out = c;
-    c = NULL;
-    return true;
+    if (symbol_image_verify(out, e) && name_image(s, place, hash, e))
+        return true;
+    symbol_image_free(out);
+    return false;
 }
 
 bool symbol_images_keep(struct symbol_images *s, const struct symbol_scratch *scratch,
                         uint32_t image, uint8_t hash[SYMBOL_IMAGE_HASH_BYTES],
-                        struct symcache **out, struct err *e)
+                        struct symbol_image *out, struct err *e)
 {
     char place[PLACE_BYTES];
     unsigned number;
@@ -297,15 +330,10 @@ bool symbol_images_keep(struct symbol_images *s, const struct symbol_scratch *sc
 }
 
 bool symbol_images_find(const struct symbol_images *s, const uint8_t hash[SYMBOL_IMAGE_HASH_BYTES],
-                        struct symcache **out, uint64_t *size, struct err *e)
+                        struct symbol_image *out, struct err *e)
 {
     char name[NAME_BYTES];
-    struct stat st;
     image_name(name, hash);
-    if (fstatat(s->dir, name, &st, 0) != 0)
-        return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, 0,
-                       "cannot read the symbol cache %s: %s", name, strerror(errno));
-    *size = (uint64_t)st.st_size;
     return open_path(s, name, out, e);
 }
 

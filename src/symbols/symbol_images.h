@@ -1,6 +1,6 @@
-/* symbol_images.h - the files of the server's symbol caches.
+/* symbol_images.h - the files of the server's caches: of symbols, and of source maps.
  *
- *     DIR/symbols/ab/abcdef....symcache   an image, named by the BLAKE2b of its bytes
+ *     DIR/symbols/ab/abcdef....symcache   an image of either, named by the BLAKE2b of its bytes
  *     DIR/symbols/tmp/1/                  the scratch folder of a helper process; emptied at start
  *
  * What a helper process made is copied, so that it cannot change what has been checked; it is
@@ -11,9 +11,20 @@
 #ifndef CRUMPLE_SYMBOLS_SYMBOL_IMAGES_H
 #define CRUMPLE_SYMBOLS_SYMBOL_IMAGES_H
 
+#include "sourcemap/mapcache.h"
 #include "symbols/symcache.h"
 
 #define SYMBOL_IMAGE_HASH_BYTES 32
+
+/* An open image: one of both; which, its first bytes say. */
+struct symbol_image {
+    struct symcache *symcache;
+    struct mapcache *mapcache;
+    struct bytes file; /* mapped */
+};
+void symbol_image_free(struct symbol_image *image);
+/* All of its bytes. ERR_INPUT. */
+MUST_CHECK bool symbol_image_verify(const struct symbol_image *image, struct err *e);
 
 struct symbol_images;
 /* Makes the folders in `dir`, which must be there. ERR_IO, ERR_FULL, ERR_NOMEM. */
@@ -34,12 +45,12 @@ void symbol_scratch_remove(struct symbol_images *s, struct symbol_scratch *scrat
  * caller's. ERR_INPUT: it is no whole cache of this version; ERR_IO, ERR_FULL. */
 MUST_CHECK bool symbol_images_keep(struct symbol_images *s, const struct symbol_scratch *scratch,
                                    uint32_t image, uint8_t hash[SYMBOL_IMAGE_HASH_BYTES],
-                                   struct symcache **out, struct err *e);
+                                   struct symbol_image *out, struct err *e);
 
-/* Opens the one of this name; *size is of its file. As symcache_open_file. */
+/* Opens the one of this name. As symcache_open_file and mapcache_open_file. */
 MUST_CHECK bool symbol_images_find(const struct symbol_images *s,
                                    const uint8_t hash[SYMBOL_IMAGE_HASH_BYTES],
-                                   struct symcache **out, uint64_t *size, struct err *e);
+                                   struct symbol_image *out, struct err *e);
 bool symbol_images_has(const struct symbol_images *s, const uint8_t hash[SYMBOL_IMAGE_HASH_BYTES]);
 
 /* Removes the files that nobody needs; at start only. */

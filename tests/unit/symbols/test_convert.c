@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MD5 "00112233445566778899AABBCCDDEEFF"
 #define HASH "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 
 static struct arena *arena;
@@ -28,6 +29,7 @@ static void assert_same(const struct convert_line *a, const struct convert_line 
     assert_memory_equal(a->source, b->source, sizeof a->source);
     assert_int_equal(a->image, b->image);
     assert_true(str_eq(a->error, b->error));
+    assert_true(str_eq(a->script, b->script));
 }
 
 static void round_trip(void **state)
@@ -40,6 +42,11 @@ static void round_trip(void **state)
           .size = INT64_MAX,
           .error = STR("") },
         { .say = CONVERT_ASK, .entry = STR(""), .kind = CONVERT_BREAKPAD, .error = STR("") },
+        { .say = CONVERT_ASK,
+          .entry = STR("app.js.map"),
+          .kind = CONVERT_SOURCEMAP,
+          .script = STR("00112233445566778899AABBCCDDEEFF"),
+          .error = STR("") },
         { .say = CONVERT_MADE, .entry = STR(""), .image = 4294967295u, .error = STR("") },
         { .say = CONVERT_FAILED, .entry = STR(""), .error = STR("line 3 is wrong") },
         { .say = CONVERT_NOT_READ,
@@ -112,6 +119,17 @@ static const struct {
       "\"zz0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\"}" },
     { "ask for what cannot be read",
       "{\"say\":\"ask\",\"entry\":\"\",\"kind\":\"pdb\",\"size\":1,\"source\":\"" HASH "\"}" },
+    { "a script of what is no source map",
+      "{\"say\":\"ask\",\"entry\":\"\",\"kind\":\"elf\",\"size\":1,\"source\":\"" HASH
+      "\",\"script\":\"" MD5 "\"}" },
+    { "a short script", "{\"say\":\"ask\",\"entry\":\"\",\"kind\":\"sourcemap\",\"size\":1,"
+                        "\"source\":\"" HASH "\",\"script\":\"00\"}" },
+    { "a script that is no MD5",
+      "{\"say\":\"ask\",\"entry\":\"\",\"kind\":\"sourcemap\",\"size\":1,\"source\":\"" HASH
+      "\",\"script\":\"../../../../../../../etc/passwd00\"}" },
+    { "a script in lower case",
+      "{\"say\":\"ask\",\"entry\":\"\",\"kind\":\"sourcemap\",\"size\":1,\"source\":\"" HASH
+      "\",\"script\":\"00112233445566778899aabbccddeeff\"}" },
     { "an unknown kind",
       "{\"say\":\"ask\",\"entry\":\"\",\"kind\":\"x\",\"size\":1,\"source\":\"" HASH "\"}" },
     { "a negative size",
@@ -162,8 +180,44 @@ static const struct {
     { "gzip", STR_INIT("\x1f\x8b\x08"), CONVERT_ARCHIVE },
     { "deb", STR_INIT("!<arch>\ndebian-binary"), CONVERT_ARCHIVE },
     { "JSON", STR_INIT("{\"version\":3}"), CONVERT_JSON },
+    { "JSON behind a mark and blanks", STR_INIT("\xef\xbb\xbf\r\n {"), CONVERT_JSON },
+    { "JSON that is no script", STR_INIT(")]}'\n{\"version\":3}"), CONVERT_JSON },
+    { "blanks", STR_INIT("  \n"), CONVERT_OTHER },
+    { "fat Mach-O of 64 bits", STR_INIT("\xca\xfe\xba\xbf\0\0\0\2"), CONVERT_MACHO },
     { "minidump", STR_INIT("MDMP"), CONVERT_MINIDUMP },
 };
+
+static const struct {
+    const char *name;
+    struct str path, file;
+    enum convert_kind want;
+} scripts[] = {
+    { "a map", STR_INIT("x/app.js.map"), STR_INIT("{\"version\":3,\"mappings\":\"\"}"),
+      CONVERT_SOURCEMAP },
+    { "a map with the name of a script", STR_INIT("app.js"), STR_INIT("{\"sections\":[]}"),
+      CONVERT_SOURCEMAP },
+    { "a map of no name", STR_INIT(""), STR_INIT("{\"mappings\":\"\"}"), CONVERT_SOURCEMAP },
+    { "JSON", STR_INIT("package.json"), STR_INIT("{\"name\":\"\"}"), CONVERT_JSON },
+    { "a script that begins with a block", STR_INIT("app.js"), STR_INIT("{let a=1}"),
+      CONVERT_SCRIPT },
+    { "a script", STR_INIT("x/app.mjs"), STR_INIT("let a=1"), CONVERT_SCRIPT },
+    { "text", STR_INIT("app.txt"), STR_INIT("let a=1"), CONVERT_OTHER },
+    { "a program with the name of a script", STR_INIT("app.js"), STR_INIT("MZ\x90"), CONVERT_PE },
+};
+
+static void maps_and_scripts(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+        const struct bytes file = { (const uint8_t *)scripts[i].file.ptr, scripts[i].file.len };
+        enum convert_kind first = convert_kind_find(file);
+        enum convert_kind got = convert_kind_find_script(first, file, scripts[i].path);
+        if (got != scripts[i].want)
+            fail_msg("%s: %.*s", scripts[i].name, STR_ARG(convert_kind_name(got)));
+        bool is_map = got == CONVERT_SOURCEMAP || got == CONVERT_SCRIPT;
+        assert_int_equal(convert_kind_is_map(got), is_map);
+    }
+}
 
 static void what_it_is(void **state)
 {
@@ -175,7 +229,7 @@ static void what_it_is(void **state)
             fail_msg("%s: %.*s", kinds[i].name, STR_ARG(convert_kind_name(got)));
         assert_true(convert_kind_find_name(convert_kind_name(got), &back));
         assert_int_equal(got, back);
-        bool is_read = got == CONVERT_BREAKPAD || got == CONVERT_ELF;
+        bool is_read = got == CONVERT_BREAKPAD || got == CONVERT_ELF || got == CONVERT_MACHO;
         assert_int_equal(convert_kind_advice(got) == NULL, is_read);
     }
     uint8_t tar[512] = { 'x' };
@@ -187,10 +241,9 @@ static void what_it_is(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip),
-        cmocka_unit_test(long_texts),
-        cmocka_unit_test(bad_lines),
-        cmocka_unit_test(what_it_is),
+        cmocka_unit_test(round_trip),       cmocka_unit_test(long_texts),
+        cmocka_unit_test(bad_lines),        cmocka_unit_test(what_it_is),
+        cmocka_unit_test(maps_and_scripts),
     };
     arena = arena_new((size_t)16 << 20);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

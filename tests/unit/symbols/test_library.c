@@ -95,12 +95,13 @@ static void make_image(struct place *p, const char *function, uint8_t hash[32])
 {
     struct err e = { 0 };
     struct symbol_scratch scratch;
-    struct symcache *cache;
+    struct symbol_image image;
     assert_true(symbol_scratch_make(p->images, &scratch, &e));
     write_image(&scratch, "0", function);
-    if (!symbol_images_keep(p->images, &scratch, 0, hash, &cache, &e))
+    if (!symbol_images_keep(p->images, &scratch, 0, hash, &image, &e))
         fail_msg("%s", e.msg);
-    symcache_free(cache);
+    assert_true(image.symcache && !image.mapcache);
+    symbol_image_free(&image);
     symbol_scratch_remove(p->images, &scratch);
 }
 
@@ -109,7 +110,7 @@ struct made {
     const char *function; /* NULL: the row ends */
     const char *project, *debug_file, *debug_id, *code_file, *code_id;
     uint32_t parts;
-    bool is_elf;
+    bool any_name;
 };
 
 static void add(struct place *p, const struct made *m, uint64_t object)
@@ -118,7 +119,7 @@ static void add(struct place *p, const struct made *m, uint64_t object)
     struct library_file f = {
         .object = object,
         .project = str_from_c(m->project),
-        .is_elf = m->is_elf,
+        .any_name = m->any_name,
         .parts = m->parts,
         .debug_file = str_from_c(m->debug_file),
         .debug_id = str_from_c(m->debug_id),
@@ -383,7 +384,7 @@ static void duplicates(void **state)
     for (size_t i = 0; i < 6; i++)
         others[i] = plain_file(1, 7);
     others[0].project = STR("q");
-    others[1].is_elf = true;
+    others[1].any_name = true;
     others[2].debug_file = STR("other");
     others[3].code_id = STR("bb");
     others[4].hash[31] = 1;
@@ -525,10 +526,10 @@ static void lost_ones(void **state)
 
 static bool keep(struct place *p, const struct symbol_scratch *scratch, struct err *e)
 {
-    struct symcache *cache = NULL;
+    struct symbol_image image = { .symcache = NULL };
     uint8_t hash[32];
-    bool ok = symbol_images_keep(p->images, scratch, 0, hash, &cache, e);
-    symcache_free(cache);
+    bool ok = symbol_images_keep(p->images, scratch, 0, hash, &image, e);
+    symbol_image_free(&image);
     return ok;
 }
 

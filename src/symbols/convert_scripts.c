@@ -1,0 +1,108 @@
+/* convert_scripts.c - see the header. Each script has up to four keys, so that a map finds its own
+ * by four look-ups, however many there are. */
+#include "symbols/convert_scripts.h"
+
+#include "symbols/library.h"
+
+#include <stdlib.h>
+
+/* In the order in which a map asks. */
+enum { NAMED_HERE, CALLED_HERE, NAMED_ANYWHERE, CALLED_ANYWHERE };
+
+bool convert_scripts_init(struct convert_scripts *s, size_t memory_bytes)
+{
+    *s = (struct convert_scripts){ .text_bytes = memory_bytes / 2 };
+    s->arena = arena_new(memory_bytes);
+    if (s->arena && idmap_init(&s->by_key))
+        return true;
+    arena_free(s->arena);
+    return false;
+}
+
+void convert_scripts_done(struct convert_scripts *s)
+{
+    VEC_FREE(&s->list);
+    VEC_FREE(&s->keys);
+    idmap_done(&s->by_key);
+    arena_free(s->arena);
+}
+
+/* --- keys ------------------------------------------------------------------------------------ */
+
+struct key_wanted {
+    const struct convert_scripts *scripts;
+    unsigned way;
+    struct str text;
+};
+
+static bool is_key(const void *ctx, uint32_t number)
+{
+    const struct key_wanted *w = ctx;
+    const struct convert_script_key *k = &w->scripts->keys.at[number];
+    return k->way == w->way && str_eq(k->text, w->text);
+}
+
+static struct convert_script_key *key_find(const struct convert_scripts *s, unsigned way,
+                                           struct str text)
+{
+    const struct key_wanted w = { s, way, text };
+    uint32_t number = idmap_find(&s->by_key, idmap_hash(text, way), is_key, &w);
+    return number == IDMAP_NONE ? NULL : &s->keys.at[number];
+}
+
+/* "<folder><name><end>" */
+static bool key_add(struct convert_scripts *s, uint32_t script, unsigned way, struct str folder,
+                    struct str name, const char *end)
+{
+    struct convert_script_key new = { .way = way, .script = script };
+    if (!arena_printf(s->arena, &new.text, "%.*s%.*s%s", STR_ARG(folder), STR_ARG(name), end))
+        return false;
+    struct convert_script_key *k = key_find(s, way, new.text);
+    if (k) {
+        k->ambiguous |= k->script != script;
+        return true;
+    }
+    return VEC_RESERVE(&s->keys, 1) &&
+           idmap_insert(&s->by_key, idmap_hash(new.text, way), (uint32_t)s->keys.len) &&
+           VEC_PUSH(&s->keys, new);
+}
+
+static bool add_keys(struct convert_scripts *s, uint32_t number)
+{
+    const struct convert_script script = s->list.at[number];
+    const struct str none = STR(""), name = library_file_name(script.path);
+    const struct str folder = { script.path.ptr, script.path.len - name.len };
+    bool names_one = script.map_name.len > 0;
+    return (!names_one || (key_add(s, number, NAMED_HERE, folder, script.map_name, "") &&
+                           key_add(s, number, NAMED_ANYWHERE, none, script.map_name, ""))) &&
+           key_add(s, number, CALLED_HERE, folder, name, ".map") &&
+           key_add(s, number, CALLED_ANYWHERE, none, name, ".map");
+}
+
+/* --- scripts --------------------------------------------------------------------------------- */
+
+bool convert_scripts_add(struct convert_scripts *s, struct str path, struct str text,
+                         const struct script_about *about, struct err *e)
+{
+    struct convert_script script = { .size = text.len, .text = STR("") };
+    memcpy(script.uuid, about->uuid, sizeof script.uuid);
+    bool ok = arena_str(s->arena, path, &script.path) &&
+              arena_str(s->arena, about->debug_id, &script.debug_id) &&
+              arena_str(s->arena, about->map_name, &script.map_name);
+    if (ok && text.len <= s->text_bytes && arena_str(s->arena, text, &script.text))
+        s->text_bytes -= text.len;
+    ok = ok && VEC_PUSH(&s->list, script) && add_keys(s, (uint32_t)s->list.len - 1);
+    return ok || err_set(e, ERR_NOMEM, 0, "there are more scripts in it than can be remembered");
+}
+
+struct convert_script *convert_scripts_find(const struct convert_scripts *s, struct str path)
+{
+    struct str name = library_map_name(path);
+    for (unsigned way = NAMED_HERE; way <= CALLED_ANYWHERE; way++) {
+        bool here = way == NAMED_HERE || way == CALLED_HERE;
+        const struct convert_script_key *k = key_find(s, way, here ? path : name);
+        if (k && !k->ambiguous)
+            return &s->list.at[k->script];
+    }
+    return NULL;
+}
