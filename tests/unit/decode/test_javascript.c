@@ -389,7 +389,7 @@ static void test_what_a_frame_has(void **state)
 static struct str many_frames(size_t n, const char *first, const char *second, struct arena *a)
 {
     struct buf b;
-    struct str out;
+    struct str out = { 0 };
     buf_init(&b, MAP_BYTES_MAX);
     buf_str(&b, STR("{\"lang\":\"nodejs\",\"threads\":{\"t\":{\"stack\":["));
     for (size_t i = 0; i < n; i++)
