@@ -143,6 +143,31 @@ static void write_frame(struct buf *out, enum cpu cpu, const char *show, const s
     }
 }
 
+static size_t read_addresses(const char *text, uint64_t *out, size_t room)
+{
+    size_t n = 0;
+    for (const char *p = text; *p;) {
+        if (*p == ' ') {
+            p++;
+            continue;
+        }
+        assert_true(n < room);
+        out[n++] = read_number(&p);
+    }
+    return n;
+}
+
+static bool walk_case(struct walk *w, const struct stack_case *c, struct walk_frame **frames,
+                      size_t *count, struct err *e)
+{
+    uint64_t addresses[16];
+    if (c->addresses)
+        return walk_addresses(w, addresses, read_addresses(c->addresses, addresses, 16), frames,
+                              count, e);
+    struct registers context = read_registers(w->cpu, c->registers);
+    return walk_thread(w, &context, c->no_stack ? NULL : &w->regions[0], frames, count, e);
+}
+
 /* The cache of one .sym file is the whole source. */
 struct one_cache {
     struct buf image;
@@ -189,9 +214,9 @@ static void convert(struct one_cache *c, enum cpu cpu, const char *lines, struct
 static void run_case(enum cpu cpu, const char *show, const struct stack_case *c)
 {
     static uint8_t stack_room[STACK_MAX], other_room[STACK_MAX];
-    size_t word = cpu_facts(cpu)->word;
+    size_t word = cpu_facts(cpu) ? cpu_facts(cpu)->word : 8;
     struct one_cache symbols = { 0 };
-    struct symbol_source source = { &symbols, find_one, release_one };
+    struct symbol_source source = { .ctx = &symbols, .find = find_one, .release = release_one };
     CLEANUP(arena_free_p) struct arena *a = arena_new(1 << 26);
     struct walk_region regions[] = {
         { place_named('s')->base, read_words(c->stack, word, c->big_endian, stack_room) },
@@ -213,7 +238,6 @@ static void run_case(enum cpu cpu, const char *show, const struct stack_case *c)
                       .unloaded_count = 1,
                       .symbols = &source,
                       .arena = a };
-    struct registers context = read_registers(cpu, c->registers);
     struct walk_frame *frames;
     size_t count;
     struct err e = { 0 };
@@ -222,7 +246,7 @@ static void run_case(enum cpu cpu, const char *show, const struct stack_case *c)
     if (c->symbols)
         convert(&symbols, cpu, c->symbols, c->rules);
     assert_non_null(a);
-    if (!walk_thread(&w, &context, c->no_stack ? NULL : &regions[0], &frames, &count, &e))
+    if (!walk_case(&w, c, &frames, &count, &e))
         fail_msg("%s: %s", c->name, e.msg);
     walk_done(&w);
     assert_int_equal(symbols.lent, 0);

@@ -24,7 +24,8 @@ struct stack_case {
     struct bytes rules;  /* a program (symbols/unwind_rules.h) that holds from a+800 to a+900 */
     const char *want;
     bool big_endian;
-    bool no_stack; /* the dump does not say which memory is the stack */
+    bool no_stack;         /* the dump does not say which memory is the stack */
+    const char *addresses; /* the stack comes walked: these (not: registers, stack) */
 };
 
 /* show: names of the registers to write besides, with spaces. Fails the test when one differs. */
