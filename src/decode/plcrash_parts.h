@@ -7,7 +7,7 @@
 
 #include "decode/dump_parts.h"
 #include "decode/plcrash.h"
-#include "plcrash.pb-c.h"
+#include "decode/plcrash.pb-c.h"
 
 #define PLCRASH_BYTES_MAX ((size_t)256 << 20)       /* of a report */
 #define PLCRASH_THREADS_MAX (CRASH_THREADS_MAX - 1) /* an exception's stack is one more */
