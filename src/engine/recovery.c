@@ -5,23 +5,20 @@
  *        │                                                   ▼
  *        └──────── the same chunks, in their order ───► adder (the caller): collection
  *        ▲                                                   │
- *        └─── emptied chunks ◄─── comparer: similarities ◄───┘
+ *        └─── emptied chunks ◄─── comparer: similarities ◄───┘     (start_pipeline.h)
  *
  * Parsing costs most and runs on all cores. Reports with a shorthand need no parsing; should the
  * adder find that it cannot read one, it parses that report itself, and the parsers do so for all
  * that follow. Adding is two threads', one behind the other: the adder adds what readers see, the
  * comparer what reports are compared by. Where the adder must not be ahead, it catches up (see
- * catch_up). Chunks go round, so memory is bounded by their number. */
+ * catch_up). */
 #include "engine/inside.h"
+#include "engine/start_pipeline.h"
 
 #include "base/log.h"
 #include "base/metrics.h"
 
-#include <stdlib.h>
-
-#define CHUNK_REPORTS 128
-#define CHUNK_PACKED_BYTES (4u << 20)  /* a chunk is passed on when it holds more */
-#define CHUNK_ARENA ((size_t)16 << 30) /* no limit: what was taken once is taken again */
+#define CHUNK_PACKED_BYTES (4u << 20)
 #define CHUNKS_PER_PARSER 8
 #define PROGRESS_US 2000000
 #define BROKEN_LOGGED 20 /* payloads that do not parse, one log line each */
@@ -32,22 +29,14 @@ struct recovered {
     uint32_t instead; /* the report whose place it takes, or COLLECTION_NONE */
     bool parsed;      /* report is made from the payload, as far as it goes */
     bool broken;      /* the payload does not parse; err says why */
+    bool compared;    /* the comparer need not look at it any more */
     struct err err;
-};
-
-struct chunk {
-    struct arena *arena;
-    size_t count, packed_bytes;
-    size_t compared; /* items that the comparer need not look at any more */
-    bool parsed;     /* guarded by recovery.mu */
-    struct recovered items[CHUNK_REPORTS];
 };
 
 struct recovery {
     struct engine *engine;
-    /* Chunks belong to whoever took them out of a queue; while they are parsed, to the parser,
-     * although the adder has them already: it waits for `parsed`. */
-    struct queue *empty, *to_parse, *in_order, *to_compare;
+    struct start_pipeline pipeline;
+    struct queue *to_compare;
     /* Which reports took the place of others, by their numbers: the adder's, from next_superseded
      * on.
      */
@@ -57,15 +46,9 @@ struct recovery {
     VEC(struct stored_removed) removed;
     size_t next_removed;
     _Atomic bool no_shorthands; /* a hint: set by the adder, read by the parsers */
-    _Atomic bool given_up;      /* by adder or comparer: what is on its way is passed over */
     pthread_mutex_t mu;
-    pthread_cond_t some_parsed, some_compared;
+    pthread_cond_t some_compared;
     size_t chunks_compared; /* guarded by mu */
-
-    /* The scanner's, and the caller's when it has ended. */
-    struct chunk *filling;
-    bool scan_ok;
-    struct err scan_err;
 
     /* The comparer's, and the caller's when it has ended. */
     struct err compare_err;
@@ -77,14 +60,6 @@ struct recovery {
 };
 
 /* The scanner. */
-
-static void chunk_pass_on(struct recovery *r)
-{
-    /* There is room in both queues for all the chunks there are. */
-    if (r->filling && queue_put_wait(r->in_order, r->filling) &&
-        queue_put_wait(r->to_parse, r->filling))
-        r->filling = NULL;
-}
 
 static bool row_copy(struct stored_report *row, size_t thresholds, struct arena *a)
 {
@@ -106,31 +81,21 @@ static bool row_copy(struct stored_report *row, size_t thresholds, struct arena 
 static bool scan_each(void *ctx, const struct stored_report *row, struct err *e)
 {
     struct recovery *r = ctx;
-    if (!r->filling) {
-        void *empty;
-        if (queue_take(r->empty, &empty, 1) == 0) /* closed: the adder has given up */
-            return err_set(e, ERR_IO, 0, "the start was given up");
-        r->filling = empty;
-    }
-    struct chunk *c = r->filling;
-    struct recovered *item = &c->items[c->count];
+    struct arena *a;
+    struct recovered *item = start_pipeline_next(&r->pipeline, &a, e);
+    if (!item)
+        return false;
     *item = (struct recovered){ .row = *row };
-    if (!row_copy(&item->row, row->bucket_count, c->arena))
+    if (!row_copy(&item->row, row->bucket_count, a))
         return err_set(e, ERR_NOMEM, 0, "reading the store");
-    c->packed_bytes += row->packed.len;
-    if (++c->count == CHUNK_REPORTS || c->packed_bytes > CHUNK_PACKED_BYTES)
-        chunk_pass_on(r);
+    start_pipeline_add(&r->pipeline, row->packed.len);
     return true;
 }
 
-static void *scanner_run(void *arg)
+static bool scan(void *ctx, struct err *e)
 {
-    struct recovery *r = arg;
-    r->scan_ok = store_scan(r->engine->store, 0, scan_each, r, &r->scan_err);
-    chunk_pass_on(r);
-    queue_close(r->to_parse);
-    queue_close(r->in_order);
-    return NULL;
+    struct recovery *r = ctx;
+    return store_scan(r->engine->store, 0, scan_each, r, e);
 }
 
 /* The parsers. */
@@ -148,65 +113,38 @@ static void parse_one(struct recovered *item, struct arena *a)
     item->parsed = true;
 }
 
-static void *parser_run(void *arg)
+static void parse_chunk(void *ctx, struct start_chunk *c)
 {
-    struct recovery *r = arg;
-    void *taken;
-    while (queue_take(r->to_parse, &taken, 1) > 0) {
-        struct chunk *c = taken;
-        for (size_t i = 0; i < c->count; i++)
-            if (c->items[i].row.shorthand.len == 0 ||
-                atomic_load_explicit(&r->no_shorthands, memory_order_relaxed))
-                parse_one(&c->items[i], c->arena);
-        pthread_mutex_lock(&r->mu);
-        c->parsed = true;
-        pthread_cond_signal(&r->some_parsed); /* only the adder waits for it */
-        pthread_mutex_unlock(&r->mu);
-    }
-    return NULL;
+    struct recovery *r = ctx;
+    struct recovered *items = c->items;
+    for (size_t i = 0; i < c->count; i++)
+        if (items[i].row.shorthand.len == 0 ||
+            atomic_load_explicit(&r->no_shorthands, memory_order_relaxed))
+            parse_one(&items[i], c->arena);
 }
 
 /* The comparer. */
 
-static bool compare_one(struct recovery *r, const struct recovered *item, struct err *e)
+static bool compare_one(struct recovery *r, struct recovered *item, struct err *e)
 {
     const struct stored_report *row = &item->row;
     const struct placement p = { .top_match = row->top_match, .score = row->score };
+    if (item->compared)
+        return true;
+    item->compared = true;
     return bucket_index_restore_compared(r->engine->current->index, &item->report, row->number,
                                          item->instead, &p, e) ||
            err_prefix(e, "report %u: ", row->number);
 }
 
 /* Of a chunk, the items below `end`. */
-static bool compare_chunk(struct recovery *r, struct chunk *c, size_t end, struct err *e)
+static bool compare_chunk(struct recovery *r, struct start_chunk *c, size_t end, struct err *e)
 {
-    for (; c->compared < end; c->compared++)
-        if (!compare_one(r, &c->items[c->compared], e))
+    struct recovered *items = c->items;
+    for (size_t i = 0; i < end; i++)
+        if (!compare_one(r, &items[i], e))
             return false;
     return true;
-}
-
-static bool is_given_up(const struct recovery *r)
-{
-    return atomic_load_explicit(&r->given_up, memory_order_relaxed);
-}
-
-/* Ends the scanner. */
-static void give_up(struct recovery *r)
-{
-    atomic_store_explicit(&r->given_up, true, memory_order_relaxed);
-    queue_close(r->empty);
-}
-
-static void chunk_give_back(struct recovery *r, struct chunk *c)
-{
-    arena_reset(c->arena);
-    c->count = c->packed_bytes = c->compared = 0;
-    c->parsed = false;
-    if (is_given_up(r) || !queue_put(r->empty, c)) {
-        arena_free(c->arena);
-        free(c);
-    }
 }
 
 static void *comparer_run(void *arg)
@@ -214,10 +152,11 @@ static void *comparer_run(void *arg)
     struct recovery *r = arg;
     void *taken;
     while (queue_take(r->to_compare, &taken, 1) > 0) {
-        struct chunk *c = taken;
-        if (!is_given_up(r) && !compare_chunk(r, c, c->count, &r->compare_err))
-            give_up(r);
-        chunk_give_back(r, c);
+        struct start_chunk *c = taken;
+        if (!start_pipeline_is_given_up(&r->pipeline) &&
+            !compare_chunk(r, c, c->count, &r->compare_err))
+            start_pipeline_give_up(&r->pipeline);
+        start_pipeline_give_back(&r->pipeline, c);
         pthread_mutex_lock(&r->mu);
         r->chunks_compared++;
         pthread_cond_signal(&r->some_compared); /* only the adder waits for it */
@@ -228,15 +167,20 @@ static void *comparer_run(void *arg)
 
 /* The adder. */
 
+static struct recovered *item_at(struct start_chunk *c, size_t i)
+{
+    return (struct recovered *)c->items + i;
+}
+
 /* Waits until all that was added before item `i` of the chunk is compared, too; what the adder
  * still holds of it, it does itself. */
-static bool catch_up(struct recovery *r, struct chunk *c, size_t i, struct err *e)
+static bool catch_up(struct recovery *r, struct start_chunk *c, size_t i, struct err *e)
 {
     pthread_mutex_lock(&r->mu);
     while (r->chunks_compared < r->chunks_added)
         pthread_cond_wait(&r->some_compared, &r->mu);
     pthread_mutex_unlock(&r->mu);
-    if (is_given_up(r)) {
+    if (start_pipeline_is_given_up(&r->pipeline)) {
         *e = r->compare_err;
         return false;
     }
@@ -263,7 +207,7 @@ static void log_progress(struct recovery *r)
 }
 
 /* The comparer may be at what the chain has spelt out. */
-static bool end_chain(struct recovery *r, struct chunk *c, size_t i, struct err *e)
+static bool end_chain(struct recovery *r, struct start_chunk *c, size_t i, struct err *e)
 {
     struct shorthand *sh = &r->engine->shorthand;
     if (shorthand_is_empty(sh))
@@ -276,10 +220,10 @@ static bool end_chain(struct recovery *r, struct chunk *c, size_t i, struct err 
 
 /* Makes item->report from its shorthand. *known: see bucket_index_restore; NULL when it cannot be
  * read. */
-static bool read_shorthand(struct recovery *r, struct chunk *c, size_t i, const uint32_t **known,
-                           struct err *e)
+static bool read_shorthand(struct recovery *r, struct start_chunk *c, size_t i,
+                           const uint32_t **known, struct err *e)
 {
-    struct recovered *item = &c->items[i];
+    struct recovered *item = item_at(c, i);
     struct shorthand_report t;
     *known = NULL;
     if (shorthand_begins(item->row.shorthand) && !end_chain(r, c, i, e))
@@ -295,10 +239,10 @@ static bool read_shorthand(struct recovery *r, struct chunk *c, size_t i, const 
 }
 
 /* From the shorthand, or else from the payload. */
-static bool make_report(struct recovery *r, struct chunk *c, size_t i, const uint32_t **known,
+static bool make_report(struct recovery *r, struct start_chunk *c, size_t i, const uint32_t **known,
                         struct err *e)
 {
-    struct recovered *item = &c->items[i];
+    struct recovered *item = item_at(c, i);
     const struct stored_report *row = &item->row;
     if (!read_shorthand(r, c, i, known, e))
         return false;
@@ -358,9 +302,9 @@ static bool remove_all(struct recovery *r, uint32_t since, struct err *e)
 }
 
 /* The same before item i of the chunk is added. */
-static bool remove_reports(struct recovery *r, struct chunk *c, size_t i, struct err *e)
+static bool remove_reports(struct recovery *r, struct start_chunk *c, size_t i, struct err *e)
 {
-    uint32_t since = c->items[i].row.number;
+    uint32_t since = item_at(c, i)->row.number;
     return !is_removed_at(r, since) || (catch_up(r, c, i, e) && remove_all(r, since, e));
 }
 
@@ -387,10 +331,10 @@ static bool supersede(struct recovery *r, uint32_t by, uint32_t *instead, struct
     return true;
 }
 
-static bool add_one(struct recovery *r, struct chunk *c, size_t i, struct err *e)
+static bool add_one(struct recovery *r, struct start_chunk *c, size_t i, struct err *e)
 {
     struct bucket_index *ix = r->engine->current->index;
-    struct recovered *item = &c->items[i];
+    struct recovered *item = item_at(c, i);
     const struct stored_report *row = &item->row;
     const struct placement p = { .top_match = row->top_match, .score = row->score };
     const uint32_t *known;
@@ -403,11 +347,11 @@ static bool add_one(struct recovery *r, struct chunk *c, size_t i, struct err *e
     return add_object(r, row, e);
 }
 
-static bool add_chunk(struct recovery *r, struct chunk *c, struct err *e)
+static bool add_chunk(struct recovery *r, struct start_chunk *c, struct err *e)
 {
     for (size_t i = 0; i < c->count; i++)
         if (!add_one(r, c, i, e))
-            return err_prefix(e, "report %u: ", c->items[i].row.number);
+            return err_prefix(e, "report %u: ", item_at(c, i)->row.number);
     log_progress(r);
     return true;
 }
@@ -415,113 +359,64 @@ static bool add_chunk(struct recovery *r, struct chunk *c, struct err *e)
 static bool add_all(struct recovery *r, struct err *e)
 {
     bool ok = true;
-    void *taken;
-    while (queue_take(r->in_order, &taken, 1) > 0) {
-        struct chunk *c = taken;
-        pthread_mutex_lock(&r->mu);
-        while (!c->parsed)
-            pthread_cond_wait(&r->some_parsed, &r->mu);
-        pthread_mutex_unlock(&r->mu);
-        if (ok && !is_given_up(r) && !add_chunk(r, c, e)) {
-            give_up(r);
-            ok = false;
-        }
+    struct start_chunk *c;
+    while ((c = start_pipeline_take(&r->pipeline))) {
+        ok = add_chunk(r, c, e);
+        if (!ok)
+            start_pipeline_give_up(&r->pipeline);
         r->chunks_added++;
-        if (!queue_put_wait(r->to_compare, c)) /* there is room for all the chunks there are */
-            chunk_give_back(r, c);
+        if (!queue_put_wait(r->to_compare, c))
+            start_pipeline_give_back(&r->pipeline, c);
     }
     return ok;
 }
 
 /* All of it. */
 
-static bool recovery_init(struct recovery *r, size_t chunks, struct err *e)
+static bool add_and_compare(struct recovery *r, struct err *e)
 {
-    pthread_mutex_init(&r->mu, NULL);
-    pthread_cond_init(&r->some_parsed, NULL);
-    pthread_cond_init(&r->some_compared, NULL);
-    r->empty = queue_new(chunks);
-    r->to_parse = queue_new(chunks);
-    r->in_order = queue_new(chunks);
-    r->to_compare = queue_new(chunks);
-    bool ok = r->empty && r->to_parse && r->in_order && r->to_compare;
-    for (size_t i = 0; i < chunks && ok; i++) {
-        struct chunk *c = calloc(1, sizeof *c);
-        if (c)
-            c->arena = arena_new(CHUNK_ARENA);
-        ok = c && c->arena && queue_put(r->empty, c);
-        if (!ok) {
-            if (c)
-                arena_free(c->arena);
-            free(c);
-        }
-    }
-    return ok || err_set(e, ERR_NOMEM, 0, "reading the store");
-}
-
-static void recovery_done(struct recovery *r)
-{
-    void *taken;
-    if (r->empty) {
-        queue_close(r->empty);
-        while (queue_take(r->empty, &taken, 1) > 0) {
-            struct chunk *c = taken;
-            arena_free(c->arena);
-            free(c);
-        }
-    }
-    queue_free(r->empty);
-    queue_free(r->to_parse);
-    queue_free(r->in_order);
-    queue_free(r->to_compare);
-    pthread_cond_destroy(&r->some_parsed);
-    pthread_cond_destroy(&r->some_compared);
-    pthread_mutex_destroy(&r->mu);
-}
-
-/* Reads and adds, when the parsers are there. */
-static bool run_scanner(struct recovery *r, struct err *e)
-{
-    pthread_t scanner, comparer;
+    pthread_t comparer;
     if (pthread_create(&comparer, NULL, comparer_run, r) != 0)
         return err_set(e, ERR_NOMEM, 0, "cannot start the thread that compares reports");
-    bool ok = pthread_create(&scanner, NULL, scanner_run, r) == 0 ||
-              err_set(e, ERR_NOMEM, 0, "cannot start the thread that reads the store");
-    if (ok) {
-        ok = add_all(r, e);
-        pthread_join(scanner, NULL);
-    }
+    bool ok = add_all(r, e);
     queue_close(r->to_compare);
     pthread_join(comparer, NULL);
-    if (ok && (is_given_up(r) || !r->scan_ok)) {
-        *e = is_given_up(r) ? r->compare_err : r->scan_err;
+    if (ok && start_pipeline_is_given_up(&r->pipeline)) {
+        *e = r->compare_err;
         ok = false;
     }
     return ok;
 }
 
-static bool run_threads(struct recovery *r, struct err *e)
+static bool run_pipeline(struct recovery *r, struct err *e)
 {
-    size_t wanted = r->engine->config.workers, parsers = 0;
-    pthread_t *threads = calloc(wanted, sizeof *threads);
-    if (!threads)
-        return err_set(e, ERR_NOMEM, 0, "reading the store");
-    while (parsers < wanted && pthread_create(&threads[parsers], NULL, parser_run, r) == 0)
-        parsers++;
-    bool ok = parsers > 0 ? run_scanner(r, e)
-                          : err_set(e, ERR_NOMEM, 0, "cannot start the threads that parse reports");
-    queue_close(r->to_parse);
-    for (size_t i = 0; i < parsers; i++)
-        pthread_join(threads[i], NULL);
-    free(threads);
-    return ok;
+    const struct start_pipeline_config config = {
+        .makers = r->engine->config.workers,
+        .chunks_per_maker = CHUNKS_PER_PARSER,
+        .chunk_bytes = CHUNK_PACKED_BYTES,
+        .item_bytes = sizeof(struct recovered),
+        .scan = scan,
+        .make = parse_chunk,
+        .ctx = r,
+    };
+    if (!start_pipeline_begin(&r->pipeline, &config, e))
+        return false;
+    bool ok = add_and_compare(r, e);
+    return start_pipeline_end(&r->pipeline, ok, e);
 }
 
 static bool read_all(struct recovery *r, struct err *e)
 {
-    bool ok =
-        recovery_init(r, CHUNKS_PER_PARSER * r->engine->config.workers, e) && run_threads(r, e);
-    recovery_done(r);
+    /* There is room for all the chunks there are. */
+    r->to_compare = queue_new(CHUNKS_PER_PARSER * r->engine->config.workers);
+    if (!r->to_compare)
+        return err_set(e, ERR_NOMEM, 0, "reading the store");
+    pthread_mutex_init(&r->mu, NULL);
+    pthread_cond_init(&r->some_compared, NULL);
+    bool ok = run_pipeline(r, e);
+    pthread_cond_destroy(&r->some_compared);
+    pthread_mutex_destroy(&r->mu);
+    queue_free(r->to_compare);
     return ok;
 }
 
