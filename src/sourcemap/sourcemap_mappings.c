@@ -30,10 +30,14 @@ struct reading {
 
 size_t map_count_mappings(struct str mappings)
 {
-    size_t n = 1;
-    for (size_t i = 0; i < mappings.len; i++)
-        n += mappings.ptr[i] == ',' || mappings.ptr[i] == ';';
-    return mappings.len == 0 ? 0 : n;
+    size_t n = 0;
+    bool between = true;
+    for (size_t i = 0; i < mappings.len; i++) {
+        bool separator = mappings.ptr[i] == ',' || mappings.ptr[i] == ';';
+        n += between && !separator;
+        between = separator;
+    }
+    return n;
 }
 
 /* At the byte `at` of the text. */

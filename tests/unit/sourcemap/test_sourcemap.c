@@ -436,6 +436,34 @@ static void little_memory(void **state)
     }
 }
 
+/* Lines without mappings take no memory. */
+static void empty_lines(void **state)
+{
+    (void)state;
+    static const char begin[] = "{\"version\":3,\"sources\":[],\"mappings\":\"";
+    const struct sourcemap_from from = { .name = STR("a.map") };
+    struct mapcache *c;
+    struct mapcache_spot spot;
+    struct err e = { 0 };
+    struct buf json, image;
+    struct arena *a = arena_new(65536);
+    assert_non_null(a);
+    buf_init(&json, (size_t)1 << 22);
+    buf_init(&image, 65536);
+    buf_str(&json, str_from_c(begin));
+    for (int i = 0; i < 1000000; i++)
+        buf_char(&json, ';');
+    buf_str(&json, STR("C\"}"));
+    assert_true(sourcemap_convert((struct bytes){ (const uint8_t *)json.ptr, json.len }, &from, a,
+                                  &image, &e));
+    assert_true(mapcache_open(&c, (struct bytes){ (const uint8_t *)image.ptr, image.len }, &e));
+    assert_false(mapcache_find(c, 1000001, 2, &spot));
+    mapcache_free(c);
+    buf_done(&json);
+    buf_done(&image);
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -447,6 +475,7 @@ int main(void)
         cmocka_unit_test(kept),
         cmocka_unit_test(could_be),
         cmocka_unit_test(little_memory),
+        cmocka_unit_test(empty_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
