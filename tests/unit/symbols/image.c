@@ -71,6 +71,7 @@ static const struct {
     { UNWIND_DIV, "div", 0 },
     { UNWIND_MOD, "mod", 0 },
     { UNWIND_ALIGN, "align", 0 },
+    { UNWIND_AND, "and", 0 },
 };
 
 void image_print_program(struct buf *out, struct bytes program)
