@@ -45,7 +45,9 @@ struct mapped {
     bool used;
     uint64_t start, end;
     struct bytes path;
-    bool executable, reported;
+    bool executable; /* a piece of it is */
+    bool
+        unknown; /* the core says nothing of a piece: debuggers leave out what stands in the file */
     struct core_image image;
 };
 
@@ -57,10 +59,10 @@ struct files {
     size_t listed;
 };
 
-static bool is_executable(const struct core *c, uint64_t address)
+/* Libraries that somebody only reads are data. */
+static bool is_module(const struct mapped *m)
 {
-    const struct core_segment *s = core_segment_at(c, address);
-    return s && s->flags & PF_X;
+    return m->executable || (m->unknown && m->image.type != 0);
 }
 
 static bool note_data(struct core *c, struct files *f)
@@ -88,7 +90,7 @@ static bool finish(struct core *c, struct files *f)
     struct str path;
     if (!now->used)
         return true;
-    if (!now->executable)
+    if (!is_module(now))
         return note_data(c, f);
     return dump_utf8(&c->make, now->path, &path) &&
            add_module(c, f->modules, now->start, now->end, path, &now->image);
@@ -122,7 +124,9 @@ static bool add_mapping(struct core *c, struct files *f, uint64_t start, uint64_
             return false;
     }
     now->end = end;
-    now->executable = now->executable || is_executable(c, start);
+    const struct core_segment *s = core_segment_at(c, start);
+    now->executable = now->executable || (s && s->flags & PF_X);
+    now->unknown = now->unknown || !s;
     return true;
 }
 
