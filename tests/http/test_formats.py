@@ -132,7 +132,7 @@ def test_a_report_sent_as_a_snapshot(place):
 
 @pytest.mark.parametrize("name, body, where", [
     ("minidump", b"MDMP", "header"), ("minidump", MINIDUMP[:20], "header"),
-    ("plcrash", b"plcrash", "byte"), ("plcrash", b"plcrash\x01", "byte"),
+    ("plcrash", b"plcrash", "byte"), ("plcrash", b"plcrash\x01", "system_info is missing"),
     ("plcrash", b"plcrash\x01\x0a\x50abc", "byte"),
     ("core", ELF, "header"), ("core", ELF + b"\x04\x00\x3e\x00", "header"), ("json", b'{"uuid": "x",\n "threads"', "line 2")])
 def test_cut_off(place, name, body, where):
