@@ -40,10 +40,12 @@ static struct spool *new_spool(struct intake *in, struct err *e)
 
 /* The file. */
 
-static bool file_begin(struct intake *in, struct str type, struct err *e)
+static bool file_begin(struct intake *in, struct str name, struct str type, struct err *e)
 {
     if (in->file)
         return err_word(e, ERR_INPUT, "two_files", "the form has two parts with a report");
+    if (name.len > 0 && !attachment_name(name, in->arena, &in->file_name))
+        return no_memory(e);
     in->file_type = attachment_type(type);
     in->file = new_spool(in, e);
     return in->file != NULL;
@@ -167,7 +169,7 @@ static bool part_begin(void *ctx, const struct multipart_part *p, struct err *e)
     in->part_name = p->name;
     switch (in->part) {
     case INTAKE_FILE:
-        return file_begin(in, p->type, e);
+        return file_begin(in, p->filename, p->type, e);
     case INTAKE_ATTACHMENT:
         return attachment_begin(in, p->name, p->filename, p->type, e);
     case INTAKE_FIELD:
@@ -222,7 +224,7 @@ bool intake_begin(struct intake *in, struct str content_type, struct err *e)
     if (!arena_defer(in->arena, intake_done, in))
         return no_memory(e);
     if (!multipart_boundary(content_type, in->arena, &boundary))
-        return file_begin(in, content_type, e);
+        return file_begin(in, STR(""), content_type, e);
     if (boundary.len == 0)
         return err_word(e, ERR_INPUT, "bad_multipart",
                         "the Content-Type multipart/form-data names no boundary, or a bad one");

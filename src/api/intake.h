@@ -41,6 +41,7 @@ struct intake {
     /* What has come so far; complete after intake_end. */
     struct spool *file; /* one of `spools`; NULL: none yet */
     struct str file_type;
+    struct str file_name; /* of the part that it is; may be empty */
     struct content file_content;
     uint8_t first[DECODE_MAGIC_BYTES]; /* of the file */
     size_t first_len;

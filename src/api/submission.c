@@ -262,6 +262,7 @@ static bool join_fields(struct submission *s, struct upload *u)
     const struct target *t = &s->target;
     struct upload_field *all =
         arena_array(s->arena, t->field_count + s->in.fields.len + 1, sizeof *all);
+    const struct upload_field file = { STR("file"), s->in.file_name, UPLOAD_FROM_FORM };
     size_t n = 0;
     if (!all)
         return false;
@@ -270,6 +271,8 @@ static bool join_fields(struct submission *s, struct upload *u)
             all[n++] = t->fields[i];
     for (size_t i = 0; i < s->in.fields.len; i++)
         all[n++] = s->in.fields.at[i];
+    if (upload_format_is_symbols(s->in.format) && file.value.len > 0)
+        all[n++] = file; /* behind what else says it: the first counts */
     u->fields = all;
     u->field_count = n;
     return true;

@@ -235,10 +235,20 @@ static bool identify(struct converting *c, const struct symcache *cache, struct 
 
 static bool identify_image(struct converting *c, const struct symbol_image *image, struct err *e)
 {
-    bool is_map = convert_kind_is_map((enum convert_kind)c->row.kind);
+    struct stored_symbol_file *row = &c->row;
+    bool is_map = convert_kind_is_map((enum convert_kind)row->kind);
     if (is_map != (image->mapcache != NULL))
         return err_set(e, ERR_INPUT, 0, "the helper process made something else of it");
-    return is_map ? identify_map(c, image->mapcache, e) : identify(c, image->symcache, e);
+    if (!is_map)
+        return identify(c, image->symcache, e);
+    if (!identify_map(c, image->mapcache, e))
+        return false;
+    if (row->debug_id.len == 0 && row->code_id.len == 0 && row->debug_file.len == 0) {
+        row->has_cache = false;
+        row->error = STR("nothing says which script this source map is for: send it with its name "
+                         "(file=app.js.map), or with symbolication_id");
+    }
+    return true;
 }
 
 static bool made(struct converting *c, const struct convert_line *line, struct err *e)
@@ -248,9 +258,9 @@ static bool made(struct converting *c, const struct convert_line *line, struct e
         return err_set(e, ERR_INPUT, 0, "the helper process counts wrongly");
     if (!symbol_images_keep(c->engine->images, &c->scratch, line->image, c->row.hash, &image, e))
         return false;
+    c->row.has_cache = true;
     bool ok = identify_image(c, &image, e);
     symbol_image_free(&image);
-    c->row.has_cache = true;
     return ok && push_row(c, &c->row, e);
 }
 
@@ -510,7 +520,11 @@ static bool work(struct converting *c, struct err *e)
 /* One that is too long is none. */
 static bool find_script_id(struct converting *c, struct err *e)
 {
-    struct str id = field(&c->w->upload, STR("symbolication_id"), STR(""));
+    const struct upload *u = &c->w->upload;
+    c->script_id = STR("");
+    if (u->format != UPLOAD_SOURCEMAP)
+        return true;
+    struct str id = field(u, STR("symbolication_id"), STR(""));
     return script_id(id, c->w->job.arena, &c->script_id) || no_memory(e);
 }
 

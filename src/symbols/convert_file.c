@@ -97,6 +97,31 @@ static bool convert(struct conversion *c, struct str entry, const struct symbols
     return convert_piece(c, &p, e);
 }
 
+/* Each processor's part is a file of its own: "libfoo (arm64)". */
+static bool convert_macho(struct conversion *c, struct str entry, struct symbols_work *w,
+                          struct err *e)
+{
+    struct macho_part parts[MACHO_PARTS_MAX];
+    size_t count;
+    struct err why = { 0 };
+    if (!macho_parts(w->file, parts, &count, &why))
+        return convert_not_read(c, entry, w->kind, w->file.len, why.msg, e);
+    if (count == 1)
+        return convert(c, entry, w, e);
+    struct buf label;
+    buf_init(&label, 1 << 20);
+    bool ok = true;
+    for (size_t i = 0; i < count && ok; i++) {
+        w->file = parts[i].file;
+        buf_reset(&label);
+        buf_printf(&label, "%.*s (%.*s)", STR_ARG(entry), STR_ARG(parts[i].name));
+        ok = (buf_ok(&label) || err_set(e, ERR_NOMEM, 0, "no memory for names")) &&
+             convert(c, buf_view(&label), w, e);
+    }
+    buf_done(&label);
+    return ok;
+}
+
 /* --- one file ------------------------------------------------------------------------------- */
 
 bool convert_file(struct conversion *c, struct str entry, enum convert_kind by_first,
@@ -114,7 +139,7 @@ bool convert_file(struct conversion *c, struct str entry, enum convert_kind by_f
         return convert_script(c, entry, file, e);
     if (advice)
         return convert_not_read(c, entry, kind, file.len, advice, e);
-    return convert(c, entry, &w, e);
+    return kind == CONVERT_MACHO ? convert_macho(c, entry, &w, e) : convert(c, entry, &w, e);
 }
 
 bool convert_not_read(struct conversion *c, struct str entry, enum convert_kind kind, uint64_t size,
