@@ -15,6 +15,7 @@ struct naming {
     struct plcrash *p;
     struct walk walk;
     size_t frames_left;
+    bool has_deep; /* a thread with more frames than are kept of one */
 };
 
 /* --- registers ----------------------------------------------------------------------------- */
@@ -86,6 +87,15 @@ static bool use_own_symbols(struct plcrash *p, Plcrash__StackFrame *const *from,
     return true;
 }
 
+/* Told once: such threads are seldom alone. */
+static void tell_deep(struct naming *n, const struct dump_thread *t, size_t count)
+{
+    if (count > WALK_FRAMES_MAX && !n->has_deep)
+        dump_error(&n->p->make, "thread %llu has %zu frames, of which the first %d are kept",
+                   (unsigned long long)t->id, count, WALK_FRAMES_MAX);
+    n->has_deep = n->has_deep || count > WALK_FRAMES_MAX;
+}
+
 /* The first frame has the registers of its thread; a stack without is no thread's. */
 static void use_registers(const struct dump_thread *t, struct walk_frame *frames, size_t count)
 {
@@ -103,8 +113,10 @@ static bool name_frames(struct naming *n, Plcrash__StackFrame *const *from, size
                         struct dump_thread *to, struct err *e)
 {
     struct plcrash *p = n->p;
-    uint64_t *addresses = arena_array(p->make.arena, count + 1, sizeof *addresses);
     struct walk_frame *frames;
+    if (n->frames_left == 0)
+        return true;
+    uint64_t *addresses = arena_array(p->make.arena, count + 1, sizeof *addresses);
     if (!addresses)
         return err_set(e, ERR_NOMEM, 0, "no memory for the frames of a report");
     for (size_t i = 0; i < count; i++)
@@ -114,6 +126,7 @@ static bool name_frames(struct naming *n, Plcrash__StackFrame *const *from, size
     if (to->frame_count > n->frames_left)
         to->frame_count = n->frames_left;
     n->frames_left -= to->frame_count;
+    tell_deep(n, to, count);
     use_registers(to, frames, to->frame_count);
     to->frames = frames;
     return use_own_symbols(p, from, frames, to->frame_count) ||
