@@ -8,6 +8,7 @@
 #include "base/vec.h"
 #include "symbols/breakpad_fields.h"
 #include "symbols/folder_cache.h"
+#include "symbols/folder_maps.h"
 #include "symbols/folder_scan.h"
 
 #include <assert.h>
@@ -32,6 +33,7 @@ struct symbol_folders {
     struct folder_scan scan;
     bool scanned;
     VEC(struct answer) answers;
+    struct folder_maps *maps;
 };
 
 static bool open_all(struct symbol_folders *f, const char *const *dirs, size_t count,
@@ -39,7 +41,9 @@ static bool open_all(struct symbol_folders *f, const char *const *dirs, size_t c
 {
     f->arena = arena_new(ARENA_BYTES);
     f->cache = folder_cache_new(cache_dir);
-    if (!f->arena || !f->cache || !(f->dirs = arena_array(f->arena, count + 1, sizeof *f->dirs)))
+    f->maps = folder_maps_new(cache_dir);
+    if (!f->arena || !f->cache || !f->maps ||
+        !(f->dirs = arena_array(f->arena, count + 1, sizeof *f->dirs)))
         return false;
     for (; f->count < count; f->count++) {
         struct str copy;
@@ -82,6 +86,7 @@ void symbol_folders_close(struct symbol_folders *f)
     folder_scan_done(&f->scan);
     VEC_FREE(&f->answers);
     folder_cache_free(f->cache);
+    folder_maps_free(f->maps);
     arena_free(f->arena);
     free(f);
 }
@@ -151,7 +156,7 @@ static void find_breakpad(struct symbol_folders *f, const struct module_id *id, 
         int n = snprintf(path, sizeof path, "%s/%.*s/%.*s/%.*s.sym", f->dirs[i],
                          STR_ARG(id->debug_file), STR_ARG(id->debug_id), STR_ARG(stem));
         if (n > 0 && n < (int)sizeof path)
-            consider(a, folder_cache_get(f->cache, path));
+            consider(a, folder_cache_get(f->cache, path, 0));
     }
 }
 
@@ -165,7 +170,7 @@ static void find_build_id(struct symbol_folders *f, const struct module_id *id, 
         int n = snprintf(path, sizeof path, "%s/.build-id/%.2s/%.*s.debug", f->dirs[i],
                          id->code_id.ptr, (int)id->code_id.len - 2, id->code_id.ptr + 2);
         if (n > 0 && n < (int)sizeof path)
-            consider(a, folder_cache_get(f->cache, path));
+            consider(a, folder_cache_get(f->cache, path, 0));
     }
 }
 
@@ -187,7 +192,7 @@ static void find_by_id(struct symbol_folders *f, const struct module_id *id, str
     for (size_t i = 0; i < f->scan.found.len; i++) {
         const struct scanned *s = &f->scan.found.at[i];
         if (same_id(s->debug_id, id->debug_id) || same_id(s->code_id, id->code_id))
-            consider(a, folder_cache_get(f->cache, s->path));
+            consider(a, folder_cache_get(f->cache, s->path, s->part));
     }
 }
 
@@ -240,13 +245,17 @@ static void release(void *ctx, struct symbols_found *found)
 
 static bool find_map(void *ctx, const struct script_id *id, struct map_found *out)
 {
-    (void)ctx, (void)id, (void)out;
-    return false;
+    struct symbol_folders *f = ctx;
+    const struct mapcache *map = folder_maps_find(f->maps, f->dirs, f->count, id);
+    if (map)
+        *out = (struct map_found){ map, NULL };
+    return map != NULL;
 }
 
 static void release_map(void *ctx, struct map_found *found)
 {
-    (void)ctx, (void)found;
+    (void)ctx;
+    *found = (struct map_found){ NULL, NULL };
 }
 
 struct symbol_source symbol_folders_source(struct symbol_folders *f)

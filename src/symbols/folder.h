@@ -1,9 +1,10 @@
 /* folder.h - symbols from folders, for `crumple stackwalk --symbols DIR`.
  *
  * A folder holds Breakpad files at <debug file>/<debug id>/<debug file without .pdb>.sym, as for
- * minidump_stackwalk, or ELF files at .build-id/<xx>/<rest>.debug; else any .sym or ELF file that
- * lies directly in it is found by its ids (the folders are looked through once, only when the first
- * ways found nothing for a module, or nothing to unwind it with).
+ * minidump_stackwalk, or ELF files at .build-id/<xx>/<rest>.debug; else any .sym, ELF or Mach-O
+ * file that lies directly in it, or in a NAME.dSYM folder in it, is found by its ids (the folders
+ * are looked through once, only when the first ways found nothing for a module, or nothing to
+ * unwind it with). Source maps, and scripts that hold theirs, lie directly in it (folder_maps.h).
  * When there are several for a module, names and unwind rules each come from the best. A file is
  * converted when it is asked for the first time, and the cache is kept in `cache_dir` (see
  * folder_cache.h), so that the next process only maps it. When that cannot be written, the image

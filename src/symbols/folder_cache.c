@@ -4,22 +4,16 @@
 #include "base/vec.h"
 #include "symbols/breakpad.h"
 #include "symbols/elf_symbols.h"
+#include "symbols/folder_keep.h"
+#include "symbols/macho_symbols.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define MEMORY_MAX ((size_t)8 << 30) /* for what one symbol file says */
-
-struct file_key {
-    uint64_t device, number, size;
-    int64_t changed_ns;
-    uint64_t version;
-};
+#define KIND "symcache"
 
 struct opened {
     struct file_key key;
@@ -79,68 +73,35 @@ void folder_unmap(struct bytes file)
         munmap((void *)(uintptr_t)file.ptr, file.len);
 }
 
-/* ---- where a cache is kept ---- */
-
-static bool cache_path(const struct folder_cache *f, const struct file_key *key, char out[PATH_MAX])
-{
-    if (!f->dir)
-        return false;
-    int n = snprintf(
-        out, PATH_MAX, "%s/%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-%" PRIu64 ".symcache",
-        f->dir, key->device, key->number, key->size, (uint64_t)key->changed_ns, key->version);
-    return n > 0 && n < PATH_MAX;
-}
-
-/* Makes the folder and those above it, as far as they are missing. */
-static void make_folders(const char *dir)
-{
-    char path[PATH_MAX];
-    size_t n = strlen(dir);
-    if (n >= sizeof path)
-        return;
-    memcpy(path, dir, n + 1);
-    for (size_t i = 1; i <= n; i++)
-        if (path[i] == '/' || path[i] == '\0') {
-            char end = path[i];
-            path[i] = '\0';
-            (void)mkdir(path, 0777); /* what goes wrong shows when a file is made in it */
-            path[i] = end;
-        }
-}
-
-/* Writes an image to where the next process finds it. False: it cannot be kept. */
-static bool keep(struct folder_cache *f, struct symcache_builder *b, const char *path,
-                 struct err *e)
-{
-    char temporary[PATH_MAX];
-    int n = snprintf(temporary, sizeof temporary, "%s/.new-XXXXXX", f->dir);
-    if (n < 0 || n >= (int)sizeof temporary)
-        return err_set(e, ERR_IO, 0, "%s: too long a path", f->dir);
-    int fd = mkostemp(temporary, O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT) {
-        make_folders(f->dir);
-        memcpy(temporary + n - 6, "XXXXXX", 6);
-        fd = mkostemp(temporary, O_CLOEXEC);
-    }
-    if (fd < 0)
-        return err_set(e, ERR_IO, 0, "%s: %s", temporary, strerror(errno));
-    bool ok = symcache_write_file(b, fd, e) && fdatasync(fd) == 0;
-    ok = close(fd) == 0 && ok && rename(temporary, path) == 0;
-    if (!ok)
-        (void)unlink(temporary);
-    return ok;
-}
-
 /* ---- converting ---- */
 
-static bool read_symbols(struct bytes file, struct str name, struct symcache_builder *b,
-                         struct err *e)
+static bool read_macho(struct bytes file, struct str name, size_t part, struct symcache_builder *b,
+                       struct err *e)
+{
+    struct macho_part parts[MACHO_PARTS_MAX];
+    size_t count;
+    if (!macho_parts(file, parts, &count, e))
+        return false;
+    if (part >= count)
+        return err_set(e, ERR_INPUT, 0, "it has no part %zu", part + 1);
+    return macho_read(parts[part].file, name, b, e);
+}
+
+static bool read_symbols(struct bytes file, struct str name, size_t part,
+                         struct symcache_builder *b, struct err *e)
 {
     if (breakpad_is(file))
         return breakpad_read(file, b, e);
     if (elf_is(file))
         return elf_read(file, name, b, e);
-    return err_set(e, ERR_INPUT, 0, "neither Breakpad symbols nor an ELF file");
+    if (macho_is(file))
+        return read_macho(file, name, part, b, e);
+    return err_set(e, ERR_INPUT, 0, "neither Breakpad symbols nor an ELF or Mach-O file");
+}
+
+static bool write_cache(void *builder, int fd, struct err *e)
+{
+    return symcache_write_file(builder, fd, e);
 }
 
 static bool open_in_memory(struct opened *o, struct symcache_builder *b, struct err *e)
@@ -162,43 +123,33 @@ static bool convert(struct folder_cache *f, const char *path, struct opened *o, 
         return err_set(e, ERR_NOMEM, 0, "%s: no memory", path);
     if (!folder_map(path, &file))
         return err_set(e, ERR_IO, 0, "%s: cannot be read", path);
-    bool ok = read_symbols(file, str_from_c(slash ? slash + 1 : path), b, e);
+    bool ok = read_symbols(file, str_from_c(slash ? slash + 1 : path), (size_t)o->key.part, b, e);
     folder_unmap(file);
     if (!ok)
         return err_prefix(e, "%s: ", path);
-    if (cache_path(f, &o->key, kept) && keep(f, b, kept, &ignored) &&
+    if (folder_keep_path(f->dir, &o->key, KIND, kept) &&
+        folder_keep(f->dir, kept, write_cache, b, &ignored) &&
         symcache_open_file(&o->cache, kept, &ignored))
         return true;
     return open_in_memory(o, b, e);
 }
 
-static bool make_key(const char *path, struct file_key *key)
-{
-    struct stat st;
-    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
-        return false;
-    *key = (struct file_key){ .device = (uint64_t)st.st_dev,
-                              .number = (uint64_t)st.st_ino,
-                              .size = (uint64_t)st.st_size,
-                              .changed_ns =
-                                  st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec,
-                              .version = SYMCACHE_VERSION };
-    return true;
-}
-
-const struct symcache *folder_cache_get(struct folder_cache *f, const char *path)
+const struct symcache *folder_cache_get(struct folder_cache *f, const char *path, size_t part)
 {
     struct opened o = { .cache = NULL };
     struct err e = { 0 };
     char kept[PATH_MAX];
-    if (!make_key(path, &o.key))
+    if (!file_key_of(path, &o.key))
         return NULL;
+    o.key.part = part;
+    o.key.version = SYMCACHE_VERSION;
     for (size_t i = 0; i < f->files.len; i++)
         if (memcmp(&f->files.at[i].key, &o.key, sizeof o.key) == 0)
             return f->files.at[i].cache;
     if (!VEC_RESERVE(&f->files, 1))
         return NULL;
-    bool there = cache_path(f, &o.key, kept) && symcache_open_file(&o.cache, kept, &e);
+    bool there =
+        folder_keep_path(f->dir, &o.key, KIND, kept) && symcache_open_file(&o.cache, kept, &e);
     if (!there && !convert(f, path, &o, &e)) {
         buf_done(&o.image);
         o.cache = NULL;

@@ -4,6 +4,7 @@
 #include "symbols/breakpad.h"
 #include "symbols/elf_symbols.h"
 #include "symbols/folder_cache.h"
+#include "symbols/macho_symbols.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -11,24 +12,48 @@
 #include <unistd.h>
 
 #define ENTRIES_MAX 100000
+#define DSYM_END ".dSYM"
+#define DSYM_INSIDE "Contents/Resources/DWARF"
 #define FIRST_BYTES 4096 /* hold the MODULE and INFO records of a symbol file */
 
-static bool add(struct folder_scan *s, const char *path, const struct symcache_about *about,
-                struct arena *a)
+static bool add(struct folder_scan *s, const char *path, size_t part,
+                const struct symcache_about *about, struct arena *a)
 {
-    struct scanned one = { .path = path };
+    struct scanned one = { .path = path, .part = part };
     return arena_str(a, about->debug_id, &one.debug_id) &&
            arena_str(a, about->code_id, &one.code_id) && VEC_PUSH(&s->found, one);
 }
 
-static bool look_at_elf(struct folder_scan *s, const char *path, struct str name, struct arena *a)
+static bool look_at_elf(struct folder_scan *s, const char *path, struct bytes file, struct str name,
+                        struct arena *a)
 {
     struct symcache_about about = { 0 };
     struct err e = { 0 };
+    return !elf_identify(file, name, a, &about, &e) || add(s, path, 0, &about, a);
+}
+
+static bool look_at_macho(struct folder_scan *s, const char *path, struct bytes file,
+                          struct str name, struct arena *a)
+{
+    struct macho_part parts[MACHO_PARTS_MAX];
+    struct symcache_about about = { 0 };
+    struct err e = { 0 };
+    size_t count;
+    if (!macho_parts(file, parts, &count, &e))
+        return true;
+    for (size_t i = 0; i < count; i++)
+        if (macho_identify(parts[i].file, name, a, &about, &e) && !add(s, path, i, &about, a))
+            return false;
+    return true;
+}
+
+static bool look_at_whole(struct folder_scan *s, const char *path, struct str name, struct arena *a)
+{
     struct bytes file;
     if (!folder_map(path, &file))
         return true;
-    bool ok = !elf_identify(file, name, a, &about, &e) || add(s, path, &about, a);
+    bool ok =
+        elf_is(file) ? look_at_elf(s, path, file, name, a) : look_at_macho(s, path, file, name, a);
     folder_unmap(file);
     return ok;
 }
@@ -46,8 +71,8 @@ static bool look_at_file(struct folder_scan *s, int dir, const char *path, const
     close(fd);
     struct bytes bytes = { first, n > 0 ? (size_t)n : 0 };
     if (breakpad_is(bytes) && breakpad_identify(bytes, &about, &e))
-        return add(s, path, &about, a);
-    return !elf_is(bytes) || look_at_elf(s, path, str_from_c(name), a);
+        return add(s, path, 0, &about, a);
+    return (!elf_is(bytes) && !macho_is(bytes)) || look_at_whole(s, path, str_from_c(name), a);
 }
 
 static bool is_file(int dir, const struct dirent *d)
@@ -58,7 +83,26 @@ static bool is_file(int dir, const struct dirent *d)
     return fstatat(dir, d->d_name, &st, 0) == 0 && S_ISREG(st.st_mode);
 }
 
-bool folder_scan(struct folder_scan *s, const char *dir, struct arena *a)
+static bool scan_files(struct folder_scan *s, const char *dir, struct arena *a, bool with_dsyms);
+
+static bool is_dsym(const char *name)
+{
+    size_t n = strlen(name), end = sizeof DSYM_END - 1;
+    return n > end && strcmp(name + n - end, DSYM_END) == 0;
+}
+
+static bool look_at_entry(struct folder_scan *s, int list, const char *dir, const struct dirent *d,
+                          struct arena *a, bool with_dsyms)
+{
+    struct str path;
+    if (with_dsyms && is_dsym(d->d_name))
+        return arena_printf(a, &path, "%s/%s/" DSYM_INSIDE, dir, d->d_name) &&
+               scan_files(s, path.ptr, a, false);
+    return !is_file(list, d) || (arena_printf(a, &path, "%s/%s", dir, d->d_name) &&
+                                 look_at_file(s, list, path.ptr, d->d_name, a));
+}
+
+static bool scan_files(struct folder_scan *s, const char *dir, struct arena *a, bool with_dsyms)
 {
     DIR *list = opendir(dir);
     bool ok = true;
@@ -66,14 +110,15 @@ bool folder_scan(struct folder_scan *s, const char *dir, struct arena *a)
     if (!list)
         return true;
     for (const struct dirent *d = readdir(list); d && ok && entries < ENTRIES_MAX;
-         d = readdir(list), entries++) {
-        struct str path;
-        if (is_file(dirfd(list), d))
-            ok = arena_printf(a, &path, "%s/%s", dir, d->d_name) &&
-                 look_at_file(s, dirfd(list), path.ptr, d->d_name, a);
-    }
+         d = readdir(list), entries++)
+        ok = look_at_entry(s, dirfd(list), dir, d, a, with_dsyms);
     closedir(list);
     return ok;
+}
+
+bool folder_scan(struct folder_scan *s, const char *dir, struct arena *a)
+{
+    return scan_files(s, dir, a, true);
 }
 
 void folder_scan_done(struct folder_scan *s)

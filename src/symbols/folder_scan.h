@@ -1,7 +1,7 @@
 /* folder_scan.h - the symbol files that lie in a folder, told by their first bytes.
  *
- * Not those in folders below it: a process that walks one dump has no time to look through a store
- * of thousands of files. Threads: one at a time. */
+ * Of folders below it only dSYM folders, NAME.dSYM/Contents/Resources/DWARF: a process that walks
+ * one dump has no time to look through a store of thousands of files. Threads: one at a time. */
 #ifndef CRUMPLE_SYMBOLS_FOLDER_SCAN_H
 #define CRUMPLE_SYMBOLS_FOLDER_SCAN_H
 
@@ -10,6 +10,7 @@
 
 struct scanned {
     const char *path;
+    size_t part;                  /* of a Mach-O file for several processors */
     struct str debug_id, code_id; /* may be empty */
 };
 struct folder_scan {
