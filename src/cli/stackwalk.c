@@ -1,4 +1,4 @@
-/* stackwalk.c - `crumple stackwalk`: a dump to threads and frames, without a server.
+/* stackwalk.c - `crumple stackwalk`: a dump, or a report, to threads and frames, without a server.
  *
  * Scripts call it once for each dump, so a cold start must be cheap: the dump and the symbols are
  * mapped, nothing else is opened, and the output is one write. */
@@ -6,7 +6,10 @@
 
 #include "cli/cli.h"
 #include "decode/core.h"
+#include "decode/decode.h"
 #include "decode/minidump.h"
+#include "decode/plcrash.h"
+#include "sourcemap/sourcemap.h"
 #include "symbols/folder.h"
 
 #include <errno.h>
@@ -22,7 +25,7 @@
 #define CACHE_FOLDER "crumple/symbols"
 
 struct options {
-    const char *dump, *cache;
+    const char *file, *cache;
     struct arg_texts symbols;
     bool json, no_cache;
 };
@@ -93,29 +96,105 @@ static bool write_out(struct str text, struct err *e)
     return true;
 }
 
-static bool print(const struct dump *d, bool json, struct err *e)
+/* Ends the printing. */
+static bool finish(struct buf *out, struct err *e)
 {
+    bool ok = buf_ok(out) || err_set(e, ERR_NOMEM, 0, "no memory for the output");
+    ok = ok && write_out(buf_view(out), e);
+    buf_done(out);
+    return ok;
+}
+
+typedef bool read_dump(struct bytes file, const struct symbol_source *symbols, struct dump *out,
+                       struct arena *a, struct err *e);
+
+static bool walk_dump(const struct options *o, read_dump *read, struct bytes file,
+                      const struct symbol_source *symbols, struct arena *a, struct err *e)
+{
+    struct dump *d = arena_alloc(a, sizeof *d);
     struct buf out;
+    if (!d)
+        return err_set(e, ERR_NOMEM, 0, "no memory");
+    if (!read(file, symbols, d, a, e))
+        return err_prefix(e, "%.120s: ", o->file);
     buf_init(&out, OUTPUT_MAX);
-    if (json)
+    if (o->json)
         stackwalk_print_json(&out, d);
     else
         stackwalk_print(&out, d);
-    bool ok = buf_ok(&out) || err_set(e, ERR_NOMEM, 0, "no memory for the output");
-    ok = ok && write_out(buf_view(&out), e);
-    buf_done(&out);
-    return ok;
+    return finish(&out, e);
+}
+
+static bool walk_report(const struct options *o, struct bytes file,
+                        const struct symbol_source *symbols, struct arena *a, struct err *e)
+{
+    const struct str text = { (const char *)file.ptr, file.len };
+    struct err no_map = { 0 };
+    struct crash c;
+    struct buf out;
+    if (sourcemap_could_be(file) && decode_check_sourcemap(text, a, &no_map))
+        return err_set(
+            e, ERR_INPUT, 0,
+            "%.80s is a source map, not a crash: --symbols takes the folder of source maps",
+            o->file);
+    if (!decode_upload(UPLOAD_JSON, text, symbols, &c, a, e))
+        return err_prefix(e, "%.120s: ", o->file);
+    buf_init(&out, OUTPUT_MAX);
+    if (o->json)
+        stackwalk_print_report_json(&out, &c);
+    else
+        stackwalk_print_report(&out, &c);
+    return finish(&out, e);
+}
+
+#define SHOWN_BYTES 8
+
+static bool refuse_unknown(const struct options *o, struct bytes file, struct err *e)
+{
+    char hex[SHOWN_BYTES * 3 + 1] = "";
+    for (size_t i = 0; i < SHOWN_BYTES && i < file.len; i++)
+        snprintf(hex + 3 * i, 4, " %02x", file.ptr[i]);
+    return err_set(
+        e, ERR_INPUT, 0,
+        "%.80s is no crash: it begins with%s, not as a minidump (MDMP), a PLCrashReporter "
+        "report (plcrash), a core file or a JSON report ({)",
+        o->file, hex);
+}
+
+static bool refuse(const struct options *o, enum decode_kind kind, const char *words,
+                   struct bytes file, struct err *e)
+{
+    int len = (int)strcspn(words, "("); /* what follows is for those who send it by HTTP */
+    while (len > 0 && words[len - 1] == ' ')
+        len--;
+    if (kind == KIND_SYMBOLS)
+        return err_set(e, ERR_INPUT, 0,
+                       "%.80s is %.*s, not a crash: --symbols takes the folder of symbol files",
+                       o->file, len, words);
+    if (kind == KIND_PACKED)
+        return err_set(e, ERR_INPUT, 0, "%.120s is %.*s: unpack it first", o->file, len, words);
+    return refuse_unknown(o, file, e);
 }
 
 static bool walk(const struct options *o, struct bytes file, const struct symbol_source *symbols,
                  struct arena *a, struct err *e)
 {
-    struct dump *d = arena_alloc(a, sizeof *d);
-    if (!d)
-        return err_set(e, ERR_NOMEM, 0, "no memory");
-    bool ok = core_is(file) ? core_read(file, symbols, d, a, e)
-                            : minidump_read(file, symbols, d, a, e);
-    return ok && print(d, o->json, e);
+    const char *words;
+    struct bytes first = { file.ptr,
+                           file.len < DECODE_MAGIC_BYTES ? file.len : DECODE_MAGIC_BYTES };
+    enum decode_kind kind = decode_kind_of(first, &words);
+    switch (kind) {
+    case KIND_MINIDUMP:
+        return walk_dump(o, minidump_read, file, symbols, a, e);
+    case KIND_PLCRASH:
+        return walk_dump(o, plcrash_read, file, symbols, a, e);
+    case KIND_CORE:
+        return walk_dump(o, core_read, file, symbols, a, e);
+    case KIND_JSON:
+        return walk_report(o, file, symbols, a, e);
+    default:
+        return refuse(o, kind, words, file, e);
+    }
 }
 
 static bool walk_file(const struct options *o, struct arena *a, struct err *e)
@@ -123,7 +202,7 @@ static bool walk_file(const struct options *o, struct arena *a, struct err *e)
     CLEANUP(symbol_folders_close_p) struct symbol_folders *folders = NULL;
     struct symbol_source symbols;
     struct mapping m = { NULL, 0 };
-    if (!map_file(&m, o->dump, e))
+    if (!map_file(&m, o->file, e))
         return false;
     bool ok = true;
     if (o->symbols.count > 0) {
@@ -143,7 +222,7 @@ static int run(const struct command *c, int argc, char **argv)
     struct err e = { 0 };
     int status;
     const struct arg args[] = {
-        { "DUMP", ARG_OPERAND, &o.dump },        { "--symbols", ARG_TEXTS, &o.symbols },
+        { "FILE", ARG_OPERAND, &o.file },        { "--symbols", ARG_TEXTS, &o.symbols },
         { "--json", ARG_FLAG, &o.json },         { "--cache", ARG_TEXT, &o.cache },
         { "--no-cache", ARG_FLAG, &o.no_cache },
     };
@@ -157,13 +236,16 @@ static int run(const struct command *c, int argc, char **argv)
 
 const struct command command_stackwalk = {
     .name = "stackwalk",
-    .summary = "the threads and frames of a crash dump",
-    .help = "Usage: crumple stackwalk DUMP [--symbols DIR]... [--json]\n"
+    .summary = "the threads and frames of a crash dump or a report",
+    .help = "Usage: crumple stackwalk FILE [--symbols DIR]... [--json]\n"
             "                         [--cache DIR | --no-cache]\n\n"
-            "Reads a minidump and prints why the process ended and the stacks of its threads.\n\n"
+            "Reads a crash and prints why the process ended and the stacks of its threads.\n"
+            "FILE is a minidump, an ELF core file, a report of PLCrashReporter, or a JSON\n"
+            "report of a Backtrace client: its first bytes say which.\n\n"
             "  --symbols DIR   where symbol files are: as for minidump_stackwalk\n"
             "                  (NAME/ID/NAME.sym), as for debuggers (.build-id/XX/REST.debug),\n"
-            "                  or .sym and ELF files in DIR itself; may be given again\n"
+            "                  or .sym, ELF and Mach-O files, dSYM folders, source maps and\n"
+            "                  scripts with their source map in DIR itself; may be given again\n"
             "  --json          one JSON object, instead of text for people\n"
             "  --cache DIR     where converted symbols are kept for the next time\n"
             "                  (default: ~/.cache/crumple/symbols, or under $XDG_CACHE_HOME)\n"

@@ -3,35 +3,7 @@
  * as doubles. */
 #include "cli/stackwalk.h"
 
-#include "base/digits.h"
-
-static void write_text(struct json_writer *w, const char *key, struct str text)
-{
-    json_key(w, str_from_c(key));
-    if (text.len > 0)
-        json_str(w, text);
-    else
-        json_null(w);
-}
-
-static void write_hex(struct json_writer *w, struct str key, bool known, uint64_t n)
-{
-    char text[2 + DIGITS_ROOM] = "0x";
-    json_key(w, key);
-    if (known)
-        json_str(w, (struct str){ text, 2 + digits_hex(text + 2, n, 0) });
-    else
-        json_null(w);
-}
-
-static void write_number(struct json_writer *w, const char *key, bool known, uint64_t n)
-{
-    json_key(w, str_from_c(key));
-    if (known && n <= INT64_MAX)
-        json_int(w, (int64_t)n);
-    else
-        json_null(w);
-}
+#include "cli/stackwalk_parts.h"
 
 static void write_crash(struct json_writer *w, const struct dump *d)
 {
@@ -41,10 +13,10 @@ static void write_crash(struct json_writer *w, const struct dump *d)
         return;
     }
     json_object(w);
-    write_text(w, "reason", d->reason);
-    write_hex(w, STR("address"), d->has_address, d->address);
-    write_number(w, "thread", d->crash_thread != DUMP_NO_THREAD, d->crash_thread);
-    write_text(w, "assertion", d->assertion);
+    stackwalk_write_text(w, "reason", d->reason);
+    stackwalk_write_hex(w, STR("address"), d->has_address, d->address);
+    stackwalk_write_number(w, "thread", d->crash_thread != DUMP_NO_THREAD, d->crash_thread);
+    stackwalk_write_text(w, "assertion", d->assertion);
     json_object_end(w);
 }
 
@@ -52,14 +24,14 @@ static void write_system(struct json_writer *w, const struct dump *d)
 {
     json_key(w, STR("system"));
     json_object(w);
-    write_text(w, "os", d->os_name);
-    write_text(w, "os_version", d->os_version);
-    write_text(w, "cpu", d->cpu_name);
-    write_text(w, "cpu_info", d->cpu_text);
-    write_number(w, "cpu_count", d->cpu_count > 0, d->cpu_count);
-    write_number(w, "pid", d->has_pid, d->pid);
-    write_number(w, "uptime", d->has_uptime, (uint64_t)d->uptime_s);
-    write_number(w, "time", d->has_time, (uint64_t)d->time_s);
+    stackwalk_write_text(w, "os", d->os_name);
+    stackwalk_write_text(w, "os_version", d->os_version);
+    stackwalk_write_text(w, "cpu", d->cpu_name);
+    stackwalk_write_text(w, "cpu_info", d->cpu_text);
+    stackwalk_write_number(w, "cpu_count", d->cpu_count > 0, d->cpu_count);
+    stackwalk_write_number(w, "pid", d->has_pid, d->pid);
+    stackwalk_write_number(w, "uptime", d->has_uptime, (uint64_t)d->uptime_s);
+    stackwalk_write_number(w, "time", d->has_time, (uint64_t)d->time_s);
     json_object_end(w);
 }
 
@@ -67,13 +39,13 @@ static void write_module(struct json_writer *w, const struct dump *d, size_t i)
 {
     const struct dump_module *m = &d->modules[i];
     json_object(w);
-    write_hex(w, STR("base"), true, m->base);
-    write_hex(w, STR("size"), true, m->size);
-    write_text(w, "code_file", m->code_file);
-    write_text(w, "code_id", m->code_id);
-    write_text(w, "debug_file", m->debug_file);
-    write_text(w, "debug_id", m->debug_id);
-    write_text(w, "version", m->version);
+    stackwalk_write_hex(w, STR("base"), true, m->base);
+    stackwalk_write_hex(w, STR("size"), true, m->size);
+    stackwalk_write_text(w, "code_file", m->code_file);
+    stackwalk_write_text(w, "code_id", m->code_id);
+    stackwalk_write_text(w, "debug_file", m->debug_file);
+    stackwalk_write_text(w, "debug_id", m->debug_id);
+    stackwalk_write_text(w, "version", m->version);
     json_key(w, STR("main"));
     json_bool(w, i == d->main_module);
     json_key(w, STR("symbols")); /* null: no frame lies in it, so nobody asked */
@@ -91,10 +63,10 @@ static void write_unloaded(struct json_writer *w, const struct dump *d)
     for (size_t i = 0; i < d->unloaded_count; i++) {
         const struct dump_module *m = &d->unloaded[i];
         json_object(w);
-        write_hex(w, STR("base"), true, m->base);
-        write_hex(w, STR("size"), true, m->size);
-        write_text(w, "code_file", m->code_file);
-        write_text(w, "code_id", m->code_id);
+        stackwalk_write_hex(w, STR("base"), true, m->base);
+        stackwalk_write_hex(w, STR("size"), true, m->size);
+        stackwalk_write_text(w, "code_file", m->code_file);
+        stackwalk_write_text(w, "code_id", m->code_id);
         json_object_end(w);
     }
     json_list_end(w);
@@ -107,7 +79,7 @@ static void write_registers(struct json_writer *w, const struct dump *d, const s
     json_object(w);
     for (unsigned r = 0; facts && !f->inlined && r < facts->registers; r++)
         if (f->registers.known >> r & 1)
-            write_hex(w, str_from_c(facts->names[r]), true, f->registers.at[r]);
+            stackwalk_write_hex(w, str_from_c(facts->names[r]), true, f->registers.at[r]);
     json_object_end(w);
 }
 
@@ -115,16 +87,20 @@ static void write_frame(struct json_writer *w, const struct dump *d, const struc
 {
     const struct dump_module *m = dump_frame_module(d, f);
     json_object(w);
-    write_text(w, "module", m ? dump_base_name(m->code_file) : STR(""));
-    write_hex(w, STR("offset"), m, m ? f->address - m->base : 0);
-    write_hex(w, STR("address"), true, f->address);
-    write_text(w, "function", f->function);
-    write_hex(w, STR("function_offset"), f->function.len > 0, f->function_offset);
-    write_text(w, "file", f->file);
-    write_number(w, "line", f->file.len > 0, f->line); /* 0: the file is known, the line not */
-    write_text(w, "trust", str_from_c(walk_trust_name(f->trust)));
+    stackwalk_write_text(w, "module", m ? dump_base_name(m->code_file) : STR(""));
+    stackwalk_write_hex(w, STR("offset"), m, m ? f->address - m->base : 0);
+    stackwalk_write_hex(w, STR("address"), true, f->address);
+    stackwalk_write_text(w, "function", f->function);
+    stackwalk_write_hex(w, STR("function_offset"), f->function.len > 0, f->function_offset);
+    stackwalk_write_text(w, "file", f->file);
+    stackwalk_write_number(w, "line", f->file.len > 0,
+                           f->line); /* 0: the file is known, the line not */
+    stackwalk_write_number(w, "column", false, 0);
+    stackwalk_write_text(w, "trust", str_from_c(walk_trust_name(f->trust)));
     json_key(w, STR("inlined"));
     json_bool(w, f->inlined);
+    json_key(w, STR("generated"));
+    json_null(w);
     write_registers(w, d, f);
     json_object_end(w);
 }
@@ -132,8 +108,8 @@ static void write_frame(struct json_writer *w, const struct dump *d, const struc
 static void write_thread(struct json_writer *w, const struct dump *d, const struct dump_thread *t)
 {
     json_object(w);
-    write_number(w, "id", true, t->id);
-    write_text(w, "name", t->name);
+    stackwalk_write_number(w, "id", true, t->id);
+    stackwalk_write_text(w, "name", t->name);
     json_key(w, STR("frames"));
     json_list(w);
     for (size_t i = 0; i < t->frame_count; i++)
@@ -149,7 +125,8 @@ void stackwalk_print_json(struct buf *out, const struct dump *d)
     json_object(&w);
     write_crash(&w, d);
     write_system(&w, d);
-    write_number(&w, "requested_thread", d->crash_thread != DUMP_NO_THREAD, d->crash_thread);
+    stackwalk_write_number(&w, "requested_thread", d->crash_thread != DUMP_NO_THREAD,
+                           d->crash_thread);
     json_key(&w, STR("modules"));
     json_list(&w);
     for (size_t i = 0; i < d->module_count; i++)

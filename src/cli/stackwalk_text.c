@@ -1,50 +1,25 @@
 /* stackwalk_text.c - a dump for people, in the manner of minidump_stackwalk. */
 #include "cli/stackwalk.h"
 
-#include "base/digits.h"
+#include "cli/stackwalk_parts.h"
 
 #define REGISTERS_WIDE 2   /* of 64 bits, in a line */
 #define REGISTERS_NARROW 4 /* of 32 bits */
 
-/* Foreign text: no control character reaches a terminal. */
-static void add(struct buf *b, struct str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        buf_char(b, c < 0x20 || c == 0x7f ? '?' : (char)c);
-    }
-}
-
-static void add_hex(struct buf *b, uint64_t n, size_t width)
-{
-    char text[DIGITS_ROOM];
-    buf_str(b, STR("0x"));
-    buf_add(b, text, digits_hex(text, n, width));
-}
-
-static void add_decimal(struct buf *b, uint64_t n, size_t width)
-{
-    char text[DIGITS_ROOM];
-    size_t len = digits_decimal(text, n);
-    for (size_t i = len; i < width; i++)
-        buf_char(b, ' ');
-    buf_add(b, text, len);
-}
-
 static void print_system(struct buf *b, const struct dump *d)
 {
     buf_str(b, STR("Operating system: "));
-    add(b, d->os_name);
+    stackwalk_add(b, d->os_name);
     buf_str(b, STR("\n                  "));
-    add(b, d->os_version);
+    stackwalk_add(b, d->os_version);
     buf_str(b, STR("\nCPU: "));
-    add(b, d->cpu_name);
+    stackwalk_add(b, d->cpu_name);
     if (d->cpu_text.len > 0) {
         buf_str(b, STR("\n     "));
-        add(b, d->cpu_text);
+        stackwalk_add(b, d->cpu_text);
     }
     buf_str(b, STR("\n     "));
-    add_decimal(b, d->cpu_count, 0);
+    stackwalk_add_decimal(b, d->cpu_count, 0);
     buf_str(b, d->cpu_count == 1 ? STR(" CPU\n\n") : STR(" CPUs\n\n"));
 }
 
@@ -52,21 +27,21 @@ static void print_crash(struct buf *b, const struct dump *d)
 {
     if (d->has_crash) {
         buf_str(b, STR("Crash reason:  "));
-        add(b, d->reason);
+        stackwalk_add(b, d->reason);
         buf_str(b, STR("\nCrash address: "));
-        add_hex(b, d->address, 0);
+        stackwalk_add_hex(b, d->address, 0);
         buf_char(b, '\n');
     } else {
         buf_str(b, STR("No crash\n"));
     }
     if (d->assertion.len > 0) {
         buf_str(b, STR("Assertion: "));
-        add(b, d->assertion);
+        stackwalk_add(b, d->assertion);
         buf_char(b, '\n');
     }
     buf_str(b, STR("Process uptime: "));
     if (d->has_uptime) {
-        add_decimal(b, (uint64_t)d->uptime_s, 0);
+        stackwalk_add_decimal(b, (uint64_t)d->uptime_s, 0);
         buf_str(b, STR(" seconds\n"));
     } else {
         buf_str(b, STR("not available\n"));
@@ -79,26 +54,26 @@ static void print_place(struct buf *b, const struct dump *d, const struct walk_f
 {
     const struct dump_module *m = dump_frame_module(d, f);
     if (!m) {
-        add_hex(b, f->address, 0);
+        stackwalk_add_hex(b, f->address, 0);
         return;
     }
-    add(b, dump_base_name(m->code_file));
+    stackwalk_add(b, dump_base_name(m->code_file));
     if (f->function.len == 0) {
         buf_str(b, STR(" + "));
-        add_hex(b, f->address - m->base, 0);
+        stackwalk_add_hex(b, f->address - m->base, 0);
         return;
     }
     buf_char(b, '!');
-    add(b, f->function);
+    stackwalk_add(b, f->function);
     if (f->file.len > 0) {
         buf_str(b, STR(" ["));
-        add(b, dump_base_name(f->file));
+        stackwalk_add(b, dump_base_name(f->file));
         buf_str(b, STR(" : "));
-        add_decimal(b, f->line, 0);
+        stackwalk_add_decimal(b, f->line, 0);
         buf_char(b, ']');
     } else {
         buf_str(b, STR(" + "));
-        add_hex(b, f->function_offset, 0);
+        stackwalk_add_hex(b, f->function_offset, 0);
     }
 }
 
@@ -117,7 +92,7 @@ static void print_registers(struct buf *b, const struct cpu_facts *facts,
             buf_char(b, ' ');
         buf_str(b, name);
         buf_str(b, STR(" = "));
-        add_hex(b, registers->at[r], facts->word * 2);
+        stackwalk_add_hex(b, registers->at[r], facts->word * 2);
         n++;
     }
     if (n > 0)
@@ -144,10 +119,10 @@ static void print_thread(struct buf *b, const struct dump *d, size_t i)
     const struct dump_thread *t = &d->threads[i];
     const struct cpu_facts *facts = cpu_facts(d->cpu);
     buf_str(b, STR("\nThread "));
-    add_decimal(b, i, 0);
+    stackwalk_add_decimal(b, i, 0);
     if (t->name.len > 0) {
         buf_char(b, ' ');
-        add(b, t->name);
+        stackwalk_add(b, t->name);
     }
     if (i == d->crash_thread)
         buf_str(b, d->has_crash ? STR(" (crashed)") : STR(" (requested dump)"));
@@ -155,7 +130,7 @@ static void print_thread(struct buf *b, const struct dump *d, size_t i)
     if (t->frame_count == 0)
         buf_str(b, STR(" <no frames>\n"));
     for (size_t k = 0; k < t->frame_count; k++) {
-        add_decimal(b, k, 2);
+        stackwalk_add_decimal(b, k, 2);
         buf_str(b, STR("  "));
         print_place(b, d, &t->frames[k]);
         buf_char(b, '\n');
@@ -169,9 +144,9 @@ static void print_thread(struct buf *b, const struct dump *d, size_t i)
 
 static void print_range(struct buf *b, const struct dump_module *m)
 {
-    add_hex(b, m->base, 8);
+    stackwalk_add_hex(b, m->base, 8);
     buf_str(b, STR(" - "));
-    add_hex(b, m->base + m->size - 1, 8);
+    stackwalk_add_hex(b, m->base + m->size - 1, 8);
     buf_str(b, STR("  "));
 }
 
@@ -181,16 +156,16 @@ static void print_modules(struct buf *b, const struct dump *d)
     for (size_t i = 0; i < d->module_count; i++) {
         const struct dump_module *m = &d->modules[i];
         print_range(b, m);
-        add(b, dump_base_name(m->code_file));
+        stackwalk_add(b, dump_base_name(m->code_file));
         buf_str(b, STR("  "));
-        add(b, m->version.len > 0 ? m->version : STR("???"));
+        stackwalk_add(b, m->version.len > 0 ? m->version : STR("???"));
         if (i == d->main_module)
             buf_str(b, STR("  (main)"));
         if (m->missing) {
             buf_str(b, STR("  (WARNING: No symbols, "));
-            add(b, dump_base_name(m->debug_file));
+            stackwalk_add(b, dump_base_name(m->debug_file));
             buf_str(b, STR(", "));
-            add(b, m->debug_id);
+            stackwalk_add(b, m->debug_id);
             buf_char(b, ')');
         }
         buf_char(b, '\n');
@@ -204,7 +179,7 @@ static void print_unloaded(struct buf *b, const struct dump *d)
     for (size_t i = 0; i < d->unloaded_count; i++) {
         const struct dump_module *m = &d->unloaded[i];
         print_range(b, m);
-        add(b, dump_base_name(m->code_file));
+        stackwalk_add(b, dump_base_name(m->code_file));
         buf_char(b, '\n');
     }
 }
@@ -222,7 +197,7 @@ void stackwalk_print(struct buf *out, const struct dump *d)
     print_unloaded(out, d);
     for (size_t i = 0; i < d->error_count; i++) {
         buf_str(out, i == 0 ? STR("\nPassed over: ") : STR("Passed over: "));
-        add(out, d->errors[i]);
+        stackwalk_add(out, d->errors[i]);
         buf_char(out, '\n');
     }
 }

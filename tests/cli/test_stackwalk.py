@@ -165,7 +165,7 @@ def dump(tmp_path):
 def test_help():
     done = stackwalk("--help")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("Usage: crumple stackwalk DUMP")
+    assert done.stdout.startswith("Usage: crumple stackwalk FILE")
 
 
 @pytest.mark.parametrize("args", [[], ["a", "b"], ["--symbols"], ["a", "--what"]],
