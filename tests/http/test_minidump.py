@@ -65,10 +65,3 @@ def test_damaged(site):
     assert upload["state"] == "failed"
     assert "ends within its header" in site.report_of(site.reader, rxid)["error"]
     assert site.fetch(site.reader, rxid).content == b"MDMP\x93\xa7\0\0\1\0\0\0"
-
-
-def test_core_files_wait(site):
-    content = b"\x7fELF\x02\x01\x01" + bytes(100)
-    rxid = site.submit(site.poster, content, format="minidump")["_rxid"]
-    assert site.upload_of(site.reader, rxid)["state"] == "waiting"
-    site.get(f"/cts/reports/{rxid}", 404)
