@@ -23,11 +23,6 @@ struct control {
     VEC(uint64_t) objects;
 };
 
-static void free_arena(void *arena)
-{
-    arena_free(arena);
-}
-
 static bool refuse(const struct control *c, const char *word, const char *message)
 {
     struct err e = { 0 };
@@ -41,13 +36,9 @@ static bool read_body(struct control *c)
 {
     const struct json_limits limits = { CONTROL_DEPTH_MAX, CONTROL_NODES_MAX };
     struct err e = { 0 };
-    c->arena = arena_new_in(&c->api->memory, c->api->memory.limit_bytes);
-    if (!c->arena || !arena_defer(http_arena(c->x), free_arena, c->arena)) {
-        arena_free(c->arena);
-        (void)err_set(&e, ERR_NOMEM, 0, "no memory for this request");
-        backtrace_refuse_err(c->x, &e);
+    c->arena = backtrace_arena(c->x, c->api);
+    if (!c->arena)
         return false;
-    }
     if (!json_parse(&c->body, http_body(c->x), limits, c->arena, &e)) {
         backtrace_refuse(c->x, e.code == ERR_NOMEM ? 503 : 400, &e);
         return false;

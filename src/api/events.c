@@ -8,11 +8,6 @@
 #define EVENTS_DEPTH_MAX 32
 #define EVENTS_NODES_MAX 200000
 
-static void free_arena(void *arena)
-{
-    arena_free(arena);
-}
-
 static bool let_in(struct http_exchange *x, struct api *api)
 {
     struct claim claim = { 0 };
@@ -27,16 +22,11 @@ static bool let_in(struct http_exchange *x, struct api *api)
     return status == 0;
 }
 
-static bool count_events(struct http_exchange *x, struct api *api, struct str member,
+static bool count_events(struct http_exchange *x, struct arena *arena, struct str member,
                          struct metric *counter, struct err *e)
 {
     const struct json_limits limits = { EVENTS_DEPTH_MAX, EVENTS_NODES_MAX };
     const struct json *body;
-    struct arena *arena = arena_new_in(&api->memory, api->memory.limit_bytes);
-    if (!arena || !arena_defer(http_arena(x), free_arena, arena)) {
-        arena_free(arena);
-        return err_set(e, ERR_NOMEM, 0, "no memory for this request");
-    }
     if (!json_parse(&body, http_body(x), limits, arena, e))
         return false;
     if (body->type != JSON_OBJECT)
@@ -50,9 +40,10 @@ static void take(struct http_exchange *x, struct api *api, struct str member,
                  struct metric *counter)
 {
     struct err e = { 0 };
-    if (!let_in(x, api))
+    struct arena *arena = let_in(x, api) ? backtrace_arena(x, api) : NULL;
+    if (!arena)
         return;
-    if (!count_events(x, api, member, counter, &e)) {
+    if (!count_events(x, arena, member, counter, &e)) {
         bool theirs = e.code == ERR_INPUT || e.code == ERR_LIMIT;
         backtrace_refuse(x, theirs ? 400 : http_status_of(e.code), &e);
         return;

@@ -11,11 +11,6 @@
 
 #define GZIP_TEXT_MAX ((size_t)512 << 20)
 
-static void free_arena(void *arena)
-{
-    arena_free(arena);
-}
-
 static void refuse(struct http_exchange *x, unsigned status, enum err_code code, const char *word,
                    const char *message)
 {
@@ -35,12 +30,11 @@ static void begin(struct http_exchange *x, struct api *api, struct lookup **out)
 {
     *out = NULL;
     const struct token *t = backtrace_let_in(x, api, SCOPE_OBJECT_GET);
-    if (!t)
+    struct arena *arena = t ? backtrace_arena(x, api) : NULL;
+    if (!arena)
         return;
-    struct lookup *l = arena_zalloc(http_arena(x), sizeof *l);
-    struct arena *arena = arena_new_in(&api->memory, api->memory.limit_bytes);
-    if (!l || !arena || !arena_defer(http_arena(x), free_arena, arena)) {
-        arena_free(arena);
+    struct lookup *l = arena_zalloc(arena, sizeof *l);
+    if (!l) {
         refuse(x, 503, ERR_NOMEM, "out_of_memory", "no memory for this request");
         return;
     }
