@@ -165,11 +165,11 @@ const struct command command_symbols_list = {
     .summary = "show the symbols that there are",
     .help =
         "Usage: crumple symbols list --data DIR [--project P] [--all] [--json]\n\n"
-        "Prints a line for each symbol file that can be used, the newest first: its project, the\n"
-        "module that it is of, the module's debug id (or code id), processor, kind of file, what "
-        "is\n"
-        "in it (functions, lines, inlines, publics; cfi and win are for unwinding), tag, and when\n"
-        "it was converted. A server may run on DIR.\n\n"
+        "Prints a line for each symbol file and source map that can be used, the newest first:\n"
+        "its project, the module or script that it is of, its debug id (or code id; of a script,\n"
+        "the id that older tools use), processor, kind of file, what is in it (functions, lines,\n"
+        "inlines, publics; cfi and win are for unwinding; of source maps mappings, names, texts\n"
+        "and functions), tag, and when it was converted. A server may run on DIR.\n\n"
         "  --data DIR    where reports and symbols are kept\n"
         "  --project P   only those of P\n"
         "  --all         also duplicates, and what could not be converted, with the reason\n"
@@ -243,11 +243,10 @@ const struct command command_symbols_missing = {
     .summary = "show the symbols that reports would need",
     .help =
         "Usage: crumple symbols missing --data DIR [--project P] [--json]\n\n"
-        "Prints a line for each module in which stack frames of reports lie and for which there "
-        "are\n"
-        "no symbols: how many reports want it, project, module, its debug id (or code id), and "
-        "when\n"
-        "the first and the last of these reports came. What most reports want stands first. When\n"
+        "Prints a line for each module or script in which stack frames of reports lie and for\n"
+        "which there are no symbols or source map: how many reports want it, project, name, debug\n"
+        "id (or code id; a script may have neither, and is found by its name), and when the\n"
+        "first and the last of these reports came. What most reports want stands first. When\n"
         "the symbols arrive (`crumple symbols add`, or an upload), the server makes those stacks\n"
         "again by itself. A server may run on DIR.\n\n"
         "  --data DIR    where reports and symbols are kept\n"

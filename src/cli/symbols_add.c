@@ -16,7 +16,7 @@
 #define DEFAULT_PROJECT "default"
 
 struct options {
-    const char *data, *project, *tag, *config;
+    const char *data, *project, *tag, *config, *symbolication_id;
     struct arg_operands files;
 };
 
@@ -118,18 +118,21 @@ static bool tell(struct adding *a, const char *path, const struct engine_upload 
 static bool add_spooled(struct adding *a, size_t i, struct spool *s, struct err *e)
 {
     const char *path = a->options->files.at[i];
+    const char *id = a->options->symbolication_id;
     const struct upload_field fields[] = {
         { STR("tag"), str_from_c(a->options->tag), UPLOAD_FROM_QUERY },
         { STR("file"), base_name(path), UPLOAD_FROM_QUERY },
+        { STR("symbolication_id"), str_from_c(id), UPLOAD_FROM_QUERY },
     };
     struct engine_upload u = {
         .arena = a->arena,
         .upload = { .project = str_from_c(a->options->project),
-                    .format = UPLOAD_SYMBOLS,
+                    /* What is in it, the bytes say; but only source maps have such an id. */
+                    .format = id ? UPLOAD_SOURCEMAP : UPLOAD_SYMBOLS,
                     .type = STR("application/octet-stream"),
                     .uuid = STR(""),
                     .fields = fields,
-                    .field_count = sizeof fields / sizeof *fields },
+                    .field_count = id ? 3 : 2 },
         .spools = &s,
         .spool_count = 1,
         .sync = true,
@@ -228,9 +231,12 @@ static int run(const struct command *command, int argc, char **argv)
         return CLI_FAILED;
     }
     const struct arg args[] = {
-        { "FILE", ARG_OPERANDS, &o.files },    { "--data", ARG_NEEDED, &o.data },
-        { "--project", ARG_TEXT, &o.project }, { "--tag", ARG_TEXT, &o.tag },
+        { "FILE", ARG_OPERANDS, &o.files },
+        { "--data", ARG_NEEDED, &o.data },
+        { "--project", ARG_TEXT, &o.project },
+        { "--tag", ARG_TEXT, &o.tag },
         { "--config", ARG_TEXT, &o.config },
+        { "--symbolication-id", ARG_TEXT, &o.symbolication_id },
     };
     int status;
     if (!cli_args(command, argc, argv, args, sizeof args / sizeof *args, &status))
@@ -245,15 +251,16 @@ static int run(const struct command *command, int argc, char **argv)
 
 const struct command command_symbols_add = {
     .name = "symbols add",
-    .summary = "put symbol files into a data directory",
+    .summary = "put symbol files and source maps into a data directory",
     .help =
-        "Usage: crumple symbols add FILE... --data DIR [--project P] [--tag T] [--config FILE]\n\n"
-        "Does what an upload with the format symbols does, without HTTP. FILE is a Breakpad "
-        "symbol\n"
-        "file (.sym, made by dump_syms), an ELF file with debug information, or an archive of "
-        "such\n"
+        "Usage: crumple symbols add FILE... --data DIR [--project P] [--tag T]\n"
+        "                           [--symbolication-id ID] [--config FILE]\n\n"
+        "Does what an upload with the format symbols or sourcemap does, without HTTP. FILE is a\n"
+        "Breakpad symbol file (.sym, made by dump_syms), an ELF or Mach-O file with debug\n"
+        "information, a source map, a script with its source map in it, or an archive of such\n"
         "files (tar, zip, 7z, ...; compressed or not, in folders, and one level of archives\n"
-        "inside). Each symbol file is converted once; what is there already is not stored again.\n"
+        "inside); which, its bytes say. Each file is converted once; what is there already is not\n"
+        "stored again.\n"
         "No server may run on DIR meanwhile: if one does, post the files to it, for example\n\n"
         "  curl --data-binary @app.sym http://HOST:6097/UNIVERSE/TOKEN/symbols\n\n"
         "Prints a line for each FILE, and what in it could not be converted and why. The exit "
@@ -265,10 +272,13 @@ const struct command command_symbols_add = {
         "do\n"
         "                  not see them\n"
         "  --tag T         a word that is kept with them (default: anon), such as a version\n"
+        "  --symbolication-id ID\n"
+        "                  what reports call the script of the source map, as older tools do\n"
         "  --config FILE   the server's configuration, when it has its own thresholds\n\n"
         "Examples:\n\n"
         "  crumple symbols add app.sym libapp.so.debug --data /var/lib/crumple --project app\n"
         "  crumple symbols add symbols-1.2.tar.xz --data /var/lib/crumple --project app --tag "
-        "1.2\n",
+        "1.2\n"
+        "  crumple symbols add dist.tar.gz --data /var/lib/crumple --project shop\n",
     .run = run,
 };

@@ -64,7 +64,7 @@ const struct command command_symbols_convert = {
         "object a line, what it found; after {\"say\":\"ask\"} it waits for one byte on standard\n"
         "input: c, convert it, or k, it is known. Before it reads anything it gives up all rights\n"
         "that it does not need, and limits its memory, time and files.\n\n"
-        "  --upload FD      the upload: a symbol file, or an archive of such\n"
+        "  --upload FD      the upload: a symbol file, a source map, or an archive of such\n"
         "  --scratch FD     an empty folder; caches are the files 0, 1, ... in it\n"
         "  --name NAME      the name of the upload's file\n"
         "  --memory BYTES   the most memory that it may take\n\n"

@@ -116,6 +116,8 @@ static bool archive(struct conversion *c, struct err *e)
     struct err again = { 0 };
     if (c->maps == 0 || !(ok || is_theirs(e)))
         return ok;
+    if (lseek(c->job->upload, 0, SEEK_SET) != 0)
+        return err_set(e, ERR_IO, 0, "cannot read the upload again: %s", strerror(errno));
     c->maps_turn = true;
     c->entries = c->headers = 0;
     c->unpacked_bytes = 0;
