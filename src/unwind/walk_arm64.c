@@ -65,9 +65,14 @@ bool caller_arm64(const struct thread_walk *t, struct machine_frame *f,
                   struct machine_frame *caller)
 {
     enum cfi_result r = caller_by_cfi(t, f, caller);
-    if (r == CFI_FOUND)
+    if (r == CFI_FOUND) {
         caller->registers.at[ARM64_PC] =
             code_address_arm64(t->walk, caller->registers.at[ARM64_PC]);
+        /* Rules of DWARF tell where lr was saved: that is the pc now, and not a return address of
+         * the caller's, as what a signal has saved is. */
+        if (!caller->interrupted)
+            caller->registers.known &= ~bit(ARM64_LR);
+    }
     if (r != CFI_NONE)
         return r == CFI_FOUND;
     uint64_t location;
