@@ -50,6 +50,7 @@ static void add_point(struct flattening *f, uint32_t line, uint32_t column)
         f->points[f->count++] = p;
 }
 
+/* The last mapping at or before a place, if it is no more than one column away. */
 static const struct mapping *find_mapping(const struct map *m, uint32_t line, uint32_t column)
 {
     size_t low = 0, high = m->mappings_count;
@@ -62,21 +63,23 @@ static const struct mapping *find_mapping(const struct map *m, uint32_t line, ui
             low = middle + 1;
     }
     const struct mapping *found = low ? &m->mappings[low - 1] : NULL;
-    return found && found->line == line && found->column == column ? found : NULL;
+    return found && found->line == line && column - found->column <= 1 ? found : NULL;
 }
 
-/* What a function of the script was called before. The map says so where the name stands; when it
- * knows names, but none there, it was called as it is called now. */
+/* What a function of the script was called before. The map says so where the name stands (older
+ * versions of UglifyJS: at the space in front of it); when it knows names, but none there, it was
+ * called as it is called now. */
 static struct str old_name(const struct flattening *f, const struct scope *s)
 {
     const struct mapping *at = NULL;
     struct str name = s->name;
     if (s->name_line && s->name_column)
         at = find_mapping(f->map, s->name_line - 1, s->name_column - 1);
-    if (!at || at->source == MAP_NONE || f->map->names_count == 0)
-        return (struct str){ "", 0 };
-    if (at->name != MAP_NONE)
+    if (at && at->name != MAP_NONE)
         return f->map->names[at->name];
+    if (!at || at->source == MAP_NONE || at->column != s->name_column - 1 ||
+        f->map->names_count == 0)
+        return (struct str){ "", 0 };
     for (size_t i = name.len; i > 0; i--) /* "a.total": the class has another name now */
         if (name.ptr[i - 1] == '.')
             return (struct str){ name.ptr + i, name.len - i };

@@ -313,6 +313,10 @@ static const struct {
       "{'version':3,'sources':['a'],'names':['other'],"
       "'mappings':'AAAA,qEAAA'}",
       77, "run" },
+    { "at the space in front of the name",
+      "{'version':3,'sources':['a'],'names':['charge'],'mappings':'AAAA,QAASA'}", 20, "charge" },
+    { "not renamed, at the space",
+      "{'version':3,'sources':['a'],'names':['charge'],'mappings':'AAAA,QAAS'}", 20, "" },
     { "no mapping at the name", "{'version':3,'sources':['a'],'names':['other'],'mappings':'AAAA'}",
       20, "" },
     { "no names in the map", "{'version':3,'sources':['a'],'mappings':'AAAA,SAAS'}", 20, "" },

@@ -148,21 +148,40 @@ static void specification(void **state)
     free((char *)(uintptr_t)text.ptr);
 }
 
+static const struct {
+    const char *map, *script;
+    uint32_t line, column;
+    const char *want; /* file:line:column name in function */
+} reals[] = {
+    { "jquery.min.map", "jquery.min.js", 1, 1000, "jquery.js:135:5 match in init" },
+    { "jquery.min.map", "jquery.min.js", 1, 50000, "jquery.js:3434:4  in handle" },
+    { "indexed.sourcemap.js", "indexed.min.js", 1, 20, "file1.js:2:2  in add" },
+    { "indexed.sourcemap.js", "indexed.min.js", 2, 20, "file2.js:1:19 a in multiply" },
+    { "module.js.map", "module.js", 1, 37, "../src/foo.js:2:9  in foo" },
+    { "module.js.map", "module.js", 1, 160, "../src/app.js:6:53  in <anonymous>" },
+};
+
 static void real_tools(void **state)
 {
     (void)state;
-    static const char *const files[] = { "jquery.min.map", "indexed.sourcemap.js",
-                                         "module.js.map" };
-    for (size_t i = 0; i < COUNT_OF(files); i++) {
-        struct str text;
+    for (size_t i = 0; i < COUNT_OF(reals); i++) {
+        struct str text, script;
         struct made m;
-        if (!read_shared("real/", str_from_c(files[i]), &text))
+        struct mapcache_spot s;
+        char got[300];
+        if (!read_shared("real/", str_from_c(reals[i].map), &text))
             skip();
-        if (!made_from(&m, text, NULL))
-            fail_msg("%s: %s", files[i], m.e.msg);
-
+        assert_true(read_shared("real/", str_from_c(reals[i].script), &script));
+        if (!made_from(&m, text, &(struct sourcemap_from){ .text = script }))
+            fail_msg("%s: %s", reals[i].map, m.e.msg);
+        assert_true(mapcache_find(m.cache, reals[i].line, reals[i].column, &s));
+        snprintf(got, sizeof got, "%.*s:%u:%u %.*s in %.*s", STR_ARG(s.file), s.line, s.column,
+                 STR_ARG(s.name), STR_ARG(s.function));
+        if (strcmp(got, reals[i].want) != 0)
+            fail_msg("%s: \"%s\"", reals[i].map, got);
         made_done(&m);
         free((char *)(uintptr_t)text.ptr);
+        free((char *)(uintptr_t)script.ptr);
     }
 }
 
