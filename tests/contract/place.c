@@ -242,3 +242,17 @@ void assert_attachment(const struct stored_attachment *got, const struct stored_
     assert_int_equal(got->content.in_file, want->content.in_file);
     assert_memory_equal(got->content.hash, want->content.hash, CONTENT_HASH_BYTES);
 }
+
+uint64_t access_version(struct place *p)
+{
+    uint64_t v;
+    OK(store_access_version(p->store, &v, &e));
+    return v;
+}
+
+struct stored_access read_access(struct place *p)
+{
+    struct stored_access all;
+    OK(store_access_read(p->store, p->arena, &all, &e));
+    return all;
+}

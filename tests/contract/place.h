@@ -71,6 +71,10 @@ void expect_upload(struct place *p, uint64_t n, size_t body_bytes);
 struct stored_attachment make_attachment(struct place *p, uint64_t n, size_t bytes);
 void assert_attachment(const struct stored_attachment *got, const struct stored_attachment *want);
 
+/* Of who may do what: its version, and all of it. */
+uint64_t access_version(struct place *p);
+struct stored_access read_access(struct place *p);
+
 void assert_str(struct str got, struct str want);
 
 #endif

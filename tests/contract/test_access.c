@@ -9,20 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static uint64_t version(struct place *p)
-{
-    uint64_t v;
-    OK(store_access_version(p->store, &v, &e));
-    return v;
-}
-
-static struct stored_access read_access(struct place *p)
-{
-    struct stored_access all;
-    OK(store_access_read(p->store, p->arena, &all, &e));
-    return all;
-}
-
 static void make_project(struct place *p, const char *name, const char *universe)
 {
     OK(store_project_create(p->store, str_from_c(name), str_from_c(universe), &e));
@@ -126,13 +112,13 @@ static void names_that_cannot_be(void **state)
     const struct stored_user nobody = { .role = STR("admin") };
     struct place *p = *state;
     uint32_t user;
-    uint64_t before = version(p);
+    uint64_t before = access_version(p);
     FAILS(store_project_create(p->store, STR(""), STR("default"), &e), ERR_INPUT);
     FAILS(store_project_create(p->store, too_long, STR("default"), &e), ERR_LIMIT);
     FAILS(store_project_create(p->store, STR("p"), STR(""), &e), ERR_INPUT);
     FAILS(store_project_create(p->store, STR("p"), too_long, &e), ERR_LIMIT);
     FAILS(store_user_add(p->store, &nobody, &user, &e), ERR_INPUT);
-    assert_int_equal(version(p), before);
+    assert_int_equal(access_version(p), before);
     struct stored_access all = read_access(p);
     assert_int_equal(all.universe_count, 1);
     assert_int_equal(all.project_count, 0);
@@ -206,20 +192,20 @@ static void versions(void **state)
     struct stored_user jane = { .name = STR("jane"), .role = STR("admin") };
     struct stored_token t = make_token(1, "one");
     uint32_t number, user;
-    uint64_t v = version(p);
+    uint64_t v = access_version(p);
     assert_int_equal(read_access(p).version, v);
 #define GROWS(call)                                                                                \
     do {                                                                                           \
         OK(call);                                                                                  \
-        assert_true(version(p) > v);                                                               \
-        v = version(p);                                                                            \
+        assert_true(access_version(p) > v);                                                        \
+        v = access_version(p);                                                                     \
         assert_int_equal(read_access(p).version, v);                                               \
     } while (0)
 #define STAYS(call)                                                                                \
     do {                                                                                           \
         struct err e = { 0 };                                                                      \
         (void)!(call);                                                                             \
-        assert_int_equal(version(p), v);                                                           \
+        assert_int_equal(access_version(p), v);                                                    \
     } while (0)
     OK(store_open(&admin, p->dir, NULL, &e));
     GROWS(store_project_create(p->store, STR("one"), STR("acme"), &e));
@@ -242,7 +228,7 @@ static void versions(void **state)
     STAYS(store_delete_all(p->store, 1, &e));
     store_close(admin);
     place_reopen(p);
-    assert_int_equal(version(p), v);
+    assert_int_equal(access_version(p), v);
 }
 
 static void secret(void **state)

@@ -3,20 +3,6 @@
 
 #include <string.h>
 
-static uint64_t version(struct place *p)
-{
-    uint64_t v;
-    OK(store_access_version(p->store, &v, &e));
-    return v;
-}
-
-static struct stored_access read_access(struct place *p)
-{
-    struct stored_access all;
-    OK(store_access_read(p->store, p->arena, &all, &e));
-    return all;
-}
-
 static uint32_t add_user(struct place *p, const char *name)
 {
     const struct stored_user u = { .name = str_from_c(name),
@@ -285,19 +271,19 @@ static void versions(void **state)
 {
     struct place *p = *state;
     uint32_t jane = add_user(p, "jane"), number;
-    uint64_t v = version(p);
+    uint64_t v = access_version(p);
     struct stored_session s = make_session(1, jane, 100);
     struct stored_configuration c = { .type = STR("b"), .key = STR("1"), .object = STR("{}") };
     OK(store_session_add(p->store, &s, 0, &e));
-    assert_true(version(p) > v);
-    v = version(p);
+    assert_true(access_version(p) > v);
+    v = access_version(p);
     FAILS(store_session_add(p->store, &s, 0, &e), ERR_CONFLICT);
-    assert_int_equal(version(p), v);
+    assert_int_equal(access_version(p), v);
     OK(store_configuration_add(p->store, &c, &number, &e));
-    assert_true(version(p) > v);
-    v = version(p);
+    assert_true(access_version(p) > v);
+    v = access_version(p);
     OK(store_delete_all(p->store, 1, &e));
-    assert_int_equal(version(p), v);
+    assert_int_equal(access_version(p), v);
     assert_int_equal(read_access(p).configuration_count, 1);
     assert_int_equal(read_access(p).session_count, 1);
 }

@@ -46,6 +46,25 @@ static inline int place_teardown(void **state)
     return 0;
 }
 
+/* What the server knows. */
+static inline struct access *place_access(struct place *p)
+{
+    struct access *a;
+    struct err e = { 0 };
+    if (!access_open(&a, p->server, &e))
+        fail_msg("access_open: %s", e.msg);
+    return a;
+}
+
+static inline const struct access_view *place_acquire(struct access *a)
+{
+    struct err e = { 0 };
+    const struct access_view *v = access_acquire(a, &e);
+    if (!v)
+        fail_msg("access_acquire: %s", e.msg);
+    return v;
+}
+
 /* A token by the way of the command; its number. */
 static inline uint32_t place_add_token(struct place *p, const char *project, uint32_t scopes,
                                        const char *metadata, char text[TOKEN_TEXT_BYTES + 1])

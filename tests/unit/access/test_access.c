@@ -8,27 +8,9 @@
 static const char seed_metadata[] = "{\"buckets\":{\"cts\":{\"attributes\":[\"fingerprint\","
                                     "\"uname.sysname\"],\"set\":{\"has_advanced_log\":\"1\"}}}}";
 
-static struct access *open_access(struct place *p)
-{
-    struct access *a;
-    struct err e = { 0 };
-    if (!access_open(&a, p->server, &e))
-        fail_msg("access_open: %s", e.msg);
-    return a;
-}
-
-static const struct access_view *acquire(struct access *a)
-{
-    struct err e = { 0 };
-    const struct access_view *v = access_acquire(a, &e);
-    if (!v)
-        fail_msg("access_acquire: %s", e.msg);
-    return v;
-}
-
 static bool knows(struct access *a, const char *text)
 {
-    const struct access_view *v = acquire(a);
+    const struct access_view *v = place_acquire(a);
     bool found = access_find_token(v, str_from_c(text)) != NULL;
     access_release(a, v);
     return found;
@@ -38,11 +20,11 @@ static void test_token_as_made(void **state)
 {
     struct place *p = *state;
     char text[TOKEN_TEXT_BYTES + 1];
-    struct access *a = open_access(p);
+    struct access *a = place_access(p);
     uint32_t number =
         place_add_token(p, "cts", SCOPE_ERROR_POST | SCOPE_SYNC_POST, seed_metadata, text);
     assert_int_equal(strspn(text, "0123456789abcdef"), TOKEN_TEXT_BYTES);
-    const struct access_view *v = acquire(a);
+    const struct access_view *v = place_acquire(a);
     const struct token *t = access_find_token(v, str_from_c(text));
     assert_non_null(t);
     assert_int_equal(t->number, number);
@@ -66,14 +48,14 @@ static void test_other_texts(void **state)
     struct place *p = *state;
     char text[TOKEN_TEXT_BYTES + 1], other[TOKEN_TEXT_BYTES + 1];
     place_add_token(p, "p", SCOPE_ERROR_POST, "", text);
-    struct access *a = open_access(p);
+    struct access *a = place_access(p);
     assert_true(knows(a, text));
     for (size_t i = 0; i < TOKEN_TEXT_BYTES; i++) {
         memcpy(other, text, sizeof other);
         other[i] = other[i] == '0' ? '1' : '0';
         assert_false(knows(a, other));
     }
-    const struct access_view *v = acquire(a);
+    const struct access_view *v = place_acquire(a);
     assert_null(access_find_token(v, STR("")));
     assert_null(access_find_token(v, (struct str){ NULL, 0 }));
     assert_null(access_find_token(v, (struct str){ text, TOKEN_TEXT_BYTES - 1 }));
@@ -88,10 +70,10 @@ static void test_changes_are_seen_at_once(void **state)
     struct place *p = *state;
     char first[TOKEN_TEXT_BYTES + 1], second[TOKEN_TEXT_BYTES + 1];
     struct err e = { 0 };
-    struct access *a = open_access(p);
-    const struct access_view *before = acquire(a);
+    struct access *a = place_access(p);
+    const struct access_view *before = place_acquire(a);
     uint32_t number = place_add_token(p, "p", SCOPE_ERROR_POST, "", first);
-    const struct access_view *with = acquire(a);
+    const struct access_view *with = place_acquire(a);
     assert_null(access_find_token(before, str_from_c(first)));
     assert_non_null(access_find_token(with, str_from_c(first)));
     place_add_token(p, "p", READS, "", second);
@@ -101,7 +83,7 @@ static void test_changes_are_seen_at_once(void **state)
     assert_true(knows(a, second));
     assert_non_null(access_find_token(with, str_from_c(first)));
     assert_true(store_project_create(p->command, STR("roadrunner"), STR("acme"), &e));
-    const struct access_view *last = acquire(a);
+    const struct access_view *last = place_acquire(a);
     assert_true(access_has_universe(last, STR("acme")));
     assert_false(access_has_universe(with, STR("acme")));
     access_release(a, last);
@@ -121,8 +103,8 @@ static void test_many_tokens(void **state)
         snprintf(project, sizeof project, "project %d", i * 7 % 10);
         number[i] = place_add_token(p, project, 1 + (uint32_t)i % 31, "", text[i]);
     }
-    struct access *a = open_access(p);
-    const struct access_view *v = acquire(a);
+    struct access *a = place_access(p);
+    const struct access_view *v = place_acquire(a);
     for (int i = 0; i < TOKENS; i++) {
         const struct token *t = access_find_token(v, str_from_c(text[i]));
         assert_non_null(t);
@@ -223,7 +205,7 @@ static void test_row_that_makes_no_sense(void **state)
                                 .metadata = STR("{\"limits\":{\"colour\":3}}") };
     crypto_hash_sha256(row.hash, (const unsigned char *)bad, TOKEN_TEXT_BYTES);
     assert_true(store_token_add(p->command, &row, &number, &e));
-    struct access *a = open_access(p);
+    struct access *a = place_access(p);
     assert_true(knows(a, good));
     assert_false(knows(a, bad));
     access_close(a);

@@ -26,27 +26,9 @@ static uint32_t make_project(struct place *p, const char *name)
     return number;
 }
 
-static struct access *open_access(struct place *p)
-{
-    struct access *a;
-    struct err e = { 0 };
-    if (!access_open(&a, p->server, &e))
-        fail_msg("access_open: %s", e.msg);
-    return a;
-}
-
-static const struct access_view *acquire(struct access *a)
-{
-    struct err e = { 0 };
-    const struct access_view *v = access_acquire(a, &e);
-    if (!v)
-        fail_msg("access_acquire: %s", e.msg);
-    return v;
-}
-
 static bool is_in(struct access *a, const char *text, int64_t now_ms)
 {
-    const struct access_view *v = acquire(a);
+    const struct access_view *v = place_acquire(a);
     bool found = access_find_session(v, str_from_c(text), now_ms) != NULL;
     access_release(a, v);
     return found;
@@ -56,7 +38,7 @@ static void start(struct place *p, struct access *a, const char *name, int64_t n
                   char text[TOKEN_TEXT_BYTES + 1])
 {
     struct err e = { 0 };
-    const struct access_view *v = acquire(a);
+    const struct access_view *v = place_acquire(a);
     const struct user *u = access_find_user(v, str_from_c(name));
     assert_non_null(u);
     if (!session_start(p->server, u, now_ms, text, &e))
@@ -85,8 +67,8 @@ static void test_who_sees_what(void **state)
     assert_true(store_binding_add(p->command, (struct stored_binding){ mia, gone }, &e));
     assert_true(store_binding_add(p->command, (struct stored_binding){ gus, two }, &e));
     assert_true(store_project_change(p->command, &deleted, &e));
-    struct access *a = open_access(p);
-    const struct access_view *v = acquire(a);
+    struct access *a = place_access(p);
+    const struct access_view *v = place_acquire(a);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const struct user *u = access_find_user(v, str_from_c(cases[i].user));
         const struct stored_project *project = access_find_project(v, str_from_c(cases[i].project));
@@ -108,8 +90,8 @@ static void test_passwords(void **state)
 {
     struct place *p = *state;
     make_user(p, "ada", "admin");
-    struct access *a = open_access(p);
-    const struct access_view *v = acquire(a);
+    struct access *a = place_access(p);
+    const struct access_view *v = place_acquire(a);
     const struct user *u = access_find_user(v, STR("ada"));
     assert_true(user_has_password(u, STR(PASSWORD)));
     assert_false(user_has_password(u, STR(PASSWORD " ")));
@@ -128,13 +110,13 @@ static void test_sessions(void **state)
     struct err e = { 0 };
     int64_t now = 1000 * DAY_MS;
     make_user(p, "ada", "admin");
-    struct access *a = open_access(p);
+    struct access *a = place_access(p);
     start(p, a, "ada", now, first);
     start(p, a, "ada", now, second);
     assert_int_equal(strspn(first, "0123456789abcdef"), TOKEN_TEXT_BYTES);
     assert_string_not_equal(first, second);
     assert_true(is_in(a, first, now) && is_in(a, second, now));
-    const struct access_view *v = acquire(a);
+    const struct access_view *v = place_acquire(a);
     const struct session *s = access_find_session(v, str_from_c(first), now);
     assert_true(str_eq(s->user->row->name, STR("ada")));
     assert_null(access_find_token(v, str_from_c(first))); /* it is no token */
@@ -158,12 +140,12 @@ static void test_sessions_end(void **state)
     struct err e = { 0 };
     int64_t begin = 1000 * DAY_MS, now = begin;
     make_user(p, "ada", "admin");
-    struct access *a = open_access(p);
+    struct access *a = place_access(p);
     start(p, a, "ada", begin, text);
     assert_true(is_in(a, text, begin + SESSION_IDLE_MS));
     assert_false(is_in(a, text, begin + SESSION_IDLE_MS + 1));
     for (; now < begin + SESSION_LIFE_MS; now += SESSION_IDLE_MS) { /* used again and again */
-        const struct access_view *v = acquire(a);
+        const struct access_view *v = place_acquire(a);
         const struct session *s = access_find_session(v, str_from_c(text), now);
         assert_non_null(s);
         assert_true(session_touch(p->server, s, now, &e));
@@ -172,7 +154,7 @@ static void test_sessions_end(void **state)
     assert_true(is_in(a, text, begin + SESSION_LIFE_MS - 1));
     assert_false(is_in(a, text, begin + SESSION_LIFE_MS));
     start(p, a, "ada", begin + SESSION_LIFE_MS, other); /* takes the old one away */
-    const struct access_view *v = acquire(a);
+    const struct access_view *v = place_acquire(a);
     assert_int_equal(access_rows(v)->session_count, 1);
     access_release(a, v);
     access_close(a);
@@ -186,9 +168,9 @@ static void test_touching(void **state)
     struct err e = { 0 };
     uint64_t before, after;
     make_user(p, "ada", "admin");
-    struct access *a = open_access(p);
+    struct access *a = place_access(p);
     start(p, a, "ada", DAY_MS, text);
-    const struct access_view *v = acquire(a);
+    const struct access_view *v = place_acquire(a);
     const struct session *s = access_find_session(v, str_from_c(text), DAY_MS);
     assert_true(store_access_version(p->server, &before, &e));
     assert_true(session_touch(p->server, s, DAY_MS + SESSION_TOUCH_MS - 1, &e));
@@ -216,15 +198,15 @@ static void test_configuration(void **state)
 {
     struct place *p = *state;
     const struct configuration *all;
-    struct access *a = open_access(p);
-    const struct access_view *empty = acquire(a);
+    struct access *a = place_access(p);
+    const struct access_view *empty = place_acquire(a);
     keep(p, "attribute", "2/b", "{\"name\":\"b\"}");
     keep(p, "attribute", "10/a", "{\"name\":\"a\"}");
     keep(p, "attribute", "1/x", "damaged");
     keep(p, "attribute", "1/y", "[]");
     keep(p, "attributes", "1/y", "{}");
     keep(p, "limits", "1", "{\"n\":1}");
-    const struct access_view *v = acquire(a);
+    const struct access_view *v = place_acquire(a);
     assert_int_equal(access_configuration(empty, STR("attribute"), &all), 0);
     assert_int_equal(access_configuration(v, STR("attribute"), &all), 2); /* what makes sense */
     assert_true(str_eq(all[0].key, STR("10/a")) && str_eq(all[1].key, STR("2/b")));
@@ -251,8 +233,8 @@ static void test_scopes_of_rows(void **state)
     uint32_t number = place_add_token(p, "one", SCOPE_ERROR_POST, "", text);
     const struct stored_token row = { .number = number, .scopes = SCOPE_ERROR_POST | SCOPE_CHANGE };
     assert_true(store_token_change(p->command, &row, &e));
-    struct access *a = open_access(p);
-    const struct access_view *v = acquire(a);
+    struct access *a = place_access(p);
+    const struct access_view *v = place_acquire(a);
     assert_int_equal(access_find_token(v, str_from_c(text))->scopes, SCOPE_ERROR_POST);
     access_release(a, v);
     access_close(a);
