@@ -164,7 +164,7 @@ static void long_stack_free(struct long_stack *s)
 static bool walk_long(struct long_stack *s, struct arena *a, struct walk_frame **frames,
                       size_t *count, struct err *e)
 {
-    struct symbol_source source = { s->cache, find, release };
+    struct symbol_source source = { .ctx = s->cache, .find = find, .release = release };
     struct walk w = { .cpu = CPU_AMD64,
                       .regions = &s->region,
                       .region_count = 1,
