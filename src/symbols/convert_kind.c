@@ -6,6 +6,7 @@
 #include "sourcemap/sourcemap.h"
 #include "symbols/breakpad.h"
 #include "symbols/elf_symbols.h"
+#include "symbols/macho_symbols.h"
 #include "symbols/symcache.h"
 
 static const struct {
@@ -45,12 +46,6 @@ static const struct magic magics[] = {
     { STR_INIT("Microsoft C/C++ program database 2.00"), CONVERT_PDB },
     { STR_INIT("BSJB"), CONVERT_PDB }, /* of .NET */
     { STR_INIT("MZ"), CONVERT_PE },
-    { STR_INIT("\xfe\xed\xfa\xce"), CONVERT_MACHO },
-    { STR_INIT("\xfe\xed\xfa\xcf"), CONVERT_MACHO },
-    { STR_INIT("\xce\xfa\xed\xfe"), CONVERT_MACHO },
-    { STR_INIT("\xcf\xfa\xed\xfe"), CONVERT_MACHO },
-    { STR_INIT("\xca\xfe\xba\xbe\0\0\0"), CONVERT_MACHO }, /* for several processors */
-    { STR_INIT("\xca\xfe\xba\xbf\0\0\0"), CONVERT_MACHO },
     { STR_INIT("MDMP"), CONVERT_MINIDUMP },
     { STR_INIT("PMDM"), CONVERT_MINIDUMP },
     { STR_INIT("{"), CONVERT_JSON },
@@ -96,6 +91,8 @@ enum convert_kind convert_kind_find(struct bytes first)
         return CONVERT_BREAKPAD;
     if (elf_is(first))
         return CONVERT_ELF;
+    if (macho_is(first)) /* class files of Java begin as some do */
+        return CONVERT_MACHO;
     for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
         if (str_starts(s, magics[i].bytes))
             return magics[i].kind;
