@@ -126,16 +126,25 @@ static void merge(struct mapping *at, size_t middle, size_t n, struct mapping *s
         at[to++] = k < n && at[k].column < scratch[i].column ? at[k++] : scratch[i++];
 }
 
+/* Once for the part, as large as its longest line may be. */
+static bool take_scratch(struct reading *r)
+{
+    if (!r->scratch) {
+        size_t most = map_count_mappings(r->text);
+        r->scratch = arena_large(r->arena, most, sizeof *r->scratch);
+        if (!r->scratch)
+            return err_set(r->e, ERR_NOMEM, 0, "no memory to sort %zu mappings", most);
+    }
+    return true;
+}
+
 static bool end_line(struct reading *r)
 {
     struct mapping *at = r->m->mappings + r->line_first;
     size_t n = r->m->mappings_count - r->line_first;
     if (!r->sorted) {
-        size_t most = map_count_mappings(r->text);
-        if (!r->scratch)
-            r->scratch = arena_large(r->arena, most, sizeof *r->scratch);
-        if (!r->scratch)
-            return err_set(r->e, ERR_NOMEM, 0, "no memory to sort %zu mappings", most);
+        if (!take_scratch(r))
+            return false;
         for (size_t run = 1; run < n; run *= 2)
             for (size_t i = 0; i + run < n; i += 2 * run)
                 merge(at + i, run, n - i < 2 * run ? n - i : 2 * run, r->scratch);
