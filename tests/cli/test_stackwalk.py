@@ -177,7 +177,7 @@ def test_wrong_use(args):
 
 
 @pytest.mark.parametrize("content, why", [
-    (None, "cannot open"), (b"", "is empty"), (b"PK\x03\x04", "this is no minidump"),
+    (None, "cannot open"), (b"", "is empty"), (b"PK\x03\x04", "is a zip file"),
     (b"MDMP\x93\xa7\0\0", "ends within its header")],
     ids=["not there", "empty", "another file", "cut"])
 def test_no_dump(tmp_path, content, why):
@@ -195,8 +195,8 @@ def test_a_folder_is_no_dump(tmp_path):
     assert "no file" in done.stderr
 
 
-FRAME_KEYS = {"module", "offset", "address", "function", "function_offset", "file", "line", "trust",
-              "inlined", "registers"}
+FRAME_KEYS = {"module", "offset", "address", "function", "function_offset", "file", "line", "column",
+              "trust", "inlined", "generated", "registers"}
 MODULE_KEYS = {"base", "size", "code_file", "code_id", "debug_file", "debug_id", "version", "main",
                "symbols"}
 SYSTEM_KEYS = {"os", "os_version", "cpu", "cpu_info", "cpu_count", "pid", "uptime", "time"}
