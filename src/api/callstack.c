@@ -8,18 +8,19 @@
 #include "decode/decode.h"
 #include "report/fingerprint.h"
 
-static bool read_crash(struct arena *a, struct str body, uint8_t fp[FINGERPRINT_BYTES],
-                       struct callstack *stack, struct err *e)
+/* As it would be processed now, with the source maps that are there. */
+static bool read_crash(const struct symbol_source *symbols, struct arena *a, struct str body,
+                       uint8_t fp[FINGERPRINT_BYTES], struct callstack *stack, struct err *e)
 {
     struct crash crash;
     struct str json = upload_format_name(UPLOAD_JSON);
-    return decode_upload(UPLOAD_JSON, body, NULL, &crash, a, e) &&
+    return decode_upload(UPLOAD_JSON, body, symbols, &crash, a, e) &&
            fingerprint_crash(&crash, json, a, fp, stack, e);
 }
 
 /* Reports that the server has made of dumps have their stack in `stacktrace`. */
-static bool evaluate(struct arena *a, struct str body, uint8_t fp[FINGERPRINT_BYTES],
-                     struct callstack *stack, struct err *e)
+static bool evaluate(const struct symbol_source *symbols, struct arena *a, struct str body,
+                     uint8_t fp[FINGERPRINT_BYTES], struct callstack *stack, struct err *e)
 {
     const struct json_limits limits = { DECODE_JSON_DEPTH, DECODE_JSON_NODES };
     const struct json *j;
@@ -29,7 +30,7 @@ static bool evaluate(struct arena *a, struct str body, uint8_t fp[FINGERPRINT_BY
         return err_set(e, ERR_INPUT, 0, "the body must be a report, as a JSON object");
     return json_get(j, STR("stacktrace")) && !json_get(j, STR("threads"))
                ? fingerprint_report(j, a, fp, stack, e)
-               : read_crash(a, body, fp, stack, e);
+               : read_crash(symbols, a, body, fp, stack, e);
 }
 
 static void write_evaluated(struct json_writer *w, const struct callstack *stack,
@@ -65,12 +66,15 @@ void api_callstack_evaluate(struct http_exchange *x, void *ctx)
     struct callstack stack = { 0 };
     struct json_writer w;
     struct err e = { 0 };
-    struct arena *a = backtrace_let_in(x, api, SCOPE_QUERY_POST) ? backtrace_arena(x, api) : NULL;
+    struct library_project project;
+    const struct token *token = backtrace_let_in(x, api, SCOPE_QUERY_POST);
+    struct arena *a = token ? backtrace_arena(x, api) : NULL;
     if (!a)
         return;
+    const struct symbol_source symbols = engine_symbols(api->engine, token->project, &project);
     if (!is_action(x, "evaluate")) {
         console_refuse(x, 400, "bad_action", "action must be evaluate");
-    } else if (!evaluate(a, http_body(x), fp, &stack, &e)) {
+    } else if (!evaluate(&symbols, a, http_body(x), fp, &stack, &e)) {
         backtrace_refuse(x, e.code == ERR_NOMEM ? 503 : 400, &e);
     } else {
         json_writer_init(&w, http_out(x));

@@ -18,6 +18,7 @@
 #include "report/upload.h"
 #include "store/blobs.h"
 #include "store/store.h"
+#include "symbols/library.h"
 
 struct engine;
 
@@ -207,6 +208,10 @@ MUST_CHECK bool engine_attachment_read(struct engine *en, uint64_t object, struc
 struct store *engine_store(struct engine *en);         /* for lists of uploads, and for access */
 struct blobs *engine_blobs(struct engine *en);         /* for spools, and for files of contents */
 const uint8_t *engine_secret(const struct engine *en); /* STORE_SECRET_BYTES */
+/* Symbols and source maps, as reports of the project are processed with. *ctx is the caller's and
+ * must outlive the source; the project's name, too. */
+struct symbol_source engine_symbols(struct engine *en, struct str project,
+                                    struct library_project *ctx);
 
 #define ENGINE_LIST_MAX 100000    /* reports in one list */
 #define ENGINE_JSON_NODES 4000000 /* values in one upload */

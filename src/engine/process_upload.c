@@ -150,8 +150,8 @@ static bool decode(struct upload_work *w, struct crash *crash, struct str *failu
                                                       : UPLOAD_DECODED;
     if (w->row.state != UPLOAD_DECODED)
         return true;
-    struct library_project project = { w->engine->library, u->project };
-    const struct symbol_source symbols = library_source(&project);
+    struct library_project project;
+    const struct symbol_source symbols = engine_symbols(w->engine, u->project, &project);
     if (w->ticket.undecoded)
         (void)err_set(&e, ERR_LIMIT, 0, "reading it takes more memory than there is");
     else if (blobs_view(w->engine->blobs, &u->body, a, &bytes, &e) &&

@@ -19,6 +19,13 @@ const uint8_t *engine_secret(const struct engine *en)
     return en->secret;
 }
 
+struct symbol_source engine_symbols(struct engine *en, struct str project,
+                                    struct library_project *ctx)
+{
+    *ctx = (struct library_project){ en->library, project };
+    return library_source(ctx);
+}
+
 static bool find(struct engine *en, uint64_t object, struct str project, struct object *out,
                  struct err *e)
 {

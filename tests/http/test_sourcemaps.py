@@ -296,10 +296,11 @@ def test_wherever_frames_are_shown(site):
     assert rxid not in found("reduce")
 
     # So do the names of the fingerprint, and queries.
-    told = server.post("/api/callstack", server.get(f"/shop/reports/{rxid}").json(), 200, params={
-        "action": "evaluate", "token": site.reader, "project": "shop", "universe": "acme"}).json()
-    assert told["callstack"]["frame"] == ["check", "total"]
-    assert told["fingerprint"] == site.fingerprint(rxid) != site.fingerprint(bare["database_id"])
+    for body in (shop_error(), server.get(f"/shop/reports/{rxid}").json()):
+        told = server.post("/api/callstack", body, 200, params={
+            "action": "evaluate", "token": site.reader, "project": "shop", "universe": "acme"}).json()
+        assert told["callstack"]["frame"] == ["check", "total"]
+        assert told["fingerprint"] == site.fingerprint(rxid) != site.fingerprint(bare["database_id"])
     rows = server.post("/api/query", {"select": ["callstack"]}, 200, params={
         "token": site.reader, "project": "shop", "universe": "acme"}).text
     assert "check" in rows and "total" in rows
