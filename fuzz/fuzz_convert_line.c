@@ -18,6 +18,7 @@ static void check_again(const struct convert_line *line, struct arena *a)
     assert(again.image == line->image &&
            memcmp(again.source, line->source, sizeof again.source) == 0);
     assert(line->entry.len > CONVERT_ENTRY_MAX || str_eq(again.entry, line->entry));
+    assert(str_eq(again.script, line->script));
     assert(line->error.len > CONVERT_ERROR_MAX || str_eq(again.error, line->error));
     buf_done(&b);
 }
@@ -27,7 +28,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct convert_line line;
     struct err e = { 0 };
     const struct bytes first = { data, size < CONVERT_KIND_BYTES ? size : CONVERT_KIND_BYTES };
-    assert(convert_kind_name(convert_kind_find(first)).len > 0);
+    enum convert_kind kind = convert_kind_find(first);
+    assert(convert_kind_name(kind).len > 0);
+    kind = convert_kind_find_script(kind, (struct bytes){ data, size }, STR("app.js"));
+    assert(convert_kind_name(kind).len > 0);
     struct arena *a = arena_new((size_t)16 << 20);
     if (!a)
         return 0;

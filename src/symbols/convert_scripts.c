@@ -91,7 +91,11 @@ bool convert_scripts_add(struct convert_scripts *s, struct str path, struct str 
               arena_str(s->arena, about->map_name, &script.map_name);
     if (ok && text.len <= s->text_bytes && arena_str(s->arena, text, &script.text))
         s->text_bytes -= text.len;
-    ok = ok && VEC_PUSH(&s->list, script) && add_keys(s, (uint32_t)s->list.len - 1);
+    ok = ok && VEC_PUSH(&s->list, script);
+    if (ok && !add_keys(s, (uint32_t)s->list.len - 1)) {
+        s->list.at[s->list.len - 1].used = true; /* some keys may lead to it */
+        ok = false;
+    }
     return ok || err_set(e, ERR_NOMEM, 0, "there are more scripts in it than can be remembered");
 }
 

@@ -301,12 +301,13 @@ static void unlink_use(struct library *l, uint32_t number)
 {
     const struct use *u = &l->uses.at[number];
     uint32_t file = u->file;
+    bool was_latest = u->later == NONE;
     *(u->later == NONE ? &l->files.at[file].latest : &l->uses.at[u->later].earlier) = u->earlier;
     if (u->earlier != NONE)
         l->uses.at[u->earlier].later = u->later;
     if (l->files.at[file].latest == NONE)
         unlink_file(l, file);
-    else
+    else if (was_latest)
         place_map(l, file);
     use_free(l, number);
 }
