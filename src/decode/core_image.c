@@ -153,10 +153,12 @@ static uint32_t read_version(struct core *c, const struct loading *l)
 
 bool core_read_image(struct core *c, uint64_t base, struct core_image *out)
 {
-    struct loading image, *l = &image;
+    struct loading image, *l = &image; /* its segments are many, and set when they are read */
     struct bytes dynamic = { NULL, 0 }, build_id;
     *out = (struct core_image){ .soname = STR(""), .debug_id = STR(""), .code_id = STR("") };
-    memset(l, 0, sizeof *l);
+    l->elf = (struct elf_image){ 0 };
+    l->loaded = false;
+    l->low = l->low_offset = l->high = 0;
     if (!read_table(c, base, l))
         return true;
     out->type = l->elf.type;

@@ -11,17 +11,23 @@
 struct module_list {
     struct numbered_module *all;
     size_t count;
+    bool told; /* that there are more */
 };
+
+static bool is_full(struct core *c, struct module_list *list)
+{
+    if (list->count == DUMP_MODULES_MAX && !list->told) {
+        dump_error(&c->make, "more than %d modules, of which the first are read", DUMP_MODULES_MAX);
+        list->told = true;
+    }
+    return list->count == DUMP_MODULES_MAX;
+}
 
 static bool add_module(struct core *c, struct module_list *list, uint64_t base, uint64_t end,
                        struct str path, const struct core_image *image)
 {
     const struct str gone = STR(" (deleted)");
-    if (list->count == DUMP_MODULES_MAX) {
-        dump_error(&c->make, "more than %d modules, of which the first are read", DUMP_MODULES_MAX);
-        list->count++;
-    }
-    if (list->count > DUMP_MODULES_MAX)
+    if (is_full(c, list))
         return true;
     if (path.len > gone.len &&
         str_eq((struct str){ path.ptr + path.len - gone.len, gone.len }, gone))
@@ -153,6 +159,8 @@ static bool read_files(struct core *c, struct module_list *modules)
         size_t len = (size_t)(stop - paths.ptr);
         struct bytes path = { paths.ptr, len };
         paths = (struct bytes){ stop + 1, paths.len - len - 1 };
+        if (is_full(c, modules))
+            continue;
         if (start < end && !add_mapping(c, &f, start, end, page ? offset : 0, path))
             return false;
     }
@@ -207,7 +215,7 @@ static bool read_images(struct core *c, struct module_list *modules)
     size_t link_count;
     if (!core_read_links(c, &links, &link_count))
         return false;
-    for (size_t i = 0; i < c->segment_count; i++) {
+    for (size_t i = 0; i < c->segment_count && !is_full(c, modules); i++) {
         const struct core_segment *s = &c->segments[i];
         if (s->address != c->auxv.vdso && core_is_image(c, s->address) &&
             !add_image(c, modules, s, links, link_count))
@@ -280,8 +288,6 @@ bool core_read_modules(struct core *c)
     bool ok = c->files.len > 0 ? read_files(c, &list) : read_images(c, &list);
     if (!ok || !add_vdso(c, &list))
         return false;
-    if (list.count > DUMP_MODULES_MAX)
-        list.count = DUMP_MODULES_MAX;
     if (!dump_set_modules(&c->make, list.all, list.count))
         return false;
     find_program(c);

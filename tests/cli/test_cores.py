@@ -169,6 +169,23 @@ def build_id(path):
     return re.search(r"Build ID: ([0-9a-f]+)", run(["readelf", "-n", path]).stdout)[1]
 
 
+def test_without_mapped_files(taken, tmp_path):
+    """As kernels before 3.7 wrote them: the dynamic linker's list has the names."""
+    case = taken("waiting")
+    whole = case.core.read_bytes()
+    old = whole.replace(b"ELIFCORE\0", b"none" + b"CORE\0")
+    assert old != whole
+    (tmp_path / "old.core").write_bytes(old)
+    symbols = [case.program.parent, case.libraries]
+    walk, expected = (json.loads(run_crumple(core, symbols).stdout)
+                      for core in (tmp_path / "old.core", case.core))
+    assert of_crumple(walk) == of_crumple(expected)
+    names, ids = ({m["code_id"]: os.path.basename(m["code_file"]) for m in w["modules"]}
+                  for w in (walk, expected))
+    assert names == ids and len(names) == 4
+    assert [m["code_id"] for m in walk["modules"] if m["main"]] == [build_id(case.program)]
+
+
 def test_cut_off(taken, tmp_path):
     """The beginning of a core tells who crashed; and where it ends."""
     case = taken("waiting")
