@@ -13,6 +13,7 @@
  * comparer what reports are compared by. Where the adder must not be ahead, it catches up (see
  * catch_up). */
 #include "engine/inside.h"
+#include "engine/recovery_gone.h"
 #include "engine/start_pipeline.h"
 
 #include "base/log.h"
@@ -37,14 +38,6 @@ struct recovery {
     struct engine *engine;
     struct start_pipeline pipeline;
     struct queue *to_compare;
-    /* Which reports took the place of others, by their numbers: the adder's, from next_superseded
-     * on.
-     */
-    VEC(struct stored_superseding) superseded;
-    size_t next_superseded;
-    /* The same of those that were removed, by how many reports there were then. */
-    VEC(struct stored_removed) removed;
-    size_t next_removed;
     _Atomic bool no_shorthands; /* a hint: set by the adder, read by the parsers */
     pthread_mutex_t mu;
     pthread_cond_t some_compared;
@@ -54,6 +47,7 @@ struct recovery {
     struct err compare_err;
 
     /* The adder's. */
+    struct gone gone;
     size_t chunks_added;
     uint32_t total, broken;
     int64_t began_us, logged_us;
@@ -278,57 +272,12 @@ static bool add_object(struct recovery *r, const struct stored_report *row, stru
     return tally_fingerprint(&en->tally, row->project, row->fingerprint, &first, e);
 }
 
-static bool is_removed_at(const struct recovery *r, uint32_t since)
-{
-    return r->next_removed < r->removed.len && r->removed.at[r->next_removed].since == since;
-}
-
-/* Those that were removed when there were so many reports. The comparer has caught up. */
-static bool remove_all(struct recovery *r, uint32_t since, struct err *e)
-{
-    struct bucket_index *ix = r->engine->current->index;
-    const struct collection *c = bucket_index_collection(ix);
-    bucket_index_publish(ix);
-    for (; is_removed_at(r, since); r->next_removed++) {
-        const struct stored_removed *at = &r->removed.at[r->next_removed];
-        if (collection_is_superseded(c, at->number, COLLECTION_NONE))
-            return err_set(e, ERR_IO, 0, "the database is damaged: report %u cannot be removed",
-                           at->number);
-        if (!bucket_index_remove(ix, at->number, e))
-            return false;
-    }
-    bucket_index_publish(ix);
-    return true;
-}
-
-/* The same before item i of the chunk is added. */
+/* Those that were removed before item i of the chunk was added. */
 static bool remove_reports(struct recovery *r, struct start_chunk *c, size_t i, struct err *e)
 {
     uint32_t since = item_at(c, i)->row.number;
-    return !is_removed_at(r, since) || (catch_up(r, c, i, e) && remove_all(r, since, e));
-}
-
-static bool damaged(const struct stored_superseding *s, struct err *e)
-{
-    return err_set(e, ERR_IO, 0,
-                   "the database is damaged: report %u cannot take the place of report %u", s->by,
-                   s->number);
-}
-
-/* As it was when the report was made again: *instead becomes whose place it took. */
-static bool supersede(struct recovery *r, uint32_t by, uint32_t *instead, struct err *e)
-{
-    const struct collection *c = bucket_index_collection(r->engine->current->index);
-    *instead = COLLECTION_NONE;
-    for (; r->next_superseded < r->superseded.len; r->next_superseded++) {
-        const struct stored_superseding *s = &r->superseded.at[r->next_superseded];
-        if (s->by != by)
-            break;
-        if (*instead != COLLECTION_NONE || collection_is_superseded(c, s->number, COLLECTION_NONE))
-            return damaged(s, e);
-        *instead = s->number;
-    }
-    return true;
+    return !gone_has_removed(&r->gone, since) ||
+           (catch_up(r, c, i, e) && gone_remove(&r->gone, r->engine->current->index, since, e));
 }
 
 static bool add_one(struct recovery *r, struct start_chunk *c, size_t i, struct err *e)
@@ -339,7 +288,7 @@ static bool add_one(struct recovery *r, struct start_chunk *c, size_t i, struct 
     const struct placement p = { .top_match = row->top_match, .score = row->score };
     const uint32_t *known;
     if (!remove_reports(r, c, i, e) || !make_report(r, c, i, &known, e) ||
-        !supersede(r, row->number, &item->instead, e) ||
+        !gone_supersede(&r->gone, bucket_index_collection(ix), row->number, &item->instead, e) ||
         !bucket_index_restore(ix, &item->report, known, item->instead, &p, row->buckets, e))
         return false;
     if (known && !shorthand_learn(&r->engine->shorthand, bucket_index_collection(ix), row->number))
@@ -420,23 +369,6 @@ static bool read_all(struct recovery *r, struct err *e)
     return ok;
 }
 
-static bool each_superseded(void *ctx, const struct stored_superseding *s, struct err *e)
-{
-    struct recovery *r = ctx;
-    if (s->by >= r->total)
-        return damaged(s, e);
-    return VEC_PUSH(&r->superseded, *s) || err_set(e, ERR_NOMEM, 0, "reading the store");
-}
-
-static bool each_removed(void *ctx, const struct stored_removed *s, struct err *e)
-{
-    struct recovery *r = ctx;
-    if (s->since > r->total)
-        return err_set(e, ERR_IO, 0, "the database is damaged: report %u is removed too late",
-                       s->number);
-    return VEC_PUSH(&r->removed, *s) || err_set(e, ERR_NOMEM, 0, "reading the store");
-}
-
 static bool each_merge(void *ctx, const struct stored_merge *m, struct err *e)
 {
     struct engine *en = ctx;
@@ -453,14 +385,11 @@ bool recovery_run(struct engine *en, struct err *e)
 {
     struct recovery r = { .engine = en, .began_us = metric_clock_us() };
     r.logged_us = r.began_us;
-    bool ok = store_count(en->store, &r.total, e) &&
-              store_scan_superseded(en->store, each_superseded, &r, e) &&
-              store_scan_removed(en->store, each_removed, &r, e) &&
+    bool ok = store_count(en->store, &r.total, e) && gone_read(&r.gone, en->store, r.total, e) &&
               store_scan_merges(en->store, each_merge, en, e) && merges_restored(&en->merges, e) &&
               store_scan_issues(en->store, each_issue, en, e) && read_all(&r, e) &&
-              remove_all(&r, r.total, e);
-    VEC_FREE(&r.superseded);
-    VEC_FREE(&r.removed);
+              gone_remove(&r.gone, en->current->index, r.total, e);
+    gone_done(&r.gone);
     if (ok)
         log_line(LOG_INFO, "recovered", "reports=%u damaged=%u seconds=%.2f", r.total, r.broken,
                  (double)(metric_clock_us() - r.began_us) / 1e6);
