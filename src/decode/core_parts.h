@@ -70,6 +70,12 @@ bool core_read_notes(struct core *c); /* threads too */
 bool core_read_process(struct core *c); /* after the notes */
 bool core_read_signal(struct core *c);  /* after the notes */
 
+/* --- core_arguments.c --- */
+
+/* joined: the beginning of the command line, for when the whole is not found. After the auxiliary
+ * vector. */
+bool core_note_arguments(struct core *c, struct bytes joined);
+
 /* --- core_threads.c --- */
 
 /* The signal that it got; 0: none. */

@@ -14,27 +14,6 @@
 /* With ids of users of 16 bits, as x86 and ARM have them. */
 #define SHORT_IDS_SIZE 124
 
-/* The arguments are joined by blanks, and at most 79 bytes. */
-static bool note_arguments(struct core *c, struct bytes raw)
-{
-    struct str rest;
-    if (!dump_utf8(&c->make, raw, &rest))
-        return false;
-    if (rest.len == 0)
-        return true;
-    struct json_writer *w = dump_note(&c->make, "Exec Arguments");
-    json_list(w);
-    while (rest.len > 0) {
-        const char *stop = memchr(rest.ptr, ' ', rest.len);
-        size_t len = stop ? (size_t)(stop - rest.ptr) : rest.len, taken = stop ? len + 1 : len;
-        if (len > 0)
-            json_str(w, (struct str){ rest.ptr, len });
-        rest = (struct str){ rest.ptr + taken, rest.len - taken };
-    }
-    json_list_end(w);
-    return true;
-}
-
 static bool read_about(struct core *c)
 {
     struct reader r = core_reader(c, c->process);
@@ -56,7 +35,7 @@ static bool read_about(struct core *c)
     return dump_number(&c->make, "process.parent.id", parent) &&
            dump_number(&c->make, "process.uid", user) &&
            dump_number(&c->make, "process.gid", group) && dump_utf8(&c->make, name, &c->program) &&
-           note_arguments(c, arguments);
+           core_note_arguments(c, arguments);
 }
 
 static void read_auxv(struct core *c)

@@ -12,7 +12,7 @@ from symbol_files import tar
 pytestmark = pytest.mark.skipif((platform.system(), platform.machine()) != ("Linux", "x86_64"),
                                 reason="needs Linux on x86-64")
 
-ARGUMENTS = ["--level", "7"]
+ARGUMENTS = ["--level", "7", "two words", "", "long" * 100]
 
 
 class Crash:
