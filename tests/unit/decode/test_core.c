@@ -565,6 +565,48 @@ static void test_signals(void **unused)
     }
 }
 
+/* The command line lies above the stack of the first thread, below the auxiliary vector. */
+static void check_arguments(bool is_64, uint64_t count, const char *expected)
+{
+    enum { STACK = 0x70000, TEXTS = 0x70100 };
+    static const char texts[] = "/bin/prog\0prog\0two words\0\0HOME=/";
+    struct arena *a = arena_new(ARENA_BYTES);
+    struct file *f = file_new(is_64 ? EM_X86_64 : EM_386, is_64, false);
+    const uint64_t vector[] = { AT_PAGESZ, 4096, AT_EXECFN, TEXTS, AT_NULL, 0 };
+    const uint64_t stack[] = { 1, 2, count, TEXTS + 10, TEXTS + 15, TEXTS + 25, 0, TEXTS + 26, 0 };
+    struct dump d;
+    notes_begin(f);
+    put_thread(f, 1, 11, is_64 ? 27 : 17, is_64 ? 8 : 4);
+    put_process(f, "prog", "prog two words");
+    size_t begin = note_begin(f, NT_AUXV);
+    for (size_t i = 0; i < sizeof vector / sizeof *vector; i++)
+        put_word(f, vector[i]);
+    note_end(f, begin);
+    notes_end(f);
+    begin = f->len;
+    for (size_t i = 0; i < sizeof stack / sizeof *stack; i++)
+        put_word(f, stack[i]);
+    for (size_t i = 0; i < sizeof vector / sizeof *vector; i++)
+        put_word(f, vector[i]);
+    put_zeros(f, TEXTS - STACK - (f->len - begin));
+    put_bytes(f, texts, sizeof texts);
+    put_segment(f, PT_LOAD, PF_R | PF_W, begin, STACK, f->len - begin, f->len - begin);
+    read_ok(whole(f), &d, a);
+    if (!memmem(d.annotations.ptr, d.annotations.len, expected, strlen(expected)))
+        fail_msg("%.*s", STR_ARG(d.annotations));
+    arena_free(a);
+    free(f);
+}
+
+static void test_arguments(void **unused)
+{
+    (void)unused;
+    check_arguments(true, 3, "\"Exec Arguments\":[\"prog\",\"two words\",\"\"]");
+    check_arguments(false, 3, "\"Exec Arguments\":[\"prog\",\"two words\",\"\"]");
+    /* Another number than there are: what the note has. */
+    check_arguments(true, 9, "\"Exec Arguments\":[\"prog\",\"two\",\"words\"]");
+}
+
 /* However many threads there are, so many are read. */
 static void test_too_many_threads(void **unused)
 {
@@ -593,10 +635,11 @@ static void test_too_many_threads(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_processors),    cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_modules),       cmocka_unit_test(test_every_length),
-        cmocka_unit_test(test_many_segments), cmocka_unit_test(test_odd_notes),
-        cmocka_unit_test(test_signals),       cmocka_unit_test(test_too_many_threads),
+        cmocka_unit_test(test_processors),       cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_modules),          cmocka_unit_test(test_every_length),
+        cmocka_unit_test(test_many_segments),    cmocka_unit_test(test_odd_notes),
+        cmocka_unit_test(test_signals),          cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_too_many_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
