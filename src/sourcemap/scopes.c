@@ -227,24 +227,33 @@ static void take(struct scanner *s, const struct lex_token *t)
     }
 }
 
+static void step(struct scanner *s)
+{
+    const struct level *l = top(s);
+    struct lex_token t;
+    if ((l->kind == LEVEL_TAG || l->kind == LEVEL_CHILDREN) && s->lost == 0) {
+        jsx_step(s);
+        return;
+    }
+    scopes_lex_next(&s->lex, s->value || l->kind == LEVEL_TYPE || l->type != TYPE_NONE, &t);
+    s->closing = 0;
+    take(s, &t);
+    s->closed = s->closing;
+    s->last = t;
+}
+
 static void scan(struct scanner *s)
 {
-    struct lex_token t = { .kind = LEX_MARK };
-    s->last = t;
+    struct lex_place end = { 1, 1 }; /* of the last token */
+    s->last = (struct lex_token){ .kind = LEX_MARK };
     while (s->last.kind != LEX_END && !s->no_memory) {
-        struct level *l = top(s);
-        if ((l->kind == LEVEL_TAG || l->kind == LEVEL_CHILDREN) && s->lost == 0) {
-            jsx_step(s);
-            continue;
-        }
-        scopes_lex_next(&s->lex, s->value || l->kind == LEVEL_TYPE || l->type != TYPE_NONE, &t);
-        s->closing = 0;
-        take(s, &t);
-        s->closed = s->closing;
-        s->last = t;
+        step(s);
+        if (s->last.kind != LEX_END)
+            end = s->lex.at; /* behind a brace, more of a template may have been taken */
+        s->last.to = end;
     }
     while (s->depth > 1)
-        level_close(s, s->lex.at);
+        level_close(s, end);
 }
 
 /* By where they begin; those that begin together, the outer one first. */

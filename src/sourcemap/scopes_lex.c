@@ -188,12 +188,13 @@ static const struct {
     { "...", LEX_SPREAD },     { "=>", LEX_ARROW },      { "++", LEX_INCREASE },
     { "--", LEX_INCREASE },    { "||=", LEX_ASSIGN_IF }, { "&&=", LEX_ASSIGN_IF },
     { "?\?=", LEX_ASSIGN_IF }, { "===", LEX_OPERATOR },  { "!==", LEX_OPERATOR },
-    { "**=", LEX_OPERATOR },   { "<<=", LEX_OPERATOR },  { "==", LEX_OPERATOR },
-    { "!=", LEX_OPERATOR },    { "<=", LEX_OPERATOR },   { ">=", LEX_OPERATOR },
-    { "+=", LEX_OPERATOR },    { "-=", LEX_OPERATOR },   { "*=", LEX_OPERATOR },
-    { "/=", LEX_OPERATOR },    { "%=", LEX_OPERATOR },   { "&=", LEX_OPERATOR },
-    { "|=", LEX_OPERATOR },    { "^=", LEX_OPERATOR },   { "||", LEX_OPERATOR },
-    { "&&", LEX_OPERATOR },    { "??", LEX_OPERATOR },   { "**", LEX_OPERATOR },
+    { "**=", LEX_OPERATOR },   { "<<=", LEX_OPERATOR },  { "<<", LEX_OPERATOR },
+    { "==", LEX_OPERATOR },    { "!=", LEX_OPERATOR },   { "<=", LEX_OPERATOR },
+    { ">=", LEX_OPERATOR },    { "+=", LEX_OPERATOR },   { "-=", LEX_OPERATOR },
+    { "*=", LEX_OPERATOR },    { "/=", LEX_OPERATOR },   { "%=", LEX_OPERATOR },
+    { "&=", LEX_OPERATOR },    { "|=", LEX_OPERATOR },   { "^=", LEX_OPERATOR },
+    { "||", LEX_OPERATOR },    { "&&", LEX_OPERATOR },   { "??", LEX_OPERATOR },
+    { "**", LEX_OPERATOR },
 };
 
 static size_t take_mark(const struct lexer *l, struct lex_token *out)

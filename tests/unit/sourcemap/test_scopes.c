@@ -63,6 +63,9 @@ static void places(void **state)
         { "const f = x =>\n  x +\n  1\nconst g = 2", "1:11-3:4 f" },
         { "(a) => 1; b ) => 1", "1:1-1:9 \n1:15-1:19 " },
         { "f = (a): B => 1", "1:5-1:16 f" },
+        { "f = a => `${b}c`;", "1:5-1:17 f" },
+        { "f = a => class {\n}\n", "1:5-2:2 f" },
+        { "f = a => <b>{() => 1}</b>\n", "1:5-1:26 f\n1:14-1:21 " },
         { "a = b ? c => 1 : d => 2", "1:9-1:15 a\n1:18-1:24 a" },
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -144,6 +147,7 @@ static void names(void **state)
         { "a.function = 1; a.class = 2; b = { if: 1, return() {} }", "Object.return" },
         { "a = b ? c : d; label: for (;;) { } switch (a) { case (b): { f(() => 1) } }", "-" },
         { "a\n++b\nfunction f() {}", "f" },
+        { "a = b << (c) < d >> (e) >>> f; function g() {} a <<= 1", "g" },
         /* TypeScript */
         { "function f<T extends { a: string }>(a?: T, b: (x: number) => void): { c: T } {}", "f" },
         { "function f(a: string): void;\nfunction f(a: any): a is string {}", "f" },
