@@ -27,6 +27,15 @@ struct script {
     struct map_found map;
 };
 
+/* Finds the number of a thing, of few by looking at all: most reports have one script, and a map of
+ * hashes costs more than reading such a report. */
+#define FEW 16
+struct numbers {
+    uint64_t hashes[FEW]; /* until there are as many */
+    struct idmap map;     /* from then on */
+    bool mapped;
+};
+
 /* A frame's place in a source. */
 struct spot {
     bool known;
@@ -40,16 +49,51 @@ struct mapper {
     struct arena *arena;
     struct scripts_told told;
     VEC(struct script) scripts;
-    struct idmap by_id; /* of scripts */
-    bool too_many;      /* of them */
+    struct numbers by_id; /* of scripts */
+    bool too_many;        /* of them */
     /* The frame that was looked at before, and its script: the next one is, as a rule, in it. */
     const struct crash_frame *last;
     uint32_t last_script;
     VEC(struct str) texts; /* that were copied */
-    struct idmap by_text;
+    struct numbers by_text;
     size_t windows, window_bytes, source_bytes; /* that may still be used */
     struct crash_thread *threads;               /* a copy, when a frame has changed */
 };
+
+/* --- numbers ------------------------------------------------------------------------------- */
+
+/* Of `count` things, as many as were added. IDMAP_NONE: it is none of them. */
+static uint32_t number_find(const struct numbers *n, size_t count, uint64_t hash,
+                            bool (*same)(const void *ctx, uint32_t i), const void *ctx)
+{
+    if (n->mapped)
+        return idmap_find(&n->map, hash, same, ctx);
+    for (uint32_t i = 0; i < count; i++)
+        if (n->hashes[i] == hash && same(ctx, i))
+            return i;
+    return IDMAP_NONE;
+}
+
+/* The next one; `number`: how many there were. False: no memory. */
+static bool number_add(struct numbers *n, size_t number, uint64_t hash)
+{
+    if (n->mapped)
+        return idmap_insert(&n->map, hash, (uint32_t)number);
+    n->hashes[number] = hash;
+    if (number + 1 < FEW)
+        return true;
+    n->mapped = idmap_init(&n->map);
+    bool ok = n->mapped;
+    for (uint32_t i = 0; i < FEW && ok; i++)
+        ok = idmap_insert(&n->map, n->hashes[i], i);
+    return ok;
+}
+
+static void numbers_done(struct numbers *n)
+{
+    if (n->mapped)
+        idmap_done(&n->map);
+}
 
 /* --- texts --------------------------------------------------------------------------------- */
 
@@ -79,13 +123,13 @@ static bool keep(struct mapper *m, struct str text, struct str *out)
 {
     const struct text_key key = { m, text };
     uint64_t hash = idmap_hash(text, 0);
-    uint32_t i = idmap_find(&m->by_text, hash, is_text, &key);
+    uint32_t i = number_find(&m->by_text, m->texts.len, hash, is_text, &key);
     if (i != IDMAP_NONE) {
         *out = m->texts.at[i];
         return true;
     }
     return arena_str(m->arena, text, out) && VEC_PUSH(&m->texts, *out) &&
-           idmap_insert(&m->by_text, hash, (uint32_t)m->texts.len - 1);
+           number_add(&m->by_text, m->texts.len - 1, hash);
 }
 
 /* --- scripts ------------------------------------------------------------------------------- */
@@ -106,7 +150,7 @@ static bool is_script(const void *ctx, uint32_t i)
 static bool add_script(struct mapper *m, const struct script_named *named, uint64_t hash)
 {
     if (!VEC_PUSH(&m->scripts, ((struct script){ named->id, named->wanted, .found = false })) ||
-        !idmap_insert(&m->by_id, hash, (uint32_t)m->scripts.len - 1))
+        !number_add(&m->by_id, m->scripts.len - 1, hash))
         return false;
     struct script *s = &m->scripts.at[m->scripts.len - 1];
     s->found = m->symbols->find_map(m->symbols->ctx, &s->id, &s->map);
@@ -119,7 +163,7 @@ static bool number_script(struct mapper *m, const struct script_named *named, ui
     const struct script_key key = { m, &named->id };
     uint64_t hash = idmap_hash(named->id.debug_id, 1) ^ idmap_hash(named->id.uuid, 2) ^
                     idmap_hash(named->id.name, 3);
-    *out = idmap_find(&m->by_id, hash, is_script, &key);
+    *out = number_find(&m->by_id, m->scripts.len, hash, is_script, &key);
     if (*out != IDMAP_NONE)
         return true;
     m->too_many = m->scripts.len == SCRIPTS_MAX;
@@ -373,13 +417,10 @@ bool javascript_map(struct crash *c, const struct symbol_source *symbols, struct
                         .source_bytes = SOURCE_BYTES_MAX };
     bool ok = scripts_told(&m.told, c, a);
     if (ok && m.told.any) {
-        bool ids = idmap_init(&m.by_id), texts = idmap_init(&m.by_text);
-        ok = ids && texts && map_threads(&m) && tell(&m);
+        ok = map_threads(&m) && tell(&m);
         release_all(&m);
-        if (ids)
-            idmap_done(&m.by_id);
-        if (texts)
-            idmap_done(&m.by_text);
+        numbers_done(&m.by_id);
+        numbers_done(&m.by_text);
         VEC_FREE(&m.texts);
         VEC_FREE(&m.scripts);
     }
