@@ -106,6 +106,7 @@ def test_new_sdk(site, form):
     assert sent["agent"] == "@backtrace/node" and sent["annotations"]["nested"] == {"a": [1]}
     assert find(site, word) == [rxid]
     # Without attachments it sends plain JSON.
+    site.fetch(site.reader, plain["answer"]["_rxid"], project="rockets")  # it may be processed yet
     assert find(site, plain_word) == [plain["answer"]["_rxid"]]
 
 
