@@ -114,6 +114,8 @@ def test_eu_stack(name, build, way, taken):
     assert walk["crash"]["reason"] == REASONS[name] and walk["crash"]["thread"] == 0
     assert list(got) == list(expected) # in the same order
     for thread, frames in expected.items():
+        if len(frames) == 1 and "clone" in frames[0][1]:
+            continue # it gives up in the middle of the system call that makes a thread
         # One of the judge's frames may stand for several inlined calls of ours, and the reverse.
         assert by_machine(got[thread]) == by_machine(frames), thread
         assert own(got[thread], name) == own(frames, name), thread
