@@ -256,7 +256,8 @@ static bool write(struct view *v, struct err *e)
     if (size > v->out->max_bytes)
         return err_set(e, ERR_LIMIT, 0, "Mach-O file whose sections lie in each other");
     if (!buf_reserve(v->out, (size_t)size))
-        return err_set(e, ERR_NOMEM, 0, "Mach-O file of %llu bytes", (unsigned long long)size);
+        return err_set(e, ERR_NOMEM, 0, "no memory for a Mach-O file of %llu bytes",
+                       (unsigned long long)size);
     write_header(v, sections_at);
     write_segment(v);
     for (size_t i = 0; i < v->count; i++)
