@@ -1,8 +1,10 @@
-/* convert.h - the work of the helper process: reads an upload of symbols, one file or an archive of
- * them, and writes the image of a symbol cache for each that can be read.
+/* convert.h - the work of the helper process: reads an upload of symbols or source maps, one file
+ * or an archive of them, and writes the image of a cache for each that can be read.
  *
- *     upload ──► convert_archive.c ──► convert_file.c ──► image
- *                entries, limits       which kind? known already?
+ *     upload ──► convert_archive.c ──► convert_file.c ─────────────────► image
+ *                entries, limits       which kind? known already?   ▲
+ *                                          └─► convert_map.c ───────┘
+ *                                              maps with their scripts
  *
  * An archive in the archive is read the same way, once.
  *

@@ -101,16 +101,11 @@ static bool suits(const struct file *f, unsigned way, const struct module_id *id
     return *exact || (way == BY_DEBUG_ID && f->is.any_name);
 }
 
-static bool is_later(const struct library *l, uint32_t a, uint32_t b)
-{
-    return l->uses.at[l->files.at[a].latest].order > l->uses.at[l->files.at[b].latest].order;
-}
-
 /* Takes the file when it is better than what there is; of equals the later. */
 static void weigh(const struct library *l, uint32_t file, unsigned score, uint32_t *best,
                   unsigned *best_score)
 {
-    if (score < *best_score || (score == *best_score && !is_later(l, file, *best)))
+    if (score < *best_score || (score == *best_score && !library_is_later(l, file, *best)))
         return;
     *best = file;
     *best_score = score;

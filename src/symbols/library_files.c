@@ -151,22 +151,27 @@ static void link_file(struct library *l, uint32_t number, const struct file *is)
     l->file_count++;
 }
 
-static uint64_t order_of(const struct library *l, uint32_t file)
+static bool is_later_use(const struct library *l, uint32_t a, uint32_t b)
 {
-    return l->uses.at[l->files.at[file].latest].order;
+    const struct use *x = &l->uses.at[a], *y = &l->uses.at[b];
+    return x->object != y->object ? x->object > y->object : x->order > y->order;
+}
+
+bool library_is_later(const struct library *l, uint32_t a, uint32_t b)
+{
+    return is_later_use(l, l->files.at[a].latest, l->files.at[b].latest);
 }
 
 /* Its latest use has changed: to where it belongs in the lists that begin with the latest. */
 static void place_map(struct library *l, uint32_t number)
 {
     const struct file *f = &l->files.at[number];
-    uint64_t order = order_of(l, number);
     for (unsigned list = 0; list < OF_CACHE && f->is.is_map; list++) {
         uint32_t before = NONE;
         if (!list_of(l, f, list))
             continue;
         list_remove(l, number, list);
-        for (uint32_t i = *list_of(l, f, list); i != NONE && order_of(l, i) > order;
+        for (uint32_t i = *list_of(l, f, list); i != NONE && library_is_later(l, i, number);
              i = l->files.at[i].next[list])
             before = i;
         list_insert(l, number, list, before);
@@ -282,18 +287,22 @@ static void use_free(struct library *l, uint32_t number)
 
 static void link_use(struct library *l, uint32_t number, uint32_t file, struct upload *u)
 {
-    uint32_t *latest = &l->files.at[file].latest;
-    l->uses.at[number] = (struct use){ .order = l->next_order++,
-                                       .object = u->object,
-                                       .file = file,
-                                       .next_of_upload = u->first,
-                                       .later = NONE,
-                                       .earlier = *latest };
-    if (*latest != NONE)
-        l->uses.at[*latest].later = number;
-    *latest = number;
+    uint32_t *latest = &l->files.at[file].latest, later = NONE, earlier = *latest;
+    l->uses.at[number] = (struct use){
+        .object = u->object, .order = l->next_order++, .file = file, .next_of_upload = u->first
+    };
     u->first = number;
-    place_map(l, file);
+    while (earlier != NONE && is_later_use(l, earlier, number)) {
+        later = earlier;
+        earlier = l->uses.at[earlier].earlier;
+    }
+    l->uses.at[number].later = later;
+    l->uses.at[number].earlier = earlier;
+    if (earlier != NONE)
+        l->uses.at[earlier].later = number;
+    *(later == NONE ? latest : &l->uses.at[later].earlier) = number;
+    if (later == NONE)
+        place_map(l, file);
 }
 
 /* The upload has forgotten it already. A file that nobody uses goes. */

@@ -8,8 +8,9 @@
  *     upload ──► use ──► use ──► ...                   which uploads a file is in
  *
  * A build that sends the same file once more only adds a use: what is asked about often stays short
- * however often it comes. A file is as late as its latest use. Lists of source maps begin with the
- * latest, since every build has another for a script of the same name.
+ * however often it comes. A file is as late as its latest use, and a use as its upload, whenever
+ * that was converted: some are converted once more. Lists of source maps begin with the latest,
+ * since every build has another for a script of the same name.
  *
  * Files, uses, keys and uploads are known by their numbers, since their arrays may move. A cache
  * stays where it is until the library is closed.
@@ -60,8 +61,8 @@ struct file {
 
 /* A file in an upload. */
 struct use {
-    uint64_t order; /* when it was added */
     uint64_t object;
+    uint64_t order; /* among those of its upload */
     uint32_t file;
     uint32_t next_of_upload;
     uint32_t later, earlier; /* of the file; earlier: the next place that is free */
@@ -116,6 +117,8 @@ uint32_t library_key_find(const struct library *l, const struct key_of *of);
 /* As library_add and library_remove. False: no memory, and no file more than before. */
 MUST_CHECK bool library_index_add(struct library *l, const struct library_file *is);
 void library_index_remove(struct library *l, uint64_t object);
+/* Whether file a came later than b. */
+bool library_is_later(const struct library *l, uint32_t a, uint32_t b);
 void library_index_free(struct library *l);
 
 /* --- library_caches.c --- */

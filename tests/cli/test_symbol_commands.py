@@ -63,7 +63,7 @@ def test_add_and_list(place):
     assert out.splitlines() == [
         f"{one}: 1 new, 0 there already, 0 not converted",
         f"{two}: 1 new, 1 there already, 1 not converted",
-        "  README: it is no symbol file: neither Breakpad symbols nor an ELF file"]
+        "  README: it is no symbol file: neither Breakpad symbols nor an ELF or Mach-O file, nor a source map"]
     lines = place.ok("list").splitlines()
     assert re.split(r"  +", lines[0]) == ["PROJECT", "MODULE", "ID", "CPU", "KIND", "HAS", "TAG",
                                           "CONVERTED"]

@@ -333,6 +333,18 @@ def test_damaged_and_lost_caches_are_made_again(maps):
         assert path.read_bytes() == good
 
 
+def test_old_build_that_is_converted_again_stays_old(maps):
+    maps.upload(shop(debug_id(1)))
+    (path,) = caches(maps.server)
+    maps.upload(source_map(file="shop.min.js", sources=["new.ts"], debug_id=debug_id(2)))
+    maps.server.stop()
+    path.unlink()
+    maps.server.start()
+    rxid = maps.report(debug_identifier=debug_id(1))
+    wait_for(lambda: maps.place_of(rxid)[0] == "check")
+    assert maps.place_of(maps.report())[1] == "new.ts"
+
+
 def big_map(number):
     """Takes a second or so to convert."""
     mappings = [(line, 1 + 5 * column, 0, line, 1 + column, column % 50)

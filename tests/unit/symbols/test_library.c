@@ -335,7 +335,7 @@ static void removing(void **state)
     expect(p, "without the first", "p", by_debug, "b", "b");
     library_remove(p->library, 7);
     add(p, &a, 1);
-    expect(p, "added again", "p", by_code, "a", "a");
+    expect(p, "converted again, as late as it was", "p", by_code, "b", "b");
     library_remove(p->library, 2);
     library_remove(p->library, 1);
     expect(p, "empty", "p", by_debug, NULL, NULL);

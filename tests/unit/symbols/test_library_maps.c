@@ -263,6 +263,15 @@ struct model {
     size_t count;
 };
 
+/* Behind those of its upload and of uploads before. */
+static void model_add(struct model *m, struct use u)
+{
+    size_t at = m->count++;
+    for (; at > 0 && m->uses[at - 1].object > u.object; at--)
+        m->uses[at] = m->uses[at - 1];
+    m->uses[at] = u;
+}
+
 static int model_find(const struct model *m, struct script_id id)
 {
     for (size_t i = m->count; i > 0; i--) {
@@ -298,7 +307,7 @@ static void as_the_model_says(void **state)
             model_remove(&model, u.object);
         } else {
             add(p, &m, u.image, u.object);
-            model.uses[model.count++] = u;
+            model_add(&model, u);
         }
         const struct script_id id = script(names[rand() % 3], ids[rand() % 3], ids[rand() % 3]);
         int got = find(p, "p", id), want = model_find(&model, id);
