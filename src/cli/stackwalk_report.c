@@ -239,11 +239,14 @@ static void print_scripts(struct buf *b, const struct crash *c)
 
 void stackwalk_print_report(struct buf *out, const struct crash *c)
 {
-    struct str kind = classifier(c), text = message(c);
-    buf_str(out, STR("Operating system: "));
-    stackwalk_add(out, attribute(c, STR("uname.sysname")));
-    buf_str(out, STR("\nCrash reason:  "));
-    stackwalk_add(out, kind);
+    struct str kind = classifier(c), text = message(c), os = attribute(c, STR("uname.sysname"));
+    if (os.len > 0) {
+        buf_str(out, STR("Operating system: "));
+        stackwalk_add(out, os);
+        buf_char(out, '\n');
+    }
+    buf_str(out, STR("Crash reason:  "));
+    stackwalk_add(out, kind.len + text.len > 0 ? kind : STR("not known"));
     if (kind.len > 0 && text.len > 0)
         buf_str(out, STR(": "));
     stackwalk_add(out, text);
