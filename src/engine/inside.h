@@ -227,8 +227,9 @@ bool conversions_closing(struct engine *en);
 void *converter_run(void *arg); /* arg: struct engine */
 /* process_symbols.c: what is in the upload, into w->row. ERR_NOMEM, ERR_BUSY, and of the store. */
 #define SYMBOLS_NAME_FIELD "file" /* of an upload: the name of its file */
+#define SYMBOLS_NOT_NOW 0         /* the version of rows that are to be done again */
 MUST_CHECK bool process_symbols(struct upload_work *w);
-/* What a row says to the library; borrows. */
+/* symbols_stored.c. What a row says to the library; borrows. */
 struct library_file symbols_library_file(const struct stored_symbol_file *row, struct str project);
 /* Whether there are symbols, or is a source map, for what a report misses. */
 bool symbols_have(struct engine *en, struct str project, const struct stored_module *m);
