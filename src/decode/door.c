@@ -132,8 +132,9 @@ bool decode_check_magic(enum upload_format format, struct bytes first, struct er
     if (first.len == 0)
         return err_set(e, ERR_INPUT, 0, "the upload is empty");
     enum decode_kind kind = decode_kind_of(first, &words);
-    return doors[format].kinds >> kind & 1 ||
-           err_set(e, ERR_INPUT, 0, "%s; this is %s", doors[format].what, words);
+    if (!(doors[format].kinds >> kind & 1))
+        return err_set(e, ERR_INPUT, 0, "%s; this is %s", doors[format].what, words);
+    return kind != KIND_PLCRASH || plcrash_check_header(first, e);
 }
 
 /* A JSON object, and whether it is a source map: these have mappings, or sections of such, which
