@@ -234,6 +234,24 @@ static bool is_wanted(const struct reading *r, enum convert_kind kind, struct st
     return convert_kind_is_open(kind, entry) || !convert_kind_advice(kind);
 }
 
+static bool contains(struct str s, const char *part)
+{
+    return s.len > 0 && memmem(s.ptr, s.len, part, strlen(part));
+}
+
+/* What lies beside symbols and never holds any: the other files of a dSYM folder, and what macOS
+ * adds to an archive. Nothing is said of it. */
+static bool is_company(enum convert_kind kind, struct str entry)
+{
+    static const char *const parts[] = { ".dSYM/Contents/Info.plist",
+                                         ".dSYM/Contents/Resources/Relocations/", "__MACOSX/",
+                                         ".DS_Store" };
+    for (size_t i = 0; kind == CONVERT_OTHER && i < sizeof parts / sizeof *parts; i++)
+        if (contains(entry, parts[i]))
+            return true;
+    return false;
+}
+
 static bool one_file(struct reading *r, struct str entry, struct err *e)
 {
     size_t length;
@@ -246,7 +264,7 @@ static bool one_file(struct reading *r, struct str entry, struct err *e)
     if (is_wanted(r, kind, entry))
         return spool(r, length, kind, entry, e);
     return read_rest(r, -1, length, &size, &too_large, e) &&
-           (r->c->maps_turn ||
+           (r->c->maps_turn || is_company(kind, entry) ||
             convert_not_read(r->c, entry, kind, size, convert_kind_advice(kind), e));
 }
 

@@ -78,7 +78,9 @@ class Program:
 
     def archive(self):
         inside = "app.dSYM/Contents/"
-        return zipped({inside + "Info.plist": PLIST, inside + "Resources/DWARF/app": self.dsym})
+        return zipped({inside + "Info.plist": PLIST, inside + "Resources/DWARF/app": self.dsym,
+                       inside + "Resources/Relocations/x86_64/app.yml": b"---\ntriple: 'x'\n",
+                       "__MACOSX/._app.dSYM": bytes(120), ".DS_Store": b"\0\0\0\1Bud1"})
 
     def calls(self, function):
         """(address of the first call in a function, address behind it)."""
@@ -151,7 +153,7 @@ def test_program_and_dsym(server, tmp_path, cpu):
     """Lines come from the dSYM, the way from frame to frame from the program."""
     program, place = Program(tmp_path, cpu), Place(server)
     dump = program.dump()
-    place.upload(program.archive())
+    assert "errors" not in place.upload(program.archive())  # of what lies beside it in the archive
     assert place.frames(dump)[:2] == FRAMES[:2]
     assert place.frames(dump) != FRAMES  # scanning, or x29, led astray
     place.upload(program.binary)
