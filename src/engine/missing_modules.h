@@ -1,5 +1,5 @@
-/* missing_modules.h - which modules, and scripts without a source map, a report remembers as missing.
- * Inside src/engine only.
+/* missing_modules.h - which modules, and scripts without a source map, a report remembers as
+ * missing. Inside src/engine only.
  *
  * A dump can hold tens of thousands of modules, with names as long as it likes, and anybody may
  * send one. So what a report costs the store, and whoever looks for late symbols, is bounded here.

@@ -447,9 +447,14 @@ static void test_defaults(void **state)
     for (size_t t = 0; t < 11; t++)
         assert_true(c->thresholds[t] == (double)(t + 1));
     assert_int_equal(c->max_query_terms, 20);
-    const char *const ignored[] = { "stacktrace.address", "stacktrace.debug_id", "numbers.*",
-                                    "threads.*", "annotations.*", "stacktrace.ignored",
-                                    "stacktrace.generated.*", "stacktrace.source_lines.*" };
+    const char *const ignored[] = { "stacktrace.address",
+                                    "stacktrace.debug_id",
+                                    "numbers.*",
+                                    "threads.*",
+                                    "annotations.*",
+                                    "stacktrace.ignored",
+                                    "stacktrace.generated.*",
+                                    "stacktrace.source_lines.*" };
     for (size_t i = 0; i < COUNT_OF(ignored); i++) {
         size_t k = 0;
         while (k < c->ignored_count && !str_eq(c->ignored[k], str_from_c(ignored[i])))
