@@ -2,6 +2,8 @@
  * rest of it is looked at. */
 #include "sourcemap/mapcache_layout.h"
 
+#include "cache_header.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -13,24 +15,6 @@ static void touch(struct str s)
 {
     for (size_t i = 0; i < s.len; i++)
         seen += (uint8_t)s.ptr[i];
-}
-
-static void put_number(uint8_t *p, uint64_t n, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++)
-        p[i] = (uint8_t)(n >> (8 * i));
-}
-
-static void put_header_right(uint8_t *image, size_t size)
-{
-    if (size < MAPCACHE_HEADER_BYTES)
-        return;
-    memcpy(image, MAPCACHE_MAGIC, 8);
-    put_number(image + 8, MAPCACHE_VERSION, 4);
-    put_number(image + 12, MAPCACHE_HEADER_BYTES, 4);
-    put_number(image + 16, size, 8);
-    put_number(image + MAPCACHE_HEADER_BYTES - 8, mapcache_sum(image, MAPCACHE_HEADER_BYTES - 32),
-               8);
 }
 
 static void ask(const struct mapcache *c, uint32_t line, uint32_t column)
@@ -82,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(image);
     if (size > 0)
         memcpy(image, data, size);
-    put_header_right(image, size);
+    put_header_right(&mapcache_kind, image, size);
     if (mapcache_open(&c, (struct bytes){ image, size }, &e)) {
         ask_all(c);
         mapcache_free(c);

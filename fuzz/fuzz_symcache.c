@@ -2,6 +2,8 @@
  * rest of it is looked at. */
 #include "symbols/symcache_layout.h"
 
+#include "cache_header.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -13,26 +15,6 @@ static void touch(const void *p, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         seen += ((const uint8_t *)p)[i];
-}
-
-static void put_number(uint8_t *p, uint64_t n, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++)
-        p[i] = (uint8_t)(n >> (8 * i));
-}
-
-static void put_header_right(uint8_t *image, size_t size)
-{
-    struct symcache_sum sum;
-    if (size < SYMCACHE_HEADER_BYTES)
-        return;
-    memcpy(image, SYMCACHE_MAGIC, 8);
-    put_number(image + 8, SYMCACHE_VERSION, 4);
-    put_number(image + 12, SYMCACHE_HEADER_BYTES, 4);
-    put_number(image + 16, size, 8);
-    symcache_sum_init(&sum);
-    symcache_sum_add(&sum, image, SYMCACHE_HEADER_BYTES - 32);
-    put_number(image + SYMCACHE_HEADER_BYTES - 8, symcache_sum_end(&sum), 8);
 }
 
 static void ask(const struct symcache *c, uint64_t address)
@@ -80,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(image);
     if (size > 0)
         memcpy(image, data, size);
-    put_header_right(image, size);
+    put_header_right(&symcache_kind, image, size);
     if (symcache_open(&c, (struct bytes){ image, size }, &e)) {
         ask_all(c);
         symcache_free(c);

@@ -37,21 +37,21 @@ bool mapcache_read_points(struct mapcache_points *p, struct reader *r)
 static bool find_block(const struct mapcache *c, uint64_t key, uint32_t *block)
 {
     uint32_t at = 0;
-    for (unsigned level = c->levels; level-- > 0;) {
-        const uint8_t *keys = c->keys[level] + (size_t)at * MAPCACHE_FANOUT * 8;
+    for (unsigned level = c->keys.levels; level-- > 0;) {
+        const uint8_t *keys = c->keys.at[level] + (size_t)at * MAPCACHE_FANOUT * 8;
         uint32_t n = 0;
         if (level == 0) /* one of these is read next */
             __builtin_prefetch(c->sections[SECTION_OFFSETS].ptr + (size_t)at * MAPCACHE_FANOUT * 4);
         for (unsigned i = 0; i < MAPCACHE_FANOUT; i++)
-            n += mapcache_u64(keys + (size_t)i * 8) <= key;
+            n += load_le64(keys + (size_t)i * 8) <= key;
         if (n == 0)
             return false;
         at = at * MAPCACHE_FANOUT + n - 1;
-        if (at >= c->counts[level])
-            at = c->counts[level] - 1; /* what fills the level up is not there */
+        if (at >= c->keys.counts[level])
+            at = c->keys.counts[level] - 1; /* what fills the level up is not there */
     }
     *block = at;
-    return c->levels > 0;
+    return c->keys.levels > 0;
 }
 
 /* A block whose fields are known to lie within the section. */
@@ -71,8 +71,8 @@ static bool open_bitmaps(struct bytes all, uint32_t at, struct block *b)
     uint64_t header = (uint64_t)BLOCK_HEADER_BYTES + 8 * sources + 8 * names;
     if (!has_bits(all, at, header * 8))
         return false;
-    b->have_source = sources ? mapcache_u64(bitmap) : UINT64_MAX;
-    b->have_name = names ? mapcache_u64(bitmap + (sources ? 8 : 0)) : 0;
+    b->have_source = sources ? load_le64(bitmap) : UINT64_MAX;
+    b->have_name = names ? load_le64(bitmap + (sources ? 8 : 0)) : 0;
     b->fields = p + header;
     uint64_t bits = (uint64_t)b->rows * (b->place_bits + b->old_bits) +
                     (uint64_t)__builtin_popcountll(b->have_name) * b->bits[FIELD_NAME];
@@ -82,8 +82,8 @@ static bool open_bitmaps(struct bytes all, uint32_t at, struct block *b)
 static bool open_block(const struct mapcache *c, uint32_t number, struct block *b)
 {
     struct bytes all = c->sections[SECTION_BLOCKS];
-    uint32_t at = mapcache_u32(c->sections[SECTION_OFFSETS].ptr + (size_t)number * 4);
-    uint64_t key = mapcache_u64(c->keys[0] + (size_t)number * 8);
+    uint32_t at = load_le32(c->sections[SECTION_OFFSETS].ptr + (size_t)number * 4);
+    uint64_t key = load_le64(c->keys.at[0] + (size_t)number * 8);
     if (!has_bits(all, at, BLOCK_HEADER_BYTES * 8))
         return false;
     b->header = all.ptr + at;
@@ -134,17 +134,17 @@ static bool read_row(const struct mapcache *c, const struct block *b, unsigned r
     if (!(b->have_source >> row & 1))
         return false;
     *out = (struct mapcache_spot){ .file = { "", 0 }, .name = { "", 0 }, .function = { "", 0 } };
-    out->source = mapcache_u32(bases) + get_bits(b->fields, bit, b->bits[FIELD_SOURCE]);
+    out->source = load_le32(bases) + get_bits(b->fields, bit, b->bits[FIELD_SOURCE]);
     bit += b->bits[FIELD_SOURCE];
-    out->line = mapcache_u32(bases + 4) + get_bits(b->fields, bit, b->bits[FIELD_OLD_LINE]) + 1;
+    out->line = load_le32(bases + 4) + get_bits(b->fields, bit, b->bits[FIELD_OLD_LINE]) + 1;
     bit += b->bits[FIELD_OLD_LINE];
     out->column = get_bits(b->fields, bit, b->bits[FIELD_OLD_COLUMN]) + 1;
     if (b->have_name >> row & 1) {
         uint64_t names_before = b->have_name & ((UINT64_C(1) << row) - 1);
         bit = (uint64_t)b->rows * (b->place_bits + b->old_bits) +
               (uint64_t)__builtin_popcountll(names_before) * b->bits[FIELD_NAME];
-        out->name = mapcache_text(c, mapcache_u32(bases + 8) +
-                                         get_bits(b->fields, bit, b->bits[FIELD_NAME]));
+        out->name =
+            mapcache_text(c, load_le32(bases + 8) + get_bits(b->fields, bit, b->bits[FIELD_NAME]));
     }
     return true;
 }
@@ -255,11 +255,11 @@ static bool find_content(const struct mapcache *c, uint32_t source, struct conte
         return false;
     const uint8_t *p =
         c->sections[SECTION_CONTENT_RECORDS].ptr + (size_t)(number - 1) * CONTENT_RECORD_BYTES;
-    if (!bytes_slice(c->sections[SECTION_CONTENTS], mapcache_u32(p), mapcache_u32(p + 4), &text))
+    if (!bytes_slice(c->sections[SECTION_CONTENTS], load_le32(p), load_le32(p + 4), &text))
         return false;
     out->text = (struct str){ (const char *)text.ptr, text.len };
-    out->lines_at = mapcache_u32(p + 8);
-    out->lines = mapcache_u32(p + 12);
+    out->lines_at = load_le32(p + 8);
+    out->lines = load_le32(p + 12);
     return true;
 }
 
@@ -283,7 +283,7 @@ bool mapcache_line(const struct mapcache *c, uint32_t source, uint32_t line, str
     struct content content;
     if (!find_content(c, source, &content) || line == 0 || line > content.lines)
         return false;
-    unsigned width = mapcache_bits((uint32_t)content.text.len);
+    unsigned width = bits_of((uint32_t)content.text.len);
     if (!has_bits(all, content.lines_at, ((uint64_t)content.lines + 1) * width))
         return false;
     const uint8_t *lines = all.ptr + content.lines_at;

@@ -149,7 +149,7 @@ static struct mapcache_points pack(struct buf *to, const struct point *points, s
         all[2] |= points[i].name;
     }
     for (int k = 0; k < 3; k++)
-        p.bits[k] = mapcache_bits(all[k]);
+        p.bits[k] = bits_of(all[k]);
     for (size_t i = 0; i < count; i++) {
         bits_put(&b, points[i].line, p.bits[0]);
         bits_put(&b, points[i].column, p.bits[1]);

@@ -26,12 +26,13 @@
 #ifndef CRUMPLE_SOURCEMAP_MAPCACHE_LAYOUT_H
 #define CRUMPLE_SOURCEMAP_MAPCACHE_LAYOUT_H
 
+#include "base/cache_image.h"
+#include "base/key_levels.h"
 #include "sourcemap/mapcache.h"
 
 #define MAPCACHE_ALIGN 64
 #define MAPCACHE_SLACK 8  /* bytes behind each section */
 #define MAPCACHE_FANOUT 8 /* keys in a cache line */
-#define MAPCACHE_LEVELS_MAX 12
 #define MAPCACHE_BLOCK_ROWS 64
 
 enum mapcache_section {
@@ -72,70 +73,15 @@ struct mapcache_points {
 };
 enum { POINTS_BYTES = 12 };
 
-/* The header, field by field:
- *     8 magic | u32 version | u32 header bytes | u64 image bytes | u64 sum of all behind the header
+/* The header, field by field, in the frame of base/cache_image.h:
  *     5 x u32 mappings, sources, contents, names, functions
  *     u32 blocks | u32 texts | u32 bits of a text's begin | u32 content records
  *     about texts x u32 text + 1 | points of the script's own functions
- *     sections x (u64 offset, u64 bytes without the slack)
- *     zero up to 8 before its end | u64 sum of the header before */
+ *     sections x (u64 offset, u64 bytes without the slack) */
 #define MAPCACHE_HEADER_BYTES 320
-
-static inline uint64_t mapcache_u64(const uint8_t *p)
-{
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    v = __builtin_bswap64(v);
-#endif
-    return v;
-}
-static inline uint32_t mapcache_u32(const uint8_t *p)
-{
-    uint32_t v;
-    memcpy(&v, p, sizeof v);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    v = __builtin_bswap32(v);
-#endif
-    return v;
-}
-
-/* Sum of bytes whose number is a multiple of 32: no defence against malice, only against damage. */
-static inline uint64_t mapcache_sum(const uint8_t *p, size_t n)
-{
-    uint64_t lane[4] = { 1, 2, 3, 4 }, sum = 0;
-    for (size_t i = 0; i + 32 <= n; i += 32)
-        for (unsigned k = 0; k < 4; k++) {
-            uint64_t x =
-                (lane[k] ^ mapcache_u64(p + i + (size_t)8 * k)) * UINT64_C(0x9e3779b97f4a7c15);
-            lane[k] = x ^ x >> 32;
-        }
-    for (unsigned k = 0; k < 4; k++)
-        sum = (sum ^ lane[k]) * UINT64_C(0xff51afd7ed558ccd) + k;
-    return sum ^ sum >> 32;
-}
-
-/* How many keys there are on each level from the blocks up; how many levels. */
-static inline unsigned mapcache_levels(uint32_t blocks, uint32_t counts[MAPCACHE_LEVELS_MAX])
-{
-    unsigned n = 0;
-    for (uint32_t count = blocks; count > 0; n++) {
-        counts[n] = count;
-        if (count <= MAPCACHE_FANOUT)
-            return n + 1;
-        count = count / MAPCACHE_FANOUT + (count % MAPCACHE_FANOUT != 0);
-    }
-    return n;
-}
-static inline uint64_t mapcache_level_room(uint32_t count)
-{
-    return ((uint64_t)count + MAPCACHE_FANOUT - 1) / MAPCACHE_FANOUT * MAPCACHE_FANOUT;
-}
-
-/* How many bits a number needs. */
-static inline uint8_t mapcache_bits(uint32_t value)
-{
-    return value == 0 ? 0 : (uint8_t)(32 - __builtin_clz(value));
-}
+static const struct cache_image_kind mapcache_kind = { "source map cache", "mapcache_version",
+                                                       MAPCACHE_MAGIC, MAPCACHE_VERSION,
+                                                       MAPCACHE_HEADER_BYTES };
+static const struct key_shape mapcache_keys = { MAPCACHE_FANOUT, 8 };
 
 #endif

@@ -49,12 +49,12 @@ static void measure(struct block *b, const uint32_t *name_texts)
     }
     for (unsigned i = 0; i < BLOCK_BASES; i++)
         b->base[i] = lesser(b->base[i], high[i]); /* 0 when there is none */
-    b->bits[FIELD_LINE] = mapcache_bits(b->rows[b->count - 1]->line - b->rows[0]->line);
-    b->bits[FIELD_COLUMN] = mapcache_bits(column - column_base(b));
-    b->bits[FIELD_SOURCE] = mapcache_bits(high[0] - b->base[0]);
-    b->bits[FIELD_OLD_LINE] = mapcache_bits(high[1] - b->base[1]);
-    b->bits[FIELD_OLD_COLUMN] = mapcache_bits(old_column);
-    b->bits[FIELD_NAME] = mapcache_bits(high[2] - b->base[2]);
+    b->bits[FIELD_LINE] = bits_of(b->rows[b->count - 1]->line - b->rows[0]->line);
+    b->bits[FIELD_COLUMN] = bits_of(column - column_base(b));
+    b->bits[FIELD_SOURCE] = bits_of(high[0] - b->base[0]);
+    b->bits[FIELD_OLD_LINE] = bits_of(high[1] - b->base[1]);
+    b->bits[FIELD_OLD_COLUMN] = bits_of(old_column);
+    b->bits[FIELD_NAME] = bits_of(high[2] - b->base[2]);
 }
 
 static void write_fields(const struct block *b, const uint32_t *name_texts, struct buf *out)
@@ -82,38 +82,20 @@ static void write_block(const struct mapcache_rows *to, struct block *b, const u
 {
     uint64_t all = UINT64_MAX >> (MAPCACHE_BLOCK_ROWS - b->count);
     measure(b, name_texts);
-    mapcache_put_u64(to->keys, (uint64_t)b->rows[0]->line << 32 | b->rows[0]->column);
-    mapcache_put_u32(to->offsets, (uint32_t)to->blocks->len);
+    buf_le64(to->keys, (uint64_t)b->rows[0]->line << 32 | b->rows[0]->column);
+    buf_le32(to->offsets, (uint32_t)to->blocks->len);
     buf_char(to->blocks, (char)b->count);
     buf_char(to->blocks, (char)((b->have_source != all ? BLOCK_SOME_HAVE_NO_SOURCE : 0) |
                                 (b->have_name ? BLOCK_HAS_NAMES : 0)));
     buf_add(to->blocks, b->bits, sizeof b->bits);
     for (unsigned i = 0; i < BLOCK_BASES; i++)
-        mapcache_put_u32(to->blocks, b->base[i]);
+        buf_le32(to->blocks, b->base[i]);
     if (b->have_source != all)
-        mapcache_put_u64(to->blocks, b->have_source);
+        buf_le64(to->blocks, b->have_source);
     if (b->have_name)
-        mapcache_put_u64(to->blocks, b->have_name);
+        buf_le64(to->blocks, b->have_name);
     write_fields(b, name_texts, to->blocks);
     b->count = 0;
-}
-
-/* Every 8th key of a level makes the next; all are filled up to a multiple of 8. */
-static void write_levels(struct buf *keys, uint32_t blocks)
-{
-    uint32_t counts[MAPCACHE_LEVELS_MAX];
-    unsigned levels = mapcache_levels(blocks, counts);
-    size_t below = 0; /* where the level below begins */
-    for (unsigned level = 0; level < levels && buf_ok(keys); level++) {
-        size_t begin = keys->len;
-        for (uint32_t i = 0; level > 0 && i < counts[level]; i++)
-            mapcache_put_u64(keys, mapcache_u64((const uint8_t *)keys->ptr + below +
-                                                (size_t)i * MAPCACHE_FANOUT * 8));
-        if (level > 0)
-            below = begin;
-        for (uint64_t i = counts[level]; i < mapcache_level_room(counts[level]); i++)
-            mapcache_put_u64(keys, UINT64_MAX);
-    }
 }
 
 uint32_t mapcache_write_rows(const struct mapcache_rows *to, const struct map *m,
@@ -135,6 +117,6 @@ uint32_t mapcache_write_rows(const struct mapcache_rows *to, const struct map *m
         write_block(to, &b, name_texts);
         blocks++;
     }
-    write_levels(to->keys, blocks);
+    key_levels_write(to->keys, mapcache_keys);
     return blocks;
 }

@@ -25,18 +25,6 @@ struct output {
 };
 enum { COUNT_MAPPINGS, COUNT_SOURCES, COUNT_CONTENTS, COUNT_NAMES, COUNT_FUNCTIONS };
 
-void mapcache_put_u32(struct buf *out, uint32_t v)
-{
-    char p[4] = { (char)v, (char)(v >> 8), (char)(v >> 16), (char)(v >> 24) };
-    buf_add(out, p, sizeof p);
-}
-
-void mapcache_put_u64(struct buf *out, uint64_t v)
-{
-    mapcache_put_u32(out, (uint32_t)v);
-    mapcache_put_u32(out, (uint32_t)(v >> 32));
-}
-
 static bool no_memory(struct output *o)
 {
     return err_set(o->e, ERR_NOMEM, 0, "no memory for the source map's cache");
@@ -92,7 +80,7 @@ static void write_texts(struct output *o)
         to->failed = true;
         return;
     }
-    o->text_bits = mapcache_bits((uint32_t)total);
+    o->text_bits = bits_of((uint32_t)total);
     for (size_t i = 0; i < o->texts.all.len; i++) {
         bits_put(&b, (uint32_t)to->len, o->text_bits);
         buf_str(to, o->texts.all.at[i]);
@@ -143,7 +131,7 @@ static size_t line_end(struct str text, size_t at)
 static void write_lines(struct output *o, struct content *c, struct str text)
 {
     struct bits b = { .out = &o->parts[SECTION_LINES] };
-    unsigned width = mapcache_bits((uint32_t)text.len);
+    unsigned width = bits_of((uint32_t)text.len);
     c->lines_at = (uint32_t)b.out->len;
     for (size_t at = 0; at < text.len; at = line_end(text, at)) {
         bits_put(&b, (uint32_t)at, width);
@@ -173,8 +161,8 @@ static bool write_content(struct output *o, struct str text, uint32_t *number)
 
 static void put_points(struct buf *to, const struct mapcache_points *p)
 {
-    mapcache_put_u32(to, p->at);
-    mapcache_put_u32(to, p->count);
+    buf_le32(to, p->at);
+    buf_le32(to, p->count);
     buf_add(to, p->bits, sizeof p->bits);
     buf_char(to, 0);
 }
@@ -188,9 +176,9 @@ static bool write_sources(struct output *o)
         uint32_t content = 0;
         if (s->text.ptr && !write_content(o, s->text, &content))
             return err_prefix(o->e, "sourcesContent: entry %zu: ", i);
-        mapcache_put_u32(to, s->file.ptr ? texts_number(&o->texts, s->file) + 1 : 0);
-        mapcache_put_u32(to, s->text.ptr ? content + 1 : 0);
-        mapcache_put_u32(to, s->ignored);
+        buf_le32(to, s->file.ptr ? texts_number(&o->texts, s->file) + 1 : 0);
+        buf_le32(to, s->text.ptr ? content + 1 : 0);
+        buf_le32(to, s->ignored);
         put_points(to, s->text.ptr ? &o->records.at[content].functions : &no_functions);
         o->counts[COUNT_CONTENTS] += s->text.ptr != NULL;
     }
@@ -203,10 +191,10 @@ static void write_records(struct output *o)
     struct buf *to = &o->parts[SECTION_CONTENT_RECORDS];
     for (size_t i = 0; i < o->records.len; i++) {
         const struct content *c = &o->records.at[i];
-        mapcache_put_u32(to, c->at);
-        mapcache_put_u32(to, c->len);
-        mapcache_put_u32(to, c->lines_at);
-        mapcache_put_u32(to, c->lines);
+        buf_le32(to, c->at);
+        buf_le32(to, c->len);
+        buf_le32(to, c->lines_at);
+        buf_le32(to, c->lines);
     }
 }
 
@@ -275,30 +263,25 @@ static void zeros(struct buf *out, size_t n)
 static void write_header(const struct output *o, const struct buf *image, size_t begin,
                          struct buf *to)
 {
-    const uint8_t *body = (const uint8_t *)image->ptr + begin + MAPCACHE_HEADER_BYTES;
-    buf_str(to, STR(MAPCACHE_MAGIC));
-    mapcache_put_u32(to, MAPCACHE_VERSION);
-    mapcache_put_u32(to, MAPCACHE_HEADER_BYTES);
-    mapcache_put_u64(to, image->len - begin);
-    mapcache_put_u64(to, mapcache_sum(body, image->len - begin - MAPCACHE_HEADER_BYTES));
+    const uint8_t *whole = (const uint8_t *)image->ptr + begin;
+    size_t bytes = image->len - begin;
+    uint64_t sum = cache_image_sum(
+        (struct bytes){ whole + MAPCACHE_HEADER_BYTES, bytes - MAPCACHE_HEADER_BYTES });
+    cache_image_begin(&mapcache_kind, to, bytes, sum);
     for (int i = 0; i < ABOUT_COUNTS; i++)
-        mapcache_put_u32(to, o->counts[i]);
-    mapcache_put_u32(to, o->blocks);
-    mapcache_put_u32(to, (uint32_t)o->texts.all.len);
-    mapcache_put_u32(to, o->text_bits);
-    mapcache_put_u32(to, (uint32_t)o->records.len);
+        buf_le32(to, o->counts[i]);
+    buf_le32(to, o->blocks);
+    buf_le32(to, (uint32_t)o->texts.all.len);
+    buf_le32(to, o->text_bits);
+    buf_le32(to, (uint32_t)o->records.len);
     for (int i = 0; i < ABOUT_TEXTS; i++)
-        mapcache_put_u32(to, o->about[i]);
+        buf_le32(to, o->about[i]);
     put_points(to, &o->script);
     for (int i = 0; i < SECTIONS; i++) {
-        mapcache_put_u64(to, o->offsets[i]);
-        mapcache_put_u64(to, o->sizes[i]);
+        buf_le64(to, o->offsets[i]);
+        buf_le64(to, o->sizes[i]);
     }
-    if (!buf_ok(to))
-        return;
-    assert(to->len <= MAPCACHE_HEADER_BYTES - 8);
-    zeros(to, MAPCACHE_HEADER_BYTES - 8 - to->len);
-    mapcache_put_u64(to, mapcache_sum((const uint8_t *)to->ptr, MAPCACHE_HEADER_BYTES - 32));
+    cache_image_end(&mapcache_kind, to);
 }
 
 static bool write_image(struct output *o, struct buf *out)

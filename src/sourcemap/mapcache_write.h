@@ -3,6 +3,7 @@
 #define CRUMPLE_SOURCEMAP_MAPCACHE_WRITE_H
 
 #include "base/idmap.h"
+#include "base/packed.h"
 #include "base/vec.h"
 #include "sourcemap/mapcache_layout.h"
 #include "sourcemap/sourcemap_internal.h"
@@ -23,8 +24,6 @@ static inline void bits_end(struct bits *b) /* up to a byte, with zeros */
 {
     bits_put(b, 0, -b->count % 8);
 }
-void mapcache_put_u32(struct buf *out, uint32_t v);
-void mapcache_put_u64(struct buf *out, uint64_t v);
 
 /* Texts, each once; a text's number tells which came how early. */
 struct texts {

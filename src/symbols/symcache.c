@@ -4,15 +4,10 @@
  * tells of lies within its section; what lookups find inside these is checked as they go. */
 #include "symbols/symcache.h"
 
-#include "base/reader.h"
+#include "base/packed.h"
 #include "symbols/symcache_layout.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define BITS_MAX 32
 #define BLOCK_BYTES_USUAL 256
@@ -26,9 +21,7 @@ struct columns {
 
 struct table {
     uint32_t blocks;
-    unsigned levels;
-    uint32_t counts[SYMCACHE_LEVELS_MAX]; /* keys of a level, the blocks' own first */
-    const uint8_t *keys[SYMCACHE_LEVELS_MAX];
+    struct key_levels keys;
     const uint8_t *offsets;
     struct bytes data; /* the blocks, with their slack */
 };
@@ -36,19 +29,12 @@ struct table {
 struct symcache {
     struct bytes image;
     bool mapped; /* ours to unmap */
-    uint64_t sum;
     struct symcache_about about;
     struct table tables[TABLES];
     struct columns columns[COLUMNS];
     uint32_t file_bits, line_bits; /* of places */
     struct bytes texts, programs;
 };
-
-/* Bits of a section; the caller knows that 8 bytes can be read there. */
-static uint32_t get_bits(const uint8_t *p, uint64_t bit, unsigned width)
-{
-    return (uint32_t)(load_le64(p + (bit >> 3)) >> (bit & 7) & ((UINT64_C(1) << width) - 1));
-}
 
 static uint32_t get(const struct columns *c, uint32_t i, unsigned field)
 {
@@ -83,7 +69,7 @@ static struct str get_text(const struct symcache *c, enum symcache_columns_id id
 
 static bool damaged(struct err *e, const char *what)
 {
-    return err_set(e, ERR_INPUT, 0, "symbol cache: %s", what);
+    return cache_image_damaged(&symcache_kind, what, e);
 }
 
 static bool open_columns(struct columns *c, unsigned fields, struct reader *r)
@@ -116,17 +102,10 @@ static bool open_table(struct symcache *c, enum symcache_table_id id, struct rea
     if (!open_section(&keys, c, r) || !open_section(&offsets, c, r) ||
         !open_section(&t->data, c, r))
         return false;
-    t->levels = symcache_levels(t->blocks, t->counts);
     t->offsets = offsets.ptr;
-    uint64_t at = 0;
-    for (unsigned level = 0; level < t->levels; level++) {
-        uint64_t room = symcache_level_room(t->counts[level]) * 4;
-        if (at > keys.len || room > keys.len - at)
-            return false;
-        t->keys[level] = keys.ptr + at;
-        at += room;
-    }
-    return offsets.len >= (uint64_t)t->blocks * 4 + SYMCACHE_SLACK;
+    keys.len -= SYMCACHE_SLACK;
+    return key_levels_open(&t->keys, symcache_keys, t->blocks, keys) &&
+           offsets.len >= (uint64_t)t->blocks * 4 + SYMCACHE_SLACK;
 }
 
 static bool open_sections(struct symcache *c, struct reader *r)
@@ -199,26 +178,8 @@ static bool open_rest(struct symcache *c, struct reader *r, struct err *e)
 
 static bool open_header(struct symcache *c, struct err *e)
 {
-    struct reader r = { .in = c->image };
-    const uint8_t *header = reader_take(&r, SYMCACHE_HEADER_BYTES);
-    struct symcache_sum sum;
-    if (!header || memcmp(header, SYMCACHE_MAGIC, 8) != 0)
-        return damaged(e, "this is none");
-    r = (struct reader){ .in = { header, SYMCACHE_HEADER_BYTES }, .pos = 8 };
-    uint32_t version = reader_u32(&r), header_bytes = reader_u32(&r);
-    uint64_t image_bytes = reader_u64(&r);
-    c->sum = reader_u64(&r);
-    if (version != SYMCACHE_VERSION)
-        return err_word(e, ERR_INPUT, "symcache_version", "symbol cache: of version %u, not %d",
-                        version, SYMCACHE_VERSION);
-    symcache_sum_init(&sum);
-    symcache_sum_add(&sum, header, SYMCACHE_HEADER_BYTES - 32); /* what follows is zero */
-    if (header_bytes != SYMCACHE_HEADER_BYTES ||
-        load_le64(header + SYMCACHE_HEADER_BYTES - 8) != symcache_sum_end(&sum))
-        return damaged(e, "the header is damaged");
-    if (image_bytes != c->image.len)
-        return damaged(e, "of another size than it says");
-    return open_rest(c, &r, e);
+    struct reader r;
+    return cache_image_open(&symcache_kind, c->image, &r, e) && open_rest(c, &r, e);
 }
 
 bool symcache_open(struct symcache **out, struct bytes image, struct err *e)
@@ -235,38 +196,13 @@ bool symcache_open(struct symcache **out, struct bytes image, struct err *e)
     return true;
 }
 
-static bool map_file(int fd, const char *path, struct bytes *out, struct err *e)
-{
-    struct stat st;
-    if (fstat(fd, &st) != 0)
-        return err_set(e, ERR_IO, 0, "%s: %s", path, strerror(errno));
-    if (!S_ISREG(st.st_mode) || st.st_size < SYMCACHE_HEADER_BYTES)
-        return err_set(e, ERR_INPUT, 0, "%s: not a symbol cache", path);
-    void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-    if (p == MAP_FAILED)
-        return err_set(e, ERR_IO, 0, "%s: %s", path, strerror(errno));
-    *out = (struct bytes){ p, (size_t)st.st_size };
-    return true;
-}
-
-static void unmap(struct bytes image)
-{
-    munmap((void *)(uintptr_t)image.ptr, image.len);
-}
-
 bool symcache_open_file(struct symcache **out, const char *path, struct err *e)
 {
     struct bytes image;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, 0, "%s: %s", path,
-                       strerror(errno));
-    bool ok = map_file(fd, path, &image, e);
-    close(fd);
-    if (!ok)
+    if (!cache_image_map(&symcache_kind, path, &image, e))
         return false;
     if (!symcache_open(out, image, e)) {
-        unmap(image);
+        cache_image_unmap(image);
         return err_prefix(e, "%s: ", path);
     }
     (*out)->mapped = true;
@@ -278,20 +214,13 @@ void symcache_free(struct symcache *c)
     if (!c)
         return;
     if (c->mapped)
-        unmap(c->image);
+        cache_image_unmap(c->image);
     free(c);
 }
 
 bool symcache_verify(const struct symcache *c, struct err *e)
 {
-    struct symcache_sum sum;
-    struct bytes body = { c->image.ptr + SYMCACHE_HEADER_BYTES,
-                          c->image.len - SYMCACHE_HEADER_BYTES };
-    symcache_sum_init(&sum);
-    symcache_sum_add(&sum, body.ptr, body.len);
-    if (body.len % 32 != 0 || symcache_sum_end(&sum) != c->sum)
-        return damaged(e, "damaged: its sum is another");
-    return true;
+    return cache_image_verify(&symcache_kind, c->image, e);
 }
 
 void symcache_about(const struct symcache *c, struct symcache_about *out)
@@ -320,17 +249,17 @@ static unsigned count_keys(const uint8_t *keys, uint32_t x)
 static bool find_keys(const struct table *t, uint32_t x, uint32_t *sixteen)
 {
     uint32_t at = 0;
-    if (t->levels == 0)
+    if (t->keys.levels == 0)
         return false;
-    for (unsigned level = t->levels; --level > 0;) {
-        unsigned n = count_keys(t->keys[level] + (size_t)at * SYMCACHE_FANOUT * 4, x);
+    for (unsigned level = t->keys.levels; --level > 0;) {
+        unsigned n = count_keys(t->keys.at[level] + (size_t)at * SYMCACHE_FANOUT * 4, x);
         if (n == 0)
             return false;
         at = at * SYMCACHE_FANOUT + n - 1;
-        if (at >= t->counts[level])
-            at = t->counts[level] - 1; /* what fills the level up is not there */
+        if (at >= t->keys.counts[level])
+            at = t->keys.counts[level] - 1; /* what fills the level up is not there */
     }
-    __builtin_prefetch(t->keys[0] + (size_t)at * SYMCACHE_FANOUT * 4);
+    __builtin_prefetch(t->keys.at[0] + (size_t)at * SYMCACHE_FANOUT * 4);
     __builtin_prefetch(t->offsets + (size_t)at * SYMCACHE_FANOUT * 4);
     *sixteen = at;
     return true;
@@ -346,13 +275,13 @@ struct block {
  * after the other. */
 static bool find_block(const struct table *t, uint32_t x, uint32_t sixteen, struct block *out)
 {
-    unsigned n = count_keys(t->keys[0] + (size_t)sixteen * SYMCACHE_FANOUT * 4, x);
+    unsigned n = count_keys(t->keys.at[0] + (size_t)sixteen * SYMCACHE_FANOUT * 4, x);
     if (n == 0)
         return false;
     uint32_t block = sixteen * SYMCACHE_FANOUT + n - 1;
     if (block >= t->blocks)
         block = t->blocks - 1;
-    uint32_t key = load_le32(t->keys[0] + (size_t)4 * block);
+    uint32_t key = load_le32(t->keys.at[0] + (size_t)4 * block);
     uint32_t offset = load_le32(t->offsets + (size_t)4 * block);
     if (key > x || offset > t->data.len || t->data.len - offset < SYMCACHE_SLACK)
         return false;

@@ -188,33 +188,38 @@ static bool end_sections(struct output *o)
 
 /* ---- the header ---- */
 
+static struct bytes part_bytes(const struct buf *part)
+{
+    return (struct bytes){ (const uint8_t *)part->ptr, part->len };
+}
+
 static uint64_t sum_sections(const struct output *o)
 {
-    struct symcache_sum sum;
-    symcache_sum_init(&sum);
+    struct cache_image_sum sum;
+    cache_image_sum_init(&sum);
     for (int s = 0; s < SECTIONS; s++)
-        symcache_sum_add(&sum, (const uint8_t *)o->parts[s].ptr, o->parts[s].len);
-    return symcache_sum_end(&sum);
+        cache_image_sum_add(&sum, part_bytes(&o->parts[s]));
+    return cache_image_sum_end(&sum);
 }
 
 static void write_lists(struct output *o)
 {
     struct buf *h = &o->header;
     for (int i = 0; i < ABOUT_TEXTS; i++) {
-        put_u32(h, o->about[i][0]);
-        put_u32(h, o->about[i][1]);
+        buf_le32(h, o->about[i][0]);
+        buf_le32(h, o->about[i][1]);
     }
     for (int t = 0; t < TABLES; t++)
-        put_u32(h, (uint32_t)(o->bytes[SECTION_TABLES + 3 * t + SECTION_OFFSETS] / 4));
+        buf_le32(h, (uint32_t)(o->bytes[SECTION_TABLES + 3 * t + SECTION_OFFSETS] / 4));
     for (int i = 0; i < COLUMNS; i++) {
-        put_u32(h, o->records[i]);
+        buf_le32(h, o->records[i]);
         buf_add(h, o->bits[i], COLUMNS_FIELDS_MAX);
-        put_u16(h, 0);
+        buf_le16(h, 0);
     }
     uint64_t offset = SYMCACHE_HEADER_BYTES;
     for (int s = 0; s < SECTIONS; s++) {
-        put_u64(h, offset);
-        put_u64(h, o->bytes[s]);
+        buf_le64(h, offset);
+        buf_le64(h, o->bytes[s]);
         offset += o->parts[s].len;
     }
 }
@@ -225,30 +230,18 @@ static void write_header(struct output *o)
     const struct symcache_about *a = &o->img->about;
     const uint32_t counts[ABOUT_COUNTS] = { a->functions, a->publics,  a->lines,  a->inlines,
                                             a->cfi_rows,  a->win_rows, a->skipped };
-    struct symcache_sum sum;
     uint64_t image_bytes = SYMCACHE_HEADER_BYTES;
     for (int s = 0; s < SECTIONS; s++)
         image_bytes += o->parts[s].len;
-    buf_str(h, STR(SYMCACHE_MAGIC));
-    put_u32(h, SYMCACHE_VERSION);
-    put_u32(h, SYMCACHE_HEADER_BYTES);
-    put_u64(h, image_bytes);
-    put_u64(h, sum_sections(o));
-    put_u32(h, (uint32_t)a->kind);
-    put_u32(h, (uint32_t)a->cpu);
+    cache_image_begin(&symcache_kind, h, image_bytes, sum_sections(o));
+    buf_le32(h, (uint32_t)a->kind);
+    buf_le32(h, (uint32_t)a->cpu);
     for (int i = 0; i < ABOUT_COUNTS; i++)
-        put_u32(h, counts[i]);
-    put_u32(h, o->img->tables[TABLE_CODE].file_bits);
-    put_u32(h, o->img->tables[TABLE_CODE].line_bits);
+        buf_le32(h, counts[i]);
+    buf_le32(h, o->img->tables[TABLE_CODE].file_bits);
+    buf_le32(h, o->img->tables[TABLE_CODE].line_bits);
     write_lists(o);
-    while (h->len < SYMCACHE_HEADER_BYTES - 8 && buf_ok(h))
-        buf_char(h, 0);
-    if (!buf_ok(h))
-        return;
-    assert(h->len == SYMCACHE_HEADER_BYTES - 8);
-    symcache_sum_init(&sum);
-    symcache_sum_add(&sum, (const uint8_t *)h->ptr, SYMCACHE_HEADER_BYTES - 32);
-    put_u64(h, symcache_sum_end(&sum));
+    cache_image_end(&symcache_kind, h);
 }
 
 /* ---- all together ---- */

@@ -33,13 +33,13 @@
 #ifndef CRUMPLE_SYMBOLS_SYMCACHE_LAYOUT_H
 #define CRUMPLE_SYMBOLS_SYMCACHE_LAYOUT_H
 
+#include "base/cache_image.h"
+#include "base/key_levels.h"
 #include "symbols/symcache.h"
 
-#define SYMCACHE_MAGIC "crmpsym\n"
 #define SYMCACHE_ALIGN 64
 #define SYMCACHE_SLACK 8   /* bytes behind each section */
 #define SYMCACHE_FANOUT 16 /* keys in a cache line */
-#define SYMCACHE_LEVELS_MAX 8
 #define SYMCACHE_BLOCK_ROWS 64
 #define SYMCACHE_NESTING_MAX (SYMCACHE_FRAMES_MAX - 1) /* inlined calls at an address */
 
@@ -92,86 +92,17 @@ enum { SECTION_KEYS, SECTION_OFFSETS, SECTION_BLOCKS };
 enum { ABOUT_OS, ABOUT_DEBUG_FILE, ABOUT_DEBUG_ID, ABOUT_CODE_FILE, ABOUT_CODE_ID, ABOUT_TEXTS };
 enum { ABOUT_COUNTS = 7 };
 
-/* The header, field by field:
- *     8 magic | u32 version | u32 header bytes | u64 image bytes | u64 sum of all behind the header
+/* The header, field by field, in the frame of base/cache_image.h:
  *     u32 kind | u32 cpu | 7 x u32 counts | u32 bits of a place's file | u32 of its line
  *     about texts x (u32 offset, u32 length) in texts
  *     tables x u32 blocks
  *     columns x (u32 records, 10 x u8 bits, u16 zero)
- *     sections x (u64 offset, u64 bytes without the slack)
- *     zero up to 8 before its end | u64 sum of the header before */
+ *     sections x (u64 offset, u64 bytes without the slack) */
 #define SYMCACHE_HEADER_BYTES 640
-
-/* Sum of bytes whose number is a multiple of 32, front to back in any portions of such: no defence
- * against malice, only against damage. */
-struct symcache_sum {
-    uint64_t lane[4];
-};
-static inline void symcache_sum_init(struct symcache_sum *s)
-{
-    *s = (struct symcache_sum){ { 1, 2, 3, 4 } };
-}
-
-static inline uint64_t load_le64(const uint8_t *p)
-{
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    v = __builtin_bswap64(v);
-#endif
-    return v;
-}
-static inline uint32_t load_le32(const uint8_t *p)
-{
-    uint32_t v;
-    memcpy(&v, p, sizeof v);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    v = __builtin_bswap32(v);
-#endif
-    return v;
-}
-static inline void store_le32(uint8_t *p, uint32_t v)
-{
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    v = __builtin_bswap32(v);
-#endif
-    memcpy(p, &v, sizeof v);
-}
-
-static inline void symcache_sum_add(struct symcache_sum *s, const uint8_t *p, size_t n)
-{
-    for (size_t i = 0; i + 32 <= n; i += 32)
-        for (unsigned k = 0; k < 4; k++) {
-            uint64_t x =
-                (s->lane[k] ^ load_le64(p + i + (size_t)8 * k)) * UINT64_C(0x9e3779b97f4a7c15);
-            s->lane[k] = x ^ x >> 32;
-        }
-}
-static inline uint64_t symcache_sum_end(const struct symcache_sum *s)
-{
-    uint64_t sum = 0;
-    for (unsigned k = 0; k < 4; k++)
-        sum = (sum ^ s->lane[k]) * UINT64_C(0xff51afd7ed558ccd) + k;
-    return sum ^ sum >> 32;
-}
-
-/* How many keys there are on each level from the blocks up; how many levels. A level's room is its
- * count rounded up to 16. */
-static inline unsigned symcache_levels(uint32_t blocks, uint32_t counts[SYMCACHE_LEVELS_MAX])
-{
-    unsigned n = 0;
-    for (uint32_t count = blocks; count > 0; n++) {
-        counts[n] = count;
-        if (count <= SYMCACHE_FANOUT)
-            return n + 1;
-        count = count / SYMCACHE_FANOUT + (count % SYMCACHE_FANOUT != 0);
-    }
-    return n;
-}
-static inline uint64_t symcache_level_room(uint32_t count)
-{
-    return ((uint64_t)count + SYMCACHE_FANOUT - 1) / SYMCACHE_FANOUT * SYMCACHE_FANOUT;
-}
+static const struct cache_image_kind symcache_kind = { "symbol cache", "symcache_version",
+                                                       "crmpsym\n", SYMCACHE_VERSION,
+                                                       SYMCACHE_HEADER_BYTES };
+static const struct key_shape symcache_keys = { SYMCACHE_FANOUT, 4 };
 
 /* Where the bits of a block begin. */
 static inline size_t symcache_block_header(enum symcache_table_id t)

@@ -11,24 +11,6 @@ void bits_end(struct bits *b)
     b->waiting = b->count = 0;
 }
 
-void put_u16(struct buf *out, uint16_t v)
-{
-    buf_char(out, (char)v);
-    buf_char(out, (char)(v >> 8));
-}
-
-void put_u32(struct buf *out, uint32_t v)
-{
-    put_u16(out, (uint16_t)v);
-    put_u16(out, (uint16_t)(v >> 16));
-}
-
-void put_u64(struct buf *out, uint64_t v)
-{
-    put_u32(out, (uint32_t)v);
-    put_u32(out, (uint32_t)(v >> 32));
-}
-
 void columns_write(struct buf *out, const uint32_t *numbers, size_t records, unsigned fields,
                    uint8_t bits[COLUMNS_FIELDS_MAX])
 {
@@ -38,7 +20,7 @@ void columns_write(struct buf *out, const uint32_t *numbers, size_t records, uns
         for (unsigned f = 0; f < fields; f++)
             all[f] |= numbers[i * fields + f];
     for (unsigned f = 0; f < COLUMNS_FIELDS_MAX; f++) {
-        bits[f] = (uint8_t)bits_of(all[f]);
+        bits[f] = bits_of(all[f]);
         record_bits += bits[f];
     }
     if (!buf_reserve(out, records * record_bits / 8 + 16))
@@ -156,8 +138,8 @@ static void write_block(struct table_writer *t)
         store_le32(block + header - 4 * (table_shapes[t->id].based - f), base[f]);
     struct bits b = { .at = block + header };
     write_rows(t, &b, address_width, base, width);
-    put_u32(&t->keys, key);
-    put_u32(&t->offsets, (uint32_t)t->blocks.len);
+    buf_le32(&t->keys, key);
+    buf_le32(&t->offsets, (uint32_t)t->blocks.len);
     buf_add(&t->blocks, block, (size_t)(b.at - block));
     t->pending = 0;
 }
@@ -173,21 +155,9 @@ void table_add(struct table_writer *t, struct table_row row)
     t->rows++;
 }
 
-/* Every 16th key of a level makes the next; all are filled up to a multiple of 16. */
 void table_end(struct table_writer *t)
 {
-    uint32_t counts[SYMCACHE_LEVELS_MAX];
     if (t->pending > 0)
         write_block(t);
-    unsigned levels = symcache_levels((uint32_t)(t->keys.len / 4), counts);
-    size_t below = 0; /* where the level below begins */
-    for (unsigned level = 0; level < levels && buf_ok(&t->keys); level++) {
-        size_t begin = t->keys.len;
-        for (uint32_t i = 0; level > 0 && i < counts[level]; i++)
-            put_u32(&t->keys, load_le32((const uint8_t *)t->keys.ptr + below + (size_t)i * 64));
-        if (level > 0)
-            below = begin;
-        for (uint64_t i = counts[level]; i < symcache_level_room(counts[level]); i++)
-            put_u32(&t->keys, UINT32_MAX);
-    }
+    key_levels_write(&t->keys, symcache_keys);
 }

@@ -6,7 +6,7 @@
 #ifndef CRUMPLE_SYMBOLS_SYMCACHE_PACK_H
 #define CRUMPLE_SYMBOLS_SYMCACHE_PACK_H
 
-#include "base/buf.h"
+#include "base/packed.h"
 #include "base/vec.h"
 #include "symbols/symcache_layout.h"
 
@@ -29,16 +29,6 @@ static inline void bits_put(struct bits *b, uint32_t value, unsigned width)
 }
 /* Writes the rest, filled up with zeros to a byte; what follows `at` may be zeroed, too. */
 void bits_end(struct bits *b);
-
-/* How many bits a number needs. */
-static inline unsigned bits_of(uint32_t value)
-{
-    return value == 0 ? 0 : 32u - (unsigned)__builtin_clz(value);
-}
-
-void put_u16(struct buf *out, uint16_t v);
-void put_u32(struct buf *out, uint32_t v);
-void put_u64(struct buf *out, uint64_t v);
 
 /* Columns: `records` numbers of each of `fields`, record by record. Gives the width of each. */
 void columns_write(struct buf *out, const uint32_t *numbers, size_t records, unsigned fields,

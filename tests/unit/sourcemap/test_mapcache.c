@@ -449,8 +449,8 @@ static bool open_copy(const struct made *m, size_t size, size_t changed, bool ri
         copy[changed] ^= 0xff;
     if (right && size >= MAPCACHE_HEADER_BYTES) {
         put_number(copy + 16, size, 8);
-        put_number(copy + MAPCACHE_HEADER_BYTES - 8, mapcache_sum(copy, MAPCACHE_HEADER_BYTES - 32),
-                   8);
+        put_number(copy + MAPCACHE_HEADER_BYTES - 8,
+                   cache_image_sum((struct bytes){ copy, MAPCACHE_HEADER_BYTES - 32 }), 8);
     }
     bool ok = mapcache_open(&c, (struct bytes){ copy, size }, &e);
     if (ok) {
