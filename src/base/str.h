@@ -52,6 +52,12 @@ static inline bool str_starts(struct str s, struct str prefix)
     return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
 }
 
+/* Whether the part stands somewhere in it. */
+static inline bool str_has(struct str s, const char *part)
+{
+    return s.ptr && memmem(s.ptr, s.len, part, strlen(part));
+}
+
 /* Whether it is this word, the case of ASCII letters aside. */
 static inline bool str_is_word(struct str s, const char *word)
 {

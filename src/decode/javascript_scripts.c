@@ -29,11 +29,6 @@ static bool is_word_of(struct str s, const char *const *words)
     return false;
 }
 
-static bool contains(struct str s, const char *part)
-{
-    return s.len > 0 && memmem(s.ptr, s.len, part, strlen(part));
-}
-
 /* Without what stands behind the path of a URL. */
 static struct str without_query(struct str path)
 {
@@ -67,7 +62,7 @@ static bool is_no_script(struct str path, struct str base)
 
 static bool is_of_package(struct str path)
 {
-    return contains(path, "node_modules/") || contains(path, "node_modules\\");
+    return str_has(path, "node_modules/") || str_has(path, "node_modules\\");
 }
 
 /* A part of the name that a bundler makes of the content: "index-4f3a9b21.js". */
@@ -92,7 +87,7 @@ static bool has_hash(struct str base)
 
 static bool looks_bundled(struct str base)
 {
-    return contains(base, ".min.") || contains(base, "bundle") || contains(base, "chunk") ||
+    return str_has(base, ".min.") || str_has(base, "bundle") || str_has(base, "chunk") ||
            has_hash(base);
 }
 

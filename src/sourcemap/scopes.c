@@ -288,8 +288,7 @@ bool scopes_find(struct str text, struct arena *a, struct scope **out, size_t *c
     if (!s.levels)
         return err_set(e, ERR_NOMEM, 0, "functions of a script");
     lex_init(&s.lex, text);
-    s.has_tags = text.len > 0 && (memmem(text.ptr, text.len, "</", 2) != NULL ||
-                                  memmem(text.ptr, text.len, "/>", 2) != NULL);
+    s.has_tags = str_has(text, "</") || str_has(text, "/>");
     level_open(&s, LEVEL_BLOCK, '\0', &first);
     scan(&s);
     bool ok = result(&s, out, count, e);

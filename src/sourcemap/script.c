@@ -89,7 +89,7 @@ static bool decode_percent(struct str in, struct arena *a, struct str *out)
     for (size_t i = 0; i < in.len; i++) {
         int high = in.ptr[i] == '%' && in.len - i > 2 ? hex_value(in.ptr[i + 1]) : -1;
         int low = high >= 0 ? hex_value(in.ptr[i + 2]) : -1;
-        to[n++] = low >= 0 ? (char)(high << 4 | low) : in.ptr[i];
+        to[n++] = low >= 0 ? (char)((unsigned)high << 4 | (unsigned)low) : in.ptr[i];
         i += low >= 0 ? 2 : 0;
     }
     *out = (struct str){ to, n };

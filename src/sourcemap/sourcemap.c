@@ -24,8 +24,7 @@ bool sourcemap_could_be(struct bytes first)
         text = (struct str){ text.ptr + 1, text.len - 1 };
     if (text.len == 0 || text.ptr[0] != '{')
         return false;
-    return memmem(text.ptr, text.len, "\"mappings\"", 10) ||
-           memmem(text.ptr, text.len, "\"sections\"", 10);
+    return str_has(text, "\"mappings\"") || str_has(text, "\"sections\"");
 }
 
 bool sourcemap_convert(struct bytes map, const struct sourcemap_from *from, struct arena *a,

@@ -234,11 +234,6 @@ static bool is_wanted(const struct reading *r, enum convert_kind kind, struct st
     return convert_kind_is_open(kind, entry) || !convert_kind_advice(kind);
 }
 
-static bool contains(struct str s, const char *part)
-{
-    return s.len > 0 && memmem(s.ptr, s.len, part, strlen(part));
-}
-
 /* What lies beside symbols and never holds any: the other files of a dSYM folder, and what macOS
  * adds to an archive. Nothing is said of it. */
 static bool is_company(enum convert_kind kind, struct str entry)
@@ -247,7 +242,7 @@ static bool is_company(enum convert_kind kind, struct str entry)
                                          ".dSYM/Contents/Resources/Relocations/", "__MACOSX/",
                                          ".DS_Store" };
     for (size_t i = 0; kind == CONVERT_OTHER && i < sizeof parts / sizeof *parts; i++)
-        if (contains(entry, parts[i]))
+        if (str_has(entry, parts[i]))
             return true;
     return false;
 }
