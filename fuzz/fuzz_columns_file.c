@@ -3,6 +3,8 @@
 #include "columns/columns_file.h"
 #include "columns/columns_file_layout.h"
 
+#include "touch.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -12,15 +14,6 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define SIZE_MAX_TRIED ((size_t)1 << 20)
-
-/* So that a view past its memory is read, and ASan sees it. */
-static volatile uint64_t touched;
-
-static void touch(struct str s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        touched += (unsigned char)s.ptr[i];
-}
 
 /* Goes from part to part as the loader does. */
 static void checksums_mend(uint8_t *file, size_t size)

@@ -9,6 +9,8 @@
 #include "symbols/elf_exidx.h"
 #include "symbols/elf_identity.h"
 
+#include "touch.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -16,22 +18,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MEMORY ((size_t)64 << 20)
 
-/* So that a view past its memory is read, and ASan sees it. */
-static volatile unsigned touched;
-
-static void touch(const void *p, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        touched += ((const uint8_t *)p)[i];
-}
-
 static bool take(void *ctx, uint64_t address, uint64_t size, struct bytes program)
 {
     uint64_t end;
     size_t *rows = ctx;
     assert(size > 0 && !__builtin_add_overflow(address, size, &end));
     assert(program.len > 0 && program.len <= UNWIND_PROGRAM_MAX);
-    touch(program.ptr, program.len);
+    touch_bytes(program.ptr, program.len);
     ++*rows;
     return true;
 }
@@ -100,9 +93,9 @@ static void identify(struct bytes file, struct arena *a)
     struct err e = { 0 };
     if (elf_identify(file, STR("dir/name"), a, &about, &e)) {
         assert(elf_is(file) && about.debug_id.len == 33 && about.code_id.len % 2 == 0);
-        touch(about.debug_id.ptr, about.debug_id.len);
-        touch(about.debug_file.ptr, about.debug_file.len);
-        touch(about.code_id.ptr, about.code_id.len);
+        touch(about.debug_id);
+        touch(about.debug_file);
+        touch(about.code_id);
     } else {
         assert(e.code != ERR_NONE && e.msg[0] != '\0'); /* a refusal always says why */
     }

@@ -5,21 +5,14 @@
 #include "store/inbox.h"
 #include "store/inbox_record.h"
 
+#include "touch.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct inbox_key key = { { 1, 2, 3, 4 } };
-
-/* So that a view past its memory is read, and ASan sees it. */
-static volatile unsigned touched;
-
-static void touch(struct str s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        touched += (unsigned char)s.ptr[i];
-}
 
 static void touch_upload(const struct upload *u)
 {

@@ -8,6 +8,8 @@
 #include "symbols/macho_symbols.h"
 #include "symbols/macho_unwind.h"
 
+#include "touch.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -15,21 +17,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MEMORY ((size_t)64 << 20)
 
-/* So that a view past its memory is read, and ASan sees it. */
-static volatile unsigned touched;
-
-static void touch(const void *p, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        touched += ((const uint8_t *)p)[i];
-}
-
 static bool take(void *ctx, uint64_t address, uint64_t size, struct bytes program)
 {
     size_t *rows = ctx;
     assert(size > 0 && address >= 0x1000);
     assert(program.len > 0 && program.len <= UNWIND_PROGRAM_MAX);
-    touch(program.ptr, program.len);
+    touch_bytes(program.ptr, program.len);
     ++*rows;
     return true;
 }
@@ -68,7 +61,7 @@ static bool is_ours(struct bytes file, struct arena *a)
     if (!macho_image_read(&m, file, a, &e))
         return true;
     for (size_t i = 0; i < m.section_count; i++) {
-        touch(m.sections[i].content.ptr, m.sections[i].content.len > 64 ? 64 : 0);
+        touch_bytes(m.sections[i].content.ptr, m.sections[i].content.len > 64 ? 64 : 0);
         if (str_eq(m.sections[i].segment, STR("__DWARF")))
             return false;
     }
@@ -81,8 +74,8 @@ static void identify(struct bytes file, struct arena *a)
     struct err e = { 0 };
     if (macho_identify(file, STR("dir/name"), a, &about, &e)) {
         assert(macho_is(file) && about.debug_id.len == 33 && about.code_id.len == 32);
-        touch(about.debug_id.ptr, about.debug_id.len);
-        touch(about.debug_file.ptr, about.debug_file.len);
+        touch(about.debug_id);
+        touch(about.debug_file);
     } else {
         assert(e.code != ERR_NONE && e.msg[0] != '\0'); /* a refusal always says why */
     }

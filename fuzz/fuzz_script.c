@@ -1,17 +1,11 @@
 /* Any text as a script that names its source map, and as an id. */
 #include "sourcemap/script.h"
 
+#include "touch.h"
+
 #include <assert.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static volatile unsigned touched;
-
-static void touch(struct str s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        touched += (unsigned char)s.ptr[i];
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -3,18 +3,12 @@
 #include "sourcemap/mapcache.h"
 #include "sourcemap/sourcemap.h"
 
+#include "touch.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static volatile uint64_t seen; /* every byte that is given is read */
-
-static void touch(struct str s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        seen += (uint8_t)s.ptr[i];
-}
 
 static void ask(const struct mapcache *c, uint32_t line, uint32_t column)
 {

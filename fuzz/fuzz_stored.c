@@ -6,19 +6,12 @@
 #include "store/bucket_names.h"
 #include "store/store.h"
 
+#include "touch.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* So that a view past its memory is read, and ASan sees it. */
-static volatile unsigned touched;
-
-static void touch(struct str s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        touched += (unsigned char)s.ptr[i];
-}
 
 static void touch_trace(const struct trace *t)
 {

@@ -3,19 +3,12 @@
 #include "symbols/symcache_layout.h"
 
 #include "cache_header.h"
+#include "touch.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static volatile uint64_t seen; /* every byte that is given is read */
-
-static void touch(const void *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        seen += ((const uint8_t *)p)[i];
-}
 
 static void ask(const struct symcache *c, uint64_t address)
 {
@@ -25,13 +18,13 @@ static void ask(const struct symcache *c, uint64_t address)
     size_t n = symcache_find(c, address, frames, 1 + address % SYMCACHE_FRAMES_MAX);
     assert(n <= 1 + address % SYMCACHE_FRAMES_MAX);
     for (size_t i = 0; i < n; i++) {
-        touch(frames[i].function.ptr, frames[i].function.len);
-        touch(frames[i].file.ptr, frames[i].file.len);
+        touch(frames[i].function);
+        touch(frames[i].file);
     }
     if (symcache_cfi(c, address, &program))
-        touch(program.ptr, program.len);
+        touch_bytes(program.ptr, program.len);
     if (symcache_win(c, address, &win) && win.has_program)
-        touch(win.program.ptr, win.program.len);
+        touch_bytes(win.program.ptr, win.program.len);
 }
 
 static void ask_all(const struct symcache *c)
@@ -39,11 +32,11 @@ static void ask_all(const struct symcache *c)
     struct symcache_about a;
     struct err e = { 0 };
     symcache_about(c, &a);
-    touch(a.os.ptr, a.os.len);
-    touch(a.debug_file.ptr, a.debug_file.len);
-    touch(a.debug_id.ptr, a.debug_id.len);
-    touch(a.code_file.ptr, a.code_file.len);
-    touch(a.code_id.ptr, a.code_id.len);
+    touch(a.os);
+    touch(a.debug_file);
+    touch(a.debug_id);
+    touch(a.code_file);
+    touch(a.code_id);
     for (uint64_t address = 0; address < 600; address++)
         ask(c, address * 3);
     for (uint64_t address = 1; address <= UINT64_C(1) << 33; address *= 2) {

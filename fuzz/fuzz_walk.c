@@ -5,6 +5,8 @@
 #include "symbols/symcache_builder.h"
 #include "unwind/walk.h"
 
+#include "touch.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -107,14 +109,6 @@ static void convert(struct cache *c, struct reader *r)
     struct bytes image = { (const uint8_t *)c->image.ptr, c->image.len };
     if (!symcache_open(&c->open, image, &e))
         abort();
-}
-
-static volatile unsigned touched;
-
-static void touch(struct str s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        touched += (unsigned char)s.ptr[i];
 }
 
 static void check(const struct walk *w, const struct walk_frame *frames, size_t count)
