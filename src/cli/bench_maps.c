@@ -49,15 +49,6 @@ static bool convert(struct bench *b, struct err *e)
     return ok && mapcache_open(&b->cache, image, e) && mapcache_verify(b->cache, e);
 }
 
-/* splitmix64 */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t x = *state += 0x9e3779b97f4a7c15u;
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    return x ^ x >> 31;
-}
-
 /* Random mappings, and within what each of them covers. */
 static bool draw_places(struct bench *b, struct err *e)
 {
@@ -69,11 +60,11 @@ static bool draw_places(struct bench *b, struct err *e)
     if (m->mappings_count == 0)
         return err_set(e, ERR_INPUT, 0, "%s: no mappings in it", b->path);
     for (size_t i = 0; i < PLACES; i++) {
-        size_t k = next_random(&state) % m->mappings_count;
+        size_t k = bench_random(&state) % m->mappings_count;
         const struct mapping *at = &m->mappings[k];
         b->places[i] = (struct place){ at->line, at->column };
         if (k + 1 < m->mappings_count && at[1].line == at->line && at[1].column > at->column)
-            b->places[i].column += (uint32_t)(next_random(&state) % (at[1].column - at->column));
+            b->places[i].column += (uint32_t)(bench_random(&state) % (at[1].column - at->column));
     }
     return true;
 }

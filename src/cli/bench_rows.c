@@ -1,6 +1,7 @@
 /* bench_rows.c - see the header. Everything comes of a hash of the row's number, so that any row
  * can be made by itself. */
 #include "cli/bench_rows.h"
+#include "cli/bench_stats.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -16,13 +17,10 @@
 #define KERNELS 200
 #define STACK_FRAMES 12
 
-/* splitmix64 */
+/* A number that looks random, always the same for the same x. */
 static uint64_t mix(uint64_t x)
 {
-    x += 0x9e3779b97f4a7c15u;
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    return x ^ x >> 31;
+    return bench_random(&x);
 }
 
 /* One of n, the first ones far more often: half of all draws fall on an eighth of them. */

@@ -20,6 +20,15 @@ uint32_t bench_percentile(struct bench_times *t, double p)
     return t->each.at[i < t->each.len ? i : t->each.len - 1];
 }
 
+/* splitmix64 */
+uint64_t bench_random(uint64_t *state)
+{
+    uint64_t x = *state += 0x9e3779b97f4a7c15u;
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+    return x ^ x >> 31;
+}
+
 uint64_t bench_rss_bytes(void)
 {
     FILE *f = fopen("/proc/self/statm", "re");

@@ -1,4 +1,5 @@
-/* bench_stats.h - times of many operations, and what is typical among them. */
+/* bench_stats.h - times of many operations, and what is typical among them; random numbers
+ * for what is measured. */
 #ifndef CRUMPLE_CLI_BENCH_STATS_H
 #define CRUMPLE_CLI_BENCH_STATS_H
 
@@ -12,6 +13,9 @@ struct bench_times {
 
 /* Sorts. The value that the part p (0 to 1) of all do not exceed; 0 when there are none. */
 uint32_t bench_percentile(struct bench_times *t, double p);
+
+/* A random number, the next one from *state: the same from the same state on every machine. */
+uint64_t bench_random(uint64_t *state);
 
 /* Resident memory of this process in bytes; 0 when the system does not tell. */
 uint64_t bench_rss_bytes(void);

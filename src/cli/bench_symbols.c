@@ -58,15 +58,6 @@ static bool open_image(struct bench *b, struct err *e)
     return symcache_open_file(&b->cache, path, e) && symcache_verify(b->cache, e);
 }
 
-/* splitmix64 */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t x = *state += 0x9e3779b97f4a7c15u;
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    return x ^ x >> 31;
-}
-
 /* Random addresses at which there is a function, not only a public symbol that reaches on and on,
  * as far as the module has any. */
 static bool draw_addresses(struct bench *b, struct err *e)
@@ -80,13 +71,13 @@ static bool draw_addresses(struct bench *b, struct err *e)
     /* Halve what is looked at as long as its upper half is empty. */
     for (bool empty = true; empty && end > 1; end = empty ? end / 2 : end) {
         for (int i = 0; i < 1000 && empty; i++) {
-            uint64_t at = end / 2 + next_random(&state) % (end / 2 + 1);
+            uint64_t at = end / 2 + bench_random(&state) % (end / 2 + 1);
             empty = symcache_find(b->cache, at, frame, 1) == 0 ||
                     (frame->is_public && about.functions > 0);
         }
     }
     for (size_t i = 0, tries = 0; i < ADDRESSES; tries++) {
-        uint64_t at = next_random(&state) % (end + 1);
+        uint64_t at = bench_random(&state) % (end + 1);
         bool good = symcache_find(b->cache, at, frame, 1) > 0 &&
                     (!frame->is_public || about.functions == 0);
         if (good || tries > 100 * ADDRESSES)
