@@ -1,7 +1,7 @@
 /* place.c - see the header. */
 #include "tests/contract/place.h"
+#include "tests/unit/remove_tree.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
@@ -22,12 +22,6 @@ int place_setup(void **state)
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
 int place_teardown(void **state)
 {
     struct place *p = *state;
@@ -36,7 +30,7 @@ int place_teardown(void **state)
     char disk[80];
     snprintf(disk, sizeof disk, "%s/disk", p->dir);
     umount2(disk, MNT_DETACH); /* of full_disk, when it failed on its way */
-    nftw(p->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    remove_tree(p->dir);
     free(p);
     return 0;
 }

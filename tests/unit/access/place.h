@@ -5,8 +5,8 @@
 
 #include "access/access.h"
 #include "unit/cmocka_all.h"
+#include "unit/remove_tree.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -29,19 +29,12 @@ static inline int place_setup(void **state)
     return 0;
 }
 
-static inline int place_remove_one(const char *path, const struct stat *st, int type,
-                                   struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
 static inline int place_teardown(void **state)
 {
     struct place *p = *state;
     store_close(p->command);
     store_close(p->server);
-    nftw(p->dir, place_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    remove_tree(p->dir);
     free(p);
     return 0;
 }

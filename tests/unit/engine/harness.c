@@ -2,8 +2,8 @@
 #include "unit/engine/harness.h"
 
 #include "base/buf.h"
+#include "unit/remove_tree.h"
 
-#include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,17 +27,11 @@ int place_setup(void **state)
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
 int place_teardown(void **state)
 {
     struct place *p = *state;
     engine_close(p->engine);
-    nftw(p->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    remove_tree(p->dir);
     free(p);
     return 0;
 }

@@ -3,10 +3,10 @@
 #define CRUMPLE_TESTS_STORE_DISK_H
 
 #include "../cmocka_all.h"
+#include "../remove_tree.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -41,17 +41,10 @@ static inline void disk_make(char dir[64])
     assert_non_null(mkdtemp(dir));
 }
 
-static inline int disk_remove_one(const char *path, const struct stat *st, int type,
-                                  struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
 static inline void disk_remove(const char *dir)
 {
     umount2(dir, MNT_DETACH); /* when disk_mount made it one of its own */
-    nftw(dir, disk_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    remove_tree(dir);
 }
 
 /* A file system of its own of 2 MB; skips the test where that is not allowed. */

@@ -2,8 +2,9 @@
  * tests/contract. */
 #include "store/sqlite.h"
 
+#include "../remove_tree.h"
+
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -37,17 +38,11 @@ static int setup(void **state)
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
 static int teardown(void **state)
 {
     struct place *p = *state;
     arena_free(p->arena);
-    nftw(p->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    remove_tree(p->dir);
     free(p);
     return 0;
 }
@@ -505,7 +500,7 @@ static void damaged_others(void **state)
         { read_uploads, "UPDATE uploads SET object = -3", "upload -3 has no good object" },
         { read_uploads, "UPDATE uploads SET project = 77", "upload 3 has no good project" },
         { read_uploads, "UPDATE uploads SET format = 0", "format" },
-        { read_uploads, "UPDATE uploads SET format = 8", "format" },
+        { read_uploads, "UPDATE uploads SET format = 9", "format" },
         { read_uploads, "UPDATE uploads SET state = -1", "state" },
         { read_uploads, "UPDATE uploads SET state = 5", "state" },
         { read_uploads, "UPDATE uploads SET state = 0", "report" },

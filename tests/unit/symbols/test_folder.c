@@ -2,9 +2,9 @@
 #include "symbols/folder.h"
 
 #include "../cmocka_all.h"
+#include "../remove_tree.h"
 
 #include <dirent.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -41,17 +41,10 @@ static int make(void **state)
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-    (void)st;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
 static int unmake(void **state)
 {
     (void)state;
-    return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return remove_tree(root);
 }
 
 static struct symbol_folders *open_folders(const char *cache_dir)
@@ -188,7 +181,7 @@ static void finding(void **state)
             }
             symbol_folders_close(f);
         }
-        assert_int_equal(nftw(symbols, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+        assert_int_equal(remove_tree(symbols), 0);
     }
 }
 

@@ -1,12 +1,12 @@
 /* Which cache is for which module, and what happens to open ones; with caches made in memory. */
 #include "symbols/convert_line.h"
-#include "symbols/library.h"
 #include "symbols/symcache_builder.h"
 
 #include "unit/cmocka_all.h"
 
+#include "library_place.h"
+
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,55 +14,20 @@
 #include <time.h>
 #include <unistd.h>
 
+#define OPEN_MAX 2
 #define ID_A "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA0"
 #define ID_B "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB1"
 #define NO_ID "000000000000000000000000000000000"
 
-struct place {
-    char dir[64];
-    struct symbol_images *images;
-    struct library *library;
-    size_t lost;
-    uint64_t lost_object;
-};
-
-static void lost(void *ctx, uint64_t object, const struct err *why)
-{
-    struct place *p = ctx;
-    assert_true(why->code != ERR_NONE && why->msg[0] != '\0');
-    p->lost++;
-    p->lost_object = object;
-}
-
 static int setup(void **state)
 {
-    struct place *p = calloc(1, sizeof *p);
-    struct err e = { 0 };
-    struct library_config config = library_defaults();
-    config.open_max = 2;
-    config.lost = lost;
-    config.ctx = p;
-    snprintf(p->dir, sizeof p->dir, "/tmp/crumple-library-XXXXXX");
-    assert_non_null(mkdtemp(p->dir));
-    assert_true(symbol_images_open(&p->images, p->dir, &e));
-    assert_true(library_open(&p->library, &config, p->images, &e));
-    *state = p;
+    *state = place_open(OPEN_MAX);
     return 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
 }
 
 static int teardown(void **state)
 {
-    struct place *p = *state;
-    library_close(p->library);
-    symbol_images_close(p->images);
-    nftw(p->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    free(p);
+    place_close(*state);
     return 0;
 }
 
@@ -512,10 +477,7 @@ static void lost_ones(void **state)
         assert_int_equal(p->lost, 1);
         /* As after a restart: nothing is known of what was open. */
         struct err e = { 0 };
-        struct library_config config = library_defaults();
-        config.open_max = 2;
-        config.lost = lost;
-        config.ctx = p;
+        struct library_config config = place_config(p, OPEN_MAX);
         library_close(p->library);
         assert_true(library_open(&p->library, &config, p->images, &e));
     }

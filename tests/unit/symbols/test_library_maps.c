@@ -1,12 +1,12 @@
 /* Which source map is for which script, and which comes last: by a table, and against a model that
  * looks at all that was added. */
 #include "sourcemap/sourcemap.h"
-#include "symbols/library.h"
 
 #include "unit/cmocka_all.h"
 
+#include "library_place.h"
+
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -17,20 +17,7 @@
 #define ID_B "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB"
 #define DASHED_A "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa"
 
-struct place {
-    char dir[64];
-    struct symbol_images *images;
-    struct library *library;
-    size_t lost;
-    uint8_t hashes[IMAGES][SYMBOL_IMAGE_HASH_BYTES]; /* of maps called "0", "1" ... */
-};
-
-static void lost(void *ctx, uint64_t object, const struct err *why)
-{
-    struct place *p = ctx;
-    assert_true(object != 0 && why->msg[0] != '\0');
-    p->lost++;
-}
+static uint8_t hashes[IMAGES][SYMBOL_IMAGE_HASH_BYTES]; /* of maps called "0", "1" ... */
 
 static void make_image(struct place *p, unsigned number)
 {
@@ -50,7 +37,7 @@ static void make_image(struct place *p, unsigned number)
     int fd = openat(scratch.fd, "0", O_WRONLY | O_CREAT, 0600);
     assert_int_equal(write(fd, out.ptr, out.len), out.len);
     close(fd);
-    assert_true(symbol_images_keep(p->images, &scratch, 0, p->hashes[number], &image, &e));
+    assert_true(symbol_images_keep(p->images, &scratch, 0, hashes[number], &image, &e));
     assert_true(image.mapcache && !image.symcache);
     symbol_image_free(&image);
     symbol_scratch_remove(p->images, &scratch);
@@ -60,35 +47,16 @@ static void make_image(struct place *p, unsigned number)
 
 static int setup(void **state)
 {
-    struct place *p = calloc(1, sizeof *p);
-    struct err e = { 0 };
-    struct library_config config = library_defaults();
-    config.open_max = 3;
-    config.lost = lost;
-    config.ctx = p;
-    snprintf(p->dir, sizeof p->dir, "/tmp/crumple-maps-XXXXXX");
-    assert_non_null(mkdtemp(p->dir));
-    assert_true(symbol_images_open(&p->images, p->dir, &e));
-    assert_true(library_open(&p->library, &config, p->images, &e));
+    struct place *p = place_open(3);
     for (unsigned i = 0; i < IMAGES; i++)
         make_image(p, i);
     *state = p;
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
 static int teardown(void **state)
 {
-    struct place *p = *state;
-    library_close(p->library);
-    symbol_images_close(p->images);
-    nftw(p->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    free(p);
+    place_close(*state);
     return 0;
 }
 
@@ -111,7 +79,7 @@ static void add(struct place *p, const struct made *m, unsigned image, uint64_t 
         .code_file = STR(""),
         .code_id = str_from_c(m->uuid),
     };
-    memcpy(f.hash, p->hashes[image], sizeof f.hash);
+    memcpy(f.hash, hashes[image], sizeof f.hash);
     assert_true(library_add(p->library, &f, &e));
 }
 
@@ -212,7 +180,7 @@ static void beside_symbols(void **state)
                                   .debug_id = STR(ID_A),
                                   .code_file = STR(""),
                                   .code_id = STR("") };
-    memcpy(wrong.hash, p->hashes[1], sizeof wrong.hash);
+    memcpy(wrong.hash, hashes[1], sizeof wrong.hash);
     assert_true(library_add(p->library, &wrong, &e));
     assert_false(source.find(source.ctx, &by_debug, &found));
     assert_int_equal(find(p, "p", script("app", "", "")), 0);
@@ -224,9 +192,9 @@ static void lost_ones(void **state)
     struct place *p = *state;
     const struct made m = { "p", "a.js", "", "" };
     char path[256];
-    size_t used = (size_t)snprintf(path, sizeof path, "%s/symbols/%02x/", p->dir, p->hashes[1][0]);
+    size_t used = (size_t)snprintf(path, sizeof path, "%s/symbols/%02x/", p->dir, hashes[1][0]);
     for (size_t i = 0; i < SYMBOL_IMAGE_HASH_BYTES; i++)
-        used += (size_t)snprintf(path + used, sizeof path - used, "%02x", p->hashes[1][i]);
+        used += (size_t)snprintf(path + used, sizeof path - used, "%02x", hashes[1][i]);
     snprintf(path + used, sizeof path - used, ".symcache");
     add(p, &m, 0, 1);
     add(p, &m, 1, 2);
