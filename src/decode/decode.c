@@ -38,12 +38,21 @@ static bool decode_json(struct str text, const struct symbol_source *symbols, st
            (!symbols || javascript_map(out, symbols, a, e));
 }
 
+/* The door stores a report as what its bytes are; earlier ones stored core files as minidumps. */
+static enum upload_format by_bytes(enum upload_format format, struct bytes file)
+{
+    const char *words;
+    enum upload_format found;
+    bool report = decode_format_of(decode_kind_of(file, &words), &found);
+    return report && upload_format_is_error(format) ? found : format;
+}
+
 bool decode_upload(enum upload_format format, struct str bytes, const struct symbol_source *symbols,
                    struct crash *out, struct arena *a, struct err *e)
 {
     const struct bytes file = { (const uint8_t *)bytes.ptr, bytes.len };
     decode_nothing(out, a);
-    switch (format) {
+    switch (by_bytes(format, file)) {
     case UPLOAD_JSON:
         return decode_json(bytes, symbols, out, a, e);
     case UPLOAD_MINIDUMP:

@@ -9,6 +9,7 @@
 #include "decode/minidump.h"
 #include "decode/plcrash.h"
 #include "symbols/elf_symbols.h"
+#include "symbols/macho_symbols.h"
 
 #define ELF_TYPE_END 18 /* the bytes that tell a core file from a program */
 
@@ -42,11 +43,6 @@ enum decode_kind decode_kind_of(struct bytes first, const char **words)
         { STR_INIT("\x7f"
                    "ELF"),
           KIND_SYMBOLS, "an ELF program or library" },
-        { STR_INIT("\xfe\xed\xfa\xce"), KIND_SYMBOLS, "a Mach-O file" },
-        { STR_INIT("\xfe\xed\xfa\xcf"), KIND_SYMBOLS, "a Mach-O file" },
-        { STR_INIT("\xce\xfa\xed\xfe"), KIND_SYMBOLS, "a Mach-O file" },
-        { STR_INIT("\xcf\xfa\xed\xfe"), KIND_SYMBOLS, "a Mach-O file" },
-        { STR_INIT("\xca\xfe\xba\xbe\0\0\0"), KIND_SYMBOLS, "a Mach-O file" },
         { STR_INIT("MODULE "), KIND_SYMBOLS, "a Breakpad symbol file" },
         { STR_INIT("Microsoft C/C++ "), KIND_SYMBOLS, "a PDB file" },
         { STR_INIT("MZ"), KIND_SYMBOLS, "a Windows program or library" },
@@ -71,6 +67,9 @@ enum decode_kind decode_kind_of(struct bytes first, const char **words)
     *words = "JSON";
     if (could_be_json(s))
         return KIND_JSON;
+    *words = "a Mach-O file";
+    if (macho_is(first))
+        return KIND_SYMBOLS;
     *words = "an ELF file that ends within its header";
     if (elf_is(first) && first.len < ELF_TYPE_END)
         return KIND_SYMBOLS;
