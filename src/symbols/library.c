@@ -143,10 +143,7 @@ static uint32_t choose_map(const struct library *l, struct str project, const st
     else if (id->uuid.len > 0)
         of = (struct key_of){ project, true, BY_CODE_ID, id->uuid };
     uint32_t key = library_key_find(l, &of);
-    uint32_t i = key == NONE ? NONE : l->keys.at[key].first;
-    while (i != NONE && l->files.at[i].cache->state == CACHE_LOST)
-        i = l->files.at[i].next[of.way];
-    return i;
+    return key == NONE ? NONE : library_latest(l, key);
 }
 
 bool library_has(struct library *l, struct str project, const struct module_id *id)

@@ -13,7 +13,8 @@
  * Which source map is for a script: struct script_id of source.h. Ids are compared without case and
  * dashes, names as they are.
  *
- * Threads: any. One lock, held for some instructions; files are opened and checked without it. */
+ * Threads: any. One lock, held for some instructions, and by library_remove for as many files as
+ * the upload has; files are opened and checked without it. */
 #ifndef CRUMPLE_SYMBOLS_LIBRARY_H
 #define CRUMPLE_SYMBOLS_LIBRARY_H
 

@@ -95,6 +95,8 @@ static void cache_open(struct library *l, struct cache *c, struct err *e)
     pthread_mutex_lock(&l->mu);
     bool is_lost = !ok && (e->code == ERR_NOT_FOUND || e->code == ERR_INPUT);
     c->state = ok ? CACHE_OPEN : is_lost ? CACHE_LOST : CACHE_CLOSED;
+    if (is_lost)
+        library_index_cache_changed(l, c);
     if (ok) {
         c->verified = true;
         c->image = image;

@@ -62,7 +62,7 @@ static bool key_make(struct library *l, const struct key_of *of, uint32_t *out)
     *out = length ? library_key_find(l, of) : NONE;
     if (length == 0 || *out != NONE)
         return true;
-    struct key k = { malloc(length), length, NONE };
+    struct key k = { .text = malloc(length), .length = length, .first = NONE };
     if (!k.text)
         return false;
     memcpy(k.text, text, length);
@@ -116,7 +116,7 @@ static uint32_t *list_of(struct library *l, const struct file *f, unsigned list)
 {
     if (list == OF_CACHE)
         return &f->cache->files;
-    return f->key[list] == NONE ? NULL : &l->keys.at[f->key[list]].first;
+    return f->is.is_map || f->key[list] == NONE ? NULL : &l->keys.at[f->key[list]].first;
 }
 
 /* Into a list, behind `before`; NONE: at its beginning. */
@@ -145,6 +145,8 @@ static void link_file(struct library *l, uint32_t number, const struct file *is)
     struct file *f = &l->files.at[number];
     *f = *is;
     f->latest = NONE;
+    for (unsigned way = 0; way < OF_CACHE; way++)
+        f->place[way] = NONE;
     for (unsigned list = 0; list < LISTS; list++)
         if (list_of(l, f, list))
             list_insert(l, number, list, NONE);
@@ -162,25 +164,24 @@ bool library_is_later(const struct library *l, uint32_t a, uint32_t b)
     return is_later_use(l, l->files.at[a].latest, l->files.at[b].latest);
 }
 
-/* Its latest use has changed: to where it belongs in the lists that begin with the latest. */
+/* Its latest use has changed. */
 static void place_map(struct library *l, uint32_t number)
 {
-    const struct file *f = &l->files.at[number];
-    for (unsigned list = 0; list < OF_CACHE && f->is.is_map; list++) {
-        uint32_t before = NONE;
-        if (!list_of(l, f, list))
-            continue;
-        list_remove(l, number, list);
-        for (uint32_t i = *list_of(l, f, list); i != NONE && library_is_later(l, i, number);
-             i = l->files.at[i].next[list])
-            before = i;
-        list_insert(l, number, list, before);
-    }
+    if (l->files.at[number].is.is_map)
+        library_latest_place(l, number);
+}
+
+void library_index_cache_changed(struct library *l, const struct cache *c)
+{
+    for (uint32_t i = c->files; i != NONE; i = l->files.at[i].next[OF_CACHE])
+        place_map(l, i);
 }
 
 static void unlink_file(struct library *l, uint32_t number)
 {
     struct file *f = &l->files.at[number];
+    if (f->is.is_map)
+        library_latest_remove(l, number);
     for (unsigned list = 0; list < LISTS; list++)
         if (list_of(l, f, list))
             list_remove(l, number, list);
@@ -199,7 +200,8 @@ static bool file_make(struct library *l, const struct library_file *is, struct c
                                        is->is_map ? is->debug_file : STR("") };
     for (unsigned way = 0; way < OF_CACHE; way++) {
         const struct key_of of = { is->project, is->is_map, way, ids[way] };
-        if (!key_make(l, &of, &f.key[way]))
+        if (!key_make(l, &of, &f.key[way]) ||
+            (is->is_map && f.key[way] != NONE && !library_latest_reserve(l, f.key[way])))
             return false;
     }
     if (!keep_texts(&f))
@@ -291,11 +293,18 @@ static void link_use(struct library *l, uint32_t number, uint32_t file, struct u
     l->uses.at[number] = (struct use){
         .object = u->object, .order = l->next_order++, .file = file, .next_of_upload = u->first
     };
-    u->first = number;
     while (earlier != NONE && is_later_use(l, earlier, number)) {
         later = earlier;
         earlier = l->uses.at[earlier].earlier;
     }
+    if (earlier != NONE && l->uses.at[earlier].object == u->object) { /* once more */
+        l->uses.at[earlier].order = l->uses.at[number].order;
+        use_free(l, number);
+        if (later == NONE)
+            place_map(l, file);
+        return;
+    }
+    u->first = number;
     l->uses.at[number].later = later;
     l->uses.at[number].earlier = earlier;
     if (earlier != NONE)
@@ -337,6 +346,7 @@ bool library_index_add(struct library *l, const struct library_file *is)
     if (cache->state == CACHE_LOST) { /* it was made once more */
         cache->state = CACHE_CLOSED;
         cache->verified = false;
+        library_index_cache_changed(l, cache);
     }
     return true;
 }
@@ -355,8 +365,10 @@ void library_index_free(struct library *l)
 {
     for (size_t i = 0; i < l->files.len; i++)
         free(l->files.at[i].texts);
-    for (size_t i = 0; i < l->keys.len; i++)
+    for (size_t i = 0; i < l->keys.len; i++) {
         free(l->keys.at[i].text);
+        VEC_FREE(&l->keys.at[i].maps);
+    }
     VEC_FREE(&l->files);
     VEC_FREE(&l->uses);
     VEC_FREE(&l->uploads);

@@ -1,16 +1,16 @@
 /* library_internal.h - what the files of the library share. Only library*.c include it.
  *
- *     key (project, id) ──► file ──► file ──► ...      by its debug id
- *                     key ──► file ──► ...             by its code id
- *                     key ──► file ──► ...             source maps alone: by the script's name
+ *     key (project, id) ──► file ──► file ──► ...      symbols: by the debug id
+ *                     key ──► file ──► ...             by the code id
+ *                     key ──► heap of files            source maps: by these, and the script's name
  *                              │└──► cache             one for each image; files share them
  *                              ▼
  *     upload ──► use ──► use ──► ...                   which uploads a file is in
  *
  * A build that sends the same file once more only adds a use: what is asked about often stays short
  * however often it comes. A file is as late as its latest use, and a use as its upload, whenever
- * that was converted: some are converted once more. Lists of source maps begin with the latest,
- * since every build has another for a script of the same name.
+ * that was converted: some are converted once more. Of the source maps of a key only the latest is
+ * asked for.
  *
  * Files, uses, keys and uploads are known by their numbers, since their arrays may move. A cache
  * stays where it is until the library is closed.
@@ -45,21 +45,24 @@ struct cache {
 struct key {
     char *text; /* heap */
     size_t length;
-    uint32_t first; /* file */
+    uint32_t first;     /* file, of symbols */
+    VEC(uint32_t) maps; /* files, of source maps; library_latest.c */
 };
 
 /* The lists that a file stands in: of each of its keys, and of its cache. Symbols have no keys by
- * name. */
+ * name; source maps stand in the heaps of their keys instead. */
 enum { BY_DEBUG_ID, BY_CODE_ID, BY_NAME, OF_CACHE, LISTS };
 struct file {
     struct library_file is; /* its texts are in `texts`; its objects are those of its uses */
     char *texts;            /* heap; NULL: this place is free, the next such is next[0] */
     struct cache *cache;
     uint32_t key[OF_CACHE], next[LISTS], before[LISTS];
-    uint32_t latest; /* use; there is one */
+    uint32_t place[OF_CACHE]; /* in the heaps; NONE: not yet */
+    bool lost;                /* its cache, as the heaps know: their files change one by one */
+    uint32_t latest;          /* use; there is one */
 };
 
-/* A file in an upload. */
+/* A file in an upload, once, however often it is in it. */
 struct use {
     uint64_t object;
     uint64_t order; /* among those of its upload */
@@ -119,7 +122,20 @@ MUST_CHECK bool library_index_add(struct library *l, const struct library_file *
 void library_index_remove(struct library *l, uint64_t object);
 /* Whether file a came later than b. */
 bool library_is_later(const struct library *l, uint32_t a, uint32_t b);
+/* The cache is lost, or it no longer is. */
+void library_index_cache_changed(struct library *l, const struct cache *c);
 void library_index_free(struct library *l);
+
+/* --- library_latest.c --- */
+
+/* Room for one more in the key's heap. False: no memory. */
+MUST_CHECK bool library_latest_reserve(struct library *l, uint32_t key);
+/* A source map that is new (there is room), whose latest use is another, or whose cache has
+ * changed: to its place in the heaps of its keys. */
+void library_latest_place(struct library *l, uint32_t number);
+void library_latest_remove(struct library *l, uint32_t number);
+/* The latest that is not lost; NONE. */
+uint32_t library_latest(const struct library *l, uint32_t key);
 
 /* --- library_caches.c --- */
 

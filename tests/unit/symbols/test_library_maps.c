@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define IMAGES 8
@@ -187,15 +188,21 @@ static void beside_symbols(void **state)
     assert_int_equal(p->lost, 0);
 }
 
+static void image_path(const struct place *p, unsigned number, char path[256])
+{
+    const uint8_t *hash = hashes[number];
+    size_t used = (size_t)snprintf(path, 256, "%s/symbols/%02x/", p->dir, hash[0]);
+    for (size_t i = 0; i < SYMBOL_IMAGE_HASH_BYTES; i++)
+        used += (size_t)snprintf(path + used, 256 - used, "%02x", hash[i]);
+    snprintf(path + used, 256 - used, ".symcache");
+}
+
 static void lost_ones(void **state)
 {
     struct place *p = *state;
     const struct made m = { "p", "a.js", "", "" };
     char path[256];
-    size_t used = (size_t)snprintf(path, sizeof path, "%s/symbols/%02x/", p->dir, hashes[1][0]);
-    for (size_t i = 0; i < SYMBOL_IMAGE_HASH_BYTES; i++)
-        used += (size_t)snprintf(path + used, sizeof path - used, "%02x", hashes[1][i]);
-    snprintf(path + used, sizeof path - used, ".symcache");
+    image_path(p, 1, path);
     add(p, &m, 0, 1);
     add(p, &m, 1, 2);
     assert_int_equal(unlink(path), 0);
@@ -209,6 +216,80 @@ static void lost_ones(void **state)
     assert_int_equal(p->lost, 1);
     assert_int_equal(find(p, "p", id), 0);
     assert_int_equal(p->lost, 1);
+}
+
+/* Two files of one cache in one heap, among others: all of its places change at once. */
+static void lost_and_made_again(void **state)
+{
+    struct place *p = *state;
+    char path[256];
+    const struct made other = { "p", "a.js", "", "" };
+    const struct made twice[] = { { "p", "a.js", "", ID_A }, { "p", "a.js", "", ID_B } };
+    const struct script_id id = script("a.js", "", "");
+    image_path(p, 1, path);
+    add(p, &other, 0, 1);
+    add(p, &other, 2, 2);
+    add(p, &other, 3, 3);
+    add(p, &twice[0], 1, 4);
+    add(p, &twice[1], 1, 5);
+    assert_int_equal(unlink(path), 0);
+    struct library_project ctx = { p->library, STR("p") };
+    struct symbol_source source = library_source(&ctx);
+    struct map_found found;
+    assert_true(source.find_map(source.ctx, &id, &found));
+    source.release_map(source.ctx, &found);
+    assert_int_equal(find(p, "p", id), 3);
+    library_remove(p->library, 3);
+    assert_int_equal(find(p, "p", id), 2);
+    make_image(p, 1);
+    library_remove(p->library, 4);
+    add(p, &twice[0], 1, 4);
+    assert_int_equal(find(p, "p", id), 1);
+    library_remove(p->library, 5);
+    assert_int_equal(find(p, "p", id), 1);
+    library_remove(p->library, 4);
+    assert_int_equal(find(p, "p", id), 2);
+}
+
+#define MANY 60000
+
+/* Adds an upload of as many maps as there may be, or more, each with a cache of its own. */
+static void add_many(struct place *p, uint64_t object, bool same)
+{
+    struct err e = { 0 };
+    struct library_file f = { .object = object,
+                              .project = STR("p"),
+                              .is_map = true,
+                              .debug_file = STR("a.js"),
+                              .debug_id = STR(ID_A),
+                              .code_file = STR(""),
+                              .code_id = STR("") };
+    for (uint32_t i = 0; i < MANY; i++) {
+        memcpy(f.hash, &i, same ? 0 : sizeof i);
+        assert_true(library_add(p->library, &f, &e));
+    }
+}
+
+/* Uploads of thousands of maps of one script come, are made again and go while others wait. */
+static void thousands_of_a_name(void **state)
+{
+    struct place *p = *state;
+    clock_t begin = clock();
+    for (int same = 0; same < 2; same++) {
+        add_many(p, 1, same);
+        add_many(p, 2, same);
+        for (uint64_t object = 1; object <= 2; object++) {
+            library_remove(p->library, object);
+            add_many(p, object, same);
+        }
+        assert_int_equal(library_count(p->library), same ? 1 : MANY);
+        library_remove(p->library, 2);
+        library_remove(p->library, 1);
+        assert_int_equal(library_count(p->library), 0);
+    }
+    double seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
+    if (seconds > 5) /* it is a fraction of one; with a walk for each it was minutes */
+        fail_msg("it took %.1f seconds", seconds);
 }
 
 /* --- the model ---------------------------------------------------------------------------------
@@ -326,8 +407,13 @@ static void script_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(matching),          CASE(beside_symbols),           CASE(lost_ones),
-        CASE(as_the_model_says), cmocka_unit_test(script_names),
+        CASE(matching),
+        CASE(beside_symbols),
+        CASE(lost_ones),
+        CASE(lost_and_made_again),
+        CASE(thousands_of_a_name),
+        CASE(as_the_model_says),
+        cmocka_unit_test(script_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
