@@ -117,7 +117,8 @@ static const struct {
     [UPLOAD_BTT] = { "btt is for snapshots and other reports",
                      1u << KIND_UNKNOWN | 1u << KIND_JSON | 1u << KIND_MINIDUMP |
                          1u << KIND_PLCRASH | 1u << KIND_CORE | 1u << KIND_PACKED },
-    [UPLOAD_SYMBOLS] = { "symbols are symbol files, or an archive of such",
+    [UPLOAD_SYMBOLS] = { "symbols are symbol files, or an archive of such (a source map is sent "
+                         "with the format sourcemap)",
                          1u << KIND_UNKNOWN | 1u << KIND_SYMBOLS | 1u << KIND_PACKED },
     [UPLOAD_SOURCEMAP] = { "a source map is JSON, or comes in an archive",
                            1u << KIND_UNKNOWN | 1u << KIND_JSON | 1u << KIND_PACKED },
@@ -136,8 +137,8 @@ bool decode_check_magic(enum upload_format format, struct bytes first, struct er
     return kind != KIND_PLCRASH || plcrash_check_header(first, e);
 }
 
-/* A JSON object, and whether it is a source map: these have mappings, or sections of such, which
- * no report has. */
+/* A JSON object, and whether it is a source map: these have mappings, or sections of such, and no
+ * threads. */
 static bool read_object(struct str text, struct arena *a, const struct json **out, bool *is_map,
                         struct err *e)
 {
@@ -147,8 +148,9 @@ static bool read_object(struct str text, struct arena *a, const struct json **ou
         return false;
     mappings = json_get(*out, STR("mappings"));
     sections = json_get(*out, STR("sections"));
-    *is_map = json_get(*out, STR("version")) && ((mappings && mappings->type == JSON_STRING) ||
-                                                 (sections && sections->type == JSON_LIST));
+    *is_map =
+        json_get(*out, STR("version")) && !json_get(*out, STR("threads")) &&
+        ((mappings && mappings->type == JSON_STRING) || (sections && sections->type == JSON_LIST));
     return true;
 }
 
@@ -173,7 +175,7 @@ bool decode_check_sourcemap(struct str text, struct arena *a, struct err *e)
     const struct json *j;
     bool is_map;
     return read_object(text, a, &j, &is_map, e) &&
-           (is_map || !json_get(j, STR("threads")) ||
+           (!json_get(j, STR("threads")) ||
             err_set(e, ERR_INPUT, 0,
                     "this is a JSON report, and no source map: send it with the format json"));
 }

@@ -183,13 +183,14 @@ static bool ends_in(struct str whole, struct str part)
            (before == 0 || whole.ptr[before - 1] == '/' || whole.ptr[before - 1] == '\\');
 }
 
-/* How far the bases that sort before this one reach. */
-static size_t first_listed(const struct scripts_told *t, struct str base)
+/* How many scripts sort before this base and path. */
+static size_t listed_before(const struct scripts_told *t, struct str base, struct str path)
 {
+    const struct listed_script sought = { .path = path, .base = base };
     size_t low = 0, high = t->listed_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (str_cmp(t->listed[middle].base, base) < 0)
+        if (by_base_and_path(&t->listed[middle], &sought) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -197,23 +198,33 @@ static size_t first_listed(const struct scripts_told *t, struct str base)
     return low;
 }
 
-/* The same path; else the one that the frame's is the end of; else the only one of that name. */
-static struct str find_listed(const struct scripts_told *t, struct str path, struct str base)
+/* Of the scripts of one base name: the one whose path is the end of the frame's, or the other way
+ * round; else the only one. NULL: none, or nobody can tell. */
+static const struct listed_script *find_ending(const struct scripts_told *t, struct str path,
+                                               struct str base)
 {
-    size_t first = first_listed(t, base), n = 0;
-    const struct listed_script *ending = NULL;
-    for (size_t i = first; i < t->listed_count && n < SAME_BASE_MAX; i++, n++) {
-        const struct listed_script *s = &t->listed[i];
+    size_t first = listed_before(t, base, STR("")), n = 0;
+    for (; first + n < t->listed_count && n < SAME_BASE_MAX; n++) {
+        const struct listed_script *s = &t->listed[first + n];
         if (!str_eq(s->base, base))
             break;
-        if (str_eq(s->path, path))
-            return s->uuid;
-        if (!ending && (ends_in(s->path, path) || ends_in(path, s->path)))
-            ending = s;
+        if (ends_in(s->path, path) || ends_in(path, s->path))
+            return s;
     }
-    if (n == 1 && !ending)
-        ending = &t->listed[first];
-    return ending ? ending->uuid : STR("");
+    return n == 1 ? &t->listed[first] : NULL;
+}
+
+/* What the list says of the frame's script; NULL: nothing. *is_base: some script of that name is
+ * listed. */
+static const struct listed_script *find_listed(const struct scripts_told *t, struct str path,
+                                               struct str base, bool *is_base)
+{
+    size_t i = listed_before(t, base, path), first = listed_before(t, base, STR(""));
+    *is_base = first < t->listed_count && str_eq(t->listed[first].base, base);
+    if (*is_base && i < t->listed_count && str_eq(t->listed[i].base, base) &&
+        str_eq(t->listed[i].path, path))
+        return &t->listed[i];
+    return *is_base ? find_ending(t, path, base) : NULL;
 }
 
 bool scripts_name(const struct scripts_told *t, const struct crash_frame *f,
@@ -228,11 +239,16 @@ bool scripts_name(const struct scripts_told *t, const struct crash_frame *f,
         out->id.debug_id = f->debug_id;
         return true;
     }
-    out->id.uuid = find_listed(t, path, base);
-    /* These clients list all scripts, whether they have a map or not. */
-    out->wanted = !of_package;
-    if (out->id.uuid.len > 0)
+    bool is_base;
+    const struct listed_script *listed = find_listed(t, path, base, &is_base);
+    if (listed) {
+        out->id.uuid = listed->uuid;
+        /* These clients list all scripts, whether they have a map or not. */
+        out->wanted = !of_package;
         return true;
+    }
+    if (is_base) /* one of several: a map of that name may be another's */
+        return false;
     if (of_package || !t->by_name)
         return false;
     out->id.uuid = t->symbolication_id;

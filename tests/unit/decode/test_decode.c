@@ -65,7 +65,8 @@ static void test_magic(void **state)
         { UPLOAD_SYMBOLS, BYTES("MODULE Linux x86_64 0 a\n"), NULL },
         { UPLOAD_SYMBOLS, BYTES("\xcf\xfa\xed\xfe"), NULL },
         { UPLOAD_SYMBOLS, BYTES("MDMP\x93\xa7\0\0"),
-          "symbol files, or an archive of such; this is a minidump" },
+          "symbol files, or an archive of such (a source map is sent with the format sourcemap); "
+          "this is a minidump" },
         { UPLOAD_SYMBOLS, BYTES(CORE), "this is a core file" },
         { UPLOAD_SYMBOLS, BYTES("plcrash\1"), "this is a PLCrashReporter report" },
         { UPLOAD_SYMBOLS, BYTES("{\"version\":3"), "this is JSON" },
@@ -122,6 +123,7 @@ static void test_sourcemaps(void **state)
         { "{\"version\":3,\"sources\":[],\"mappings\":\"\"}", "with the format sourcemap", NULL },
         { "{\"version\":3,\"sections\":[]}", "with the format sourcemap", NULL },
         { "{\"threads\":{},\"uuid\":\"x\"}", NULL, "with the format json" },
+        { "{\"version\":\"2\",\"mappings\":\"x\",\"threads\":{}}", NULL, "with the format json" },
         { "{\"version\":3,\"mappings\":7}", NULL, NULL }, /* said when it is read */
         { "{\"version\":3,\n\"mappings\":", "line 2", "line 2" },
     };

@@ -213,6 +213,10 @@ static void test_which_map(void **state)
         { "list, several of the name",
           "\"symbolication_maps\":[" LISTED "{\"file\":\"/z/a.js\",\"uuid\":\"u2\"}],",
           FRAME("\"path\":\"other/a.js\""), "", false },
+        { "list, several of the name, and names count",
+          "\"lang\":\"nodejs\",\"symbolication_maps\":[" LISTED
+          "{\"file\":\"/z/a.js\",\"uuid\":\"u2\"}],",
+          FRAME("\"path\":\"other/a.js\""), "", false },
         { "list, of a package",
           "\"symbolication_maps\":[{\"file\":\"/x/node_modules/p/a.js\",\"uuid\":\"u\"}],",
           FRAME("\"path\":\"node_modules/p/a.js\""), "/u/a.js ", false },
@@ -277,6 +281,37 @@ static void test_which_map(void **state)
         assert_true(c.script_count == 0 || c.threads[0].frames[0].generated == NULL ||
                     !c.scripts[0].missing);
     }
+}
+
+/* However many scripts of one name are listed, the same path is found; and when none is, a map of
+ * that name is not asked for. */
+static void test_many_of_one_name(void **state)
+{
+    (void)state;
+    CLEANUP(arena_free_p) struct arena *a = arena_new(ARENA_BYTES);
+    struct buf head;
+    buf_init(&head, 1 << 20);
+    buf_str(&head, STR("\"lang\":\"nodejs\",\"symbolication_maps\":["));
+    for (int i = 0; i < 300; i++)
+        buf_printf(&head, "%s{\"file\":\"/srv/%03d/index.js\",\"uuid\":\"u%d\"}", i ? "," : "", i,
+                   i);
+    buf_str(&head, STR("],"));
+    buf_char(&head, '\0');
+    assert_true(buf_ok(&head));
+    static const struct {
+        const char *frame, *asked;
+    } cases[] = {
+        { FRAME("\"path\":\"/srv/000/index.js\""), "/u0/index.js " },
+        { FRAME("\"path\":\"/srv/299/index.js\""), "/u299/index.js " },
+        { FRAME("\"path\":\"/srv/400/index.js\""), "" },
+        { FRAME("\"path\":\"/srv/400/other.js\""), "//other.js " },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct maps none = { .count = 0 };
+        (void)read_frames(head.ptr, cases[i].frame, &none, a);
+        assert_string_equal(none.asked, cases[i].asked);
+    }
+    buf_done(&head);
 }
 
 /* Ids are remembered in one spelling. */
@@ -539,10 +574,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_which_map),        cmocka_unit_test(test_scripts_told),
-        cmocka_unit_test(test_frames),           cmocka_unit_test(test_what_a_frame_has),
-        cmocka_unit_test(test_many_frames),      cmocka_unit_test(test_long_lines),
-        cmocka_unit_test(test_many_scripts),     cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_builds_are_alike),
+        cmocka_unit_test(test_many_of_one_name), cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_what_a_frame_has), cmocka_unit_test(test_many_frames),
+        cmocka_unit_test(test_long_lines),       cmocka_unit_test(test_many_scripts),
+        cmocka_unit_test(test_no_memory),        cmocka_unit_test(test_builds_are_alike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
