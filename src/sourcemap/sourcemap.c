@@ -4,9 +4,9 @@
 
 #include "sourcemap/mapcache_write.h"
 
-/* Without a byte order mark and the line ")]}'", which keeps scripts from loading the JSON as one
- * of theirs; the specification has readers skip both. */
-static struct str skip_front(struct str text)
+/* The line keeps scripts from loading the JSON as one of theirs; the specification has readers skip
+ * it. */
+struct str sourcemap_skip_front(struct str text)
 {
     if (str_starts(text, STR("\xef\xbb\xbf")))
         text = (struct str){ text.ptr + 3, text.len - 3 };
@@ -19,7 +19,7 @@ static struct str skip_front(struct str text)
 
 bool sourcemap_could_be(struct bytes first)
 {
-    struct str text = skip_front((struct str){ (const char *)first.ptr, first.len });
+    struct str text = sourcemap_skip_front((struct str){ (const char *)first.ptr, first.len });
     while (text.len > 0 && strchr(" \t\r\n", text.ptr[0]) && text.ptr[0] != '\0')
         text = (struct str){ text.ptr + 1, text.len - 1 };
     if (text.len == 0 || text.ptr[0] != '{')
@@ -30,7 +30,7 @@ bool sourcemap_could_be(struct bytes first)
 bool sourcemap_convert(struct bytes map, const struct sourcemap_from *from, struct arena *a,
                        struct buf *out, struct err *e)
 {
-    struct str text = skip_front((struct str){ (const char *)map.ptr, map.len });
+    struct str text = sourcemap_skip_front((struct str){ (const char *)map.ptr, map.len });
     struct map m;
     if (!map_read(&m, text, a, e)) {
         e->offset += map.len - text.len;

@@ -12,8 +12,11 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
-/* Whether the text could be a source map: a JSON object (behind a byte order mark, or the line
- * ")]}'" that servers put in front) that names `mappings` or `sections` among what is given. */
+/* The text without a byte order mark, and without a first line that begins with ")]}", which
+ * servers put in front. */
+struct str sourcemap_skip_front(struct str text);
+/* Whether the text could be a source map: a JSON object, behind such a front, that names `mappings`
+ * or `sections` among what is given. */
 bool sourcemap_could_be(struct bytes first);
 
 /* What is known of a map from elsewhere. Any text may be empty. */

@@ -197,9 +197,28 @@ static bool read_one(struct reader_of_map *r, const struct json *j, struct place
            map_read_mappings(r->m, mappings, &part, r->arena, r->e);
 }
 
-/* Where a section begins, which must lie behind all of those before. */
+/* Where a section begins, and how many mappings there are before it. */
+struct section_begin {
+    struct place at;
+    size_t mappings;
+};
+
+/* A section may begin where the one before has its last mapping, which then says where that ends;
+ * but not where that begins, too, since one of both would be for nothing (in the specification's
+ * tests, sections that overlap). */
+static bool is_within(const struct map *m, struct place at, const struct section_begin *before)
+{
+    if (m->mappings_count == 0)
+        return false;
+    const struct mapping *last = &m->mappings[m->mappings_count - 1];
+    if (at.line != last->line || at.column != last->column)
+        return at.line < last->line || (at.line == last->line && at.column < last->column);
+    return m->mappings_count > before->mappings && at.line == before->at.line &&
+           at.column == before->at.column;
+}
+
 static bool read_offset(struct reader_of_map *r, const struct json *section, struct place from,
-                        struct place before, struct place *out)
+                        const struct section_begin *before, struct place *out)
 {
     const struct json *offset = member(section, "offset");
     uint32_t line, column;
@@ -216,24 +235,22 @@ static bool read_offset(struct reader_of_map *r, const struct json *section, str
     if (line > MAP_NUMBER_MAX || column > MAP_NUMBER_MAX)
         return wrong(r, offset, "offset: lines and columns beyond 2147483647");
     *out = (struct place){ line, column };
-    if (line < before.line || (line == before.line && column < before.column))
+    if (line < before->at.line || (line == before->at.line && column < before->at.column))
         return wrong(r, offset, "offset: before that of the section before");
-    const struct mapping *last = r->m->mappings + r->m->mappings_count;
-    if (r->m->mappings_count > 0 &&
-        (line < last[-1].line || (line == last[-1].line && column <= last[-1].column)))
-        return wrong(r, offset, "offset: within the section before");
-    return true;
+    return !is_within(r->m, *out, before) || wrong(r, offset, "offset: within the section before");
 }
 
 static bool read_sections(struct reader_of_map *r, const struct json *sections, struct place from)
 {
+    struct section_begin before = { from, r->m->mappings_count };
     struct place at = from;
     size_t i = 0;
     if (sections->type != JSON_LIST)
         return wrong(r, sections, "sections: not a list");
     for (const struct json *s = sections->first; s; s = s->next, i++) {
         const struct json *map = member(s, "map");
-        bool ok = read_offset(r, s, from, at, &at);
+        bool ok = read_offset(r, s, from, &before, &at);
+        before = (struct section_begin){ at, r->m->mappings_count };
         if (ok && (!map || map->type != JSON_OBJECT))
             ok = wrong(r, s, "map: missing, or not an object");
         if (!ok || !read_map(r, map, at))

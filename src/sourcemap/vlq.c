@@ -47,6 +47,6 @@ enum vlq_outcome vlq_take(struct str text, size_t *at, int32_t *out)
         ++*at;
     } while (digit & MORE);
     int32_t magnitude = (int32_t)(value >> 1);
-    *out = value & 1 ? -magnitude : magnitude;
+    *out = !(value & 1) ? magnitude : magnitude > 0 ? -magnitude : INT32_MIN;
     return VLQ_NUMBER;
 }

@@ -16,7 +16,8 @@ enum vlq_outcome {
 };
 #define VLQ_OUTCOMES (VLQ_TOO_BIG + 1)
 
-/* The number at *at, at most 2^31 - 1 and its negative. *at moves behind it, or onto the character
+/* The number at *at, at most 2^31 - 1 and its negative; a sign without a number is -2^31, as
+ * ECMA-426 has it. *at moves behind it, or onto the character
  * that is wrong. */
 enum vlq_outcome vlq_take(struct str text, size_t *at, int32_t *out);
 

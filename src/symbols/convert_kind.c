@@ -49,7 +49,6 @@ static const struct magic magics[] = {
     { STR_INIT("MDMP"), CONVERT_MINIDUMP },
     { STR_INIT("PMDM"), CONVERT_MINIDUMP },
     { STR_INIT("{"), CONVERT_JSON },
-    { STR_INIT(")]}'"), CONVERT_JSON }, /* that servers put in front of it */
     { STR_INIT("PK\x03\x04"), CONVERT_ARCHIVE },
     { STR_INIT("PK\x05\x06"), CONVERT_ARCHIVE },
     { STR_INIT("7z\xbc\xaf\x27\x1c"), CONVERT_ARCHIVE },
@@ -73,10 +72,13 @@ static const struct magic magics[] = {
 };
 #define TAR_MAGIC_AT 257
 
-static bool is_json_behind_blanks(struct str s)
+/* A front that takes all that is seen is that of a source map, too. */
+static bool is_json_behind_blanks(struct str first)
 {
-    const struct str bom = STR("\xef\xbb\xbf");
-    size_t at = str_starts(s, bom) ? bom.len : 0;
+    struct str s = sourcemap_skip_front(first);
+    size_t at = 0;
+    if (s.len == 0)
+        return true;
     while (at < s.len && memchr(" \t\r\n", s.ptr[at], 4))
         at++;
     return at < s.len && s.ptr[at] == '{';

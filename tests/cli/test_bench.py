@@ -1,4 +1,5 @@
-"""`crumple bench ingest` with the URLs that Backtrace clients submit to, and `crumple bench quality`."""
+"""`crumple bench ingest` with the URLs that Backtrace clients submit to, `crumple bench quality`, and
+`crumple bench maps`."""
 
 import importlib.util
 import json
@@ -9,6 +10,7 @@ import subprocess
 
 import pytest
 
+import sourcemaps
 from conftest import BINARY, ROOT
 from errors import error
 
@@ -218,3 +220,40 @@ def test_quality_is_that_of_an_import(real, similarity, tmp_path):
         assert point["buckets"] == want["buckets"]
         for key in ("precision", "recall", "f1", "purity", "inverse_purity"):
             assert point[key] == pytest.approx(want[key], abs=5e-5), (point["threshold"], key)
+
+
+# --- bench maps ---------------------------------------------------------------------------------
+
+def maps(path):
+    return subprocess.run([BINARY, "bench", "maps", path], capture_output=True, text=True, timeout=120)
+
+
+def test_maps(tmp_path):
+    """Counts are those of the map; times are only there."""
+    path, content = tmp_path / "shop.min.js.map", sourcemaps.shop(sourcemaps.debug_id(7))
+    path.write_bytes(content)
+    done = maps(path)
+    assert (done.returncode, done.stderr) == (0, "")
+    told, it = json.loads(done.stdout), json.loads(content)
+    assert told["map_bytes"] == len(content)
+    assert told["contents_bytes"] == sum(len(text.encode()) for text in it["sourcesContent"])
+    assert told["mappings"] == sum(bool(m) for m in it["mappings"].replace(";", ",").split(","))
+    assert (told["sources"], told["names"]) == (len(it["sources"]), len(it["names"]))
+    assert told["functions"] > 0 and 0 < told["functions_found"] <= 1
+    for key in ("convert_ms", "convert_cpu_ms", "mb_per_second", "convert_bytes", "image_bytes",
+                "lookups_per_second", "lookup_ns", "array_bytes", "array_ns", "rss_bytes"):
+        assert told.pop(key) >= 0, key
+    assert set(told) == {"map_bytes", "contents_bytes", "mappings", "sources", "names", "functions",
+                         "functions_found"}
+
+
+@pytest.mark.parametrize("content, why", [
+    (b'{"version":3,"sources":[],"mappings":""}', "no mappings in it"),
+    (b'{"version":3,"sources":["a"],"mappings":"!"}', "this is no base 64 digit"),
+    (None, "cannot be read"),
+])
+def test_maps_of_what_is_none(tmp_path, content, why):
+    if content is not None:
+        (tmp_path / "a.map").write_bytes(content)
+    done = maps(tmp_path / "a.map")
+    assert (done.returncode, done.stdout) == (1, "") and why in done.stderr

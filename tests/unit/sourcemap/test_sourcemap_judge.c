@@ -73,6 +73,7 @@ static void check_mapping(struct str test, struct made *m, const struct json *ac
     uint32_t column = number_of(action, "generatedColumn");
     struct mapcache_spot spot;
     bool found = step(m, &line, &column, &spot);
+    bool ends = !found;
     const struct json *more = json_get(action, STR("intermediateMaps"));
     for (const struct json *j = more ? more->first : NULL; j && found; j = j->next) {
         struct str json;
@@ -80,32 +81,41 @@ static void check_mapping(struct str test, struct made *m, const struct json *ac
         assert_true(read_shared("resources/", j->text, &json));
         assert_true(made_from(&next, json, NULL));
         found = step(&next, &line, &column, &spot);
-        if (!j->next)
+        if (!found || !j->next)
             check_place(test, action, found, &spot);
         made_done(&next);
         free((char *)(uintptr_t)json.ptr);
     }
-    if (!more)
+    if (!more || ends)
         check_place(test, action, found, &spot);
 }
 
-/* Which sources are ignored is asked at the places that come from them; a map without any is only
- * looked at. */
+static bool is_listed(const struct json *list, struct str file)
+{
+    for (const struct json *j = list->first; j; j = j->next)
+        if (str_eq(file, j->text))
+            return true;
+    return false;
+}
+
+/* These sources are ignored, and no others. */
 static void check_ignored(struct str test, struct made *m, const struct json *action)
 {
     struct mapcache_about about;
+    const struct json *present = json_get(action, STR("present"));
+    size_t ignored_ones = 0;
     mapcache_about(m->cache, &about);
-    for (const struct json *j = json_get(action, STR("present"))->first; j; j = j->next) {
-        bool found = false;
-        for (uint32_t i = 0; i < about.sources; i++) {
-            struct str file;
-            bool ignored;
-            found |=
-                mapcache_source(m->cache, i, &file, &ignored) && ignored && str_eq(file, j->text);
-        }
-        if (!found)
-            fail_msg("%.*s: %.*s is not ignored", STR_ARG(test), STR_ARG(j->text));
+    for (uint32_t i = 0; i < about.sources; i++) {
+        struct str file;
+        bool ignored;
+        assert_true(mapcache_source(m->cache, i, &file, &ignored));
+        if (ignored != is_listed(present, file))
+            fail_msg("%.*s: %.*s is%s ignored", STR_ARG(test), STR_ARG(file),
+                     ignored ? "" : " not");
+        ignored_ones += ignored;
     }
+    if (ignored_ones != present->count)
+        fail_msg("%.*s: %zu sources are ignored", STR_ARG(test), ignored_ones);
 }
 
 static void check_test(const struct json *test)
