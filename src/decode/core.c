@@ -222,6 +222,7 @@ static bool read_segments(struct core *c, struct header *h)
 {
     struct bytes table = find_table(c, h);
     uint64_t whole = 0;
+    size_t notes = 0;
     c->segments = arena_array(c->arena, (size_t)h->count + 1, sizeof *c->segments);
     c->regions = arena_array(c->arena, (size_t)h->count + 1, sizeof *c->regions);
     if (!c->segments || !c->regions)
@@ -236,7 +237,11 @@ static bool read_segments(struct core *c, struct header *h)
             add_memory(c, &s);
         else if (s.type == PT_NOTE)
             add_notes(c, &s);
+        notes += s.type == PT_NOTE;
     }
+    if (notes > CORE_NOTE_SEGMENTS_MAX)
+        dump_error(&c->make, "%zu segments of notes, of which the first %d are read", notes,
+                   CORE_NOTE_SEGMENTS_MAX);
     if (whole > c->file.len)
         dump_error(&c->make,
                    "the core file ends at byte %zu and should have %llu: the rest of the memory is "

@@ -3,6 +3,7 @@
 #include "decode/core_parts.h"
 
 #include <elf.h>
+#include <stdlib.h>
 
 static size_t pad(size_t n)
 {
@@ -114,6 +115,58 @@ static void read_segment(struct core *c, struct bytes notes, size_t room)
     }
 }
 
+/* --- threads that are there several times -------------------------------------------------- */
+
+struct numbered {
+    uint64_t id;
+    size_t at; /* among the threads */
+};
+
+static int by_id(const void *a, const void *b)
+{
+    const struct numbered *x = a, *y = b;
+    if (x->id != y->id)
+        return x->id < y->id ? -1 : 1;
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+/* Which threads have the id of an earlier one. 0 is no id: cores of kernels have it for each
+ * processor without work. */
+static bool find_repeated(const struct core *c, bool *repeated)
+{
+    const struct dump *d = c->dump;
+    struct numbered *order = arena_array(c->arena, d->thread_count + 1, sizeof *order);
+    if (!order)
+        return false;
+    for (size_t i = 0; i < d->thread_count; i++)
+        order[i] = (struct numbered){ d->threads[i].id, i };
+    qsort(order, d->thread_count, sizeof *order, by_id);
+    for (size_t i = 1; i < d->thread_count; i++)
+        repeated[order[i].at] = order[i].id != 0 && order[i].id == order[i - 1].id;
+    return true;
+}
+
+/* As when segments of notes overlap. The first of each stays. */
+static bool drop_repeated(struct core *c)
+{
+    struct dump *d = c->dump;
+    size_t count = d->thread_count, kept = 0;
+    bool *repeated = arena_array(c->arena, count + 1, sizeof *repeated);
+    if (!repeated)
+        return false;
+    memset(repeated, 0, count + 1);
+    if (!find_repeated(c, repeated))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!repeated[i])
+            d->threads[kept++] = d->threads[i];
+    if (kept < count)
+        dump_error(&c->make, "%zu threads have the id of an earlier one, and are left out",
+                   count - kept);
+    d->thread_count = kept;
+    return true;
+}
+
 bool core_read_notes(struct core *c)
 {
     limit_notes(c);
@@ -123,6 +176,8 @@ bool core_read_notes(struct core *c)
         return false;
     for (size_t i = 0; i < c->note_segment_count; i++)
         read_segment(c, c->note_segments[i], room);
+    if (!drop_repeated(c))
+        return false;
     if (c->dump->thread_count == 0)
         dump_error(&c->make, "there is no thread in the core file");
     else

@@ -9,7 +9,7 @@
 
 #define ARENA_BYTES ((size_t)512 << 20)
 #define FILE_MAX 65536
-#define SEGMENTS_MAX 16
+#define SEGMENTS_MAX 80
 
 /* --- a writer of core files ---------------------------------------------------------------- */
 
@@ -614,7 +614,7 @@ static void test_too_many_threads(void **unused)
     enum { COUNT = CRASH_THREADS_MAX + 5 };
     struct file *f = file_new(EM_X86_64, true, false);
     notes_begin(f);
-    put_thread(f, 1, 11, 27, 8);
+    put_thread(f, 0, 11, 27, 8);
     size_t one = f->len - f->note_at, size = f->note_at + COUNT * one;
     put_segment(f, PT_NOTE, 0, f->note_at, 0, COUNT * one, 0);
     uint8_t *big = malloc(size);
@@ -632,14 +632,65 @@ static void test_too_many_threads(void **unused)
     free(f);
 }
 
+/* A thread counts once, whichever segment it is in; 0 is no id. */
+static void test_repeated_threads(void **unused)
+{
+    (void)unused;
+    static const uint32_t ids[] = { 9, 0, 3, 9, 0, 3, 3, 1 }, kept[] = { 9, 0, 3, 0, 1 };
+    struct arena *a = arena_new(ARENA_BYTES);
+    struct file *f = file_new(EM_X86_64, true, false);
+    struct dump d;
+    notes_begin(f);
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        put_thread(f, ids[i], i == 0 ? 11 : 0, 27, 8);
+    notes_end(f);
+    notes_end(f);
+    read_ok(whole(f), &d, a);
+    assert_true(has_error(&d, "9 threads have the id of an earlier one, and are left out"));
+    assert_int_equal(d.thread_count, 7); /* the zeros of the second segment, too */
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        assert_int_equal(d.threads[i].id, kept[i]);
+    assert_true(d.has_crash && d.crash_thread == 0);
+    arena_free(a);
+    free(f);
+}
+
+/* Of segments with notes so many are read; the others are told of. */
+static void test_many_note_segments(void **unused)
+{
+    (void)unused;
+    for (uint32_t count = 64; count < 67; count++) {
+        struct arena *a = arena_new(ARENA_BYTES);
+        struct file *f = file_new(EM_X86_64, true, false);
+        struct dump d;
+        for (uint32_t i = 0; i < count; i++) {
+            notes_begin(f);
+            put_thread(f, i + 1, 0, 27, 8);
+            notes_end(f);
+        }
+        read_ok(whole(f), &d, a);
+        assert_int_equal(d.thread_count, 64);
+        assert_int_equal(has_error(&d, "segments of notes, of which the first 64 are read"),
+                         count > 64);
+        arena_free(a);
+        free(f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_processors),       cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_modules),          cmocka_unit_test(test_every_length),
-        cmocka_unit_test(test_many_segments),    cmocka_unit_test(test_odd_notes),
-        cmocka_unit_test(test_signals),          cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_processors),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_modules),
+        cmocka_unit_test(test_every_length),
+        cmocka_unit_test(test_many_segments),
+        cmocka_unit_test(test_odd_notes),
+        cmocka_unit_test(test_signals),
+        cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_too_many_threads),
+        cmocka_unit_test(test_repeated_threads),
+        cmocka_unit_test(test_many_note_segments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
