@@ -8,6 +8,7 @@
 #include "symbols/symcache_layout.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 #define BITS_MAX 32
 #define BLOCK_BYTES_USUAL 256
