@@ -2,9 +2,11 @@
  * upload, without HTTP. One file after the other: the engine's converter does the work. */
 #include "access/access.h"
 #include "base/date.h"
+#include "base/vec.h"
 #include "cli/cli.h"
 #include "cli/config.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -14,6 +16,7 @@
 #define PIECE_BYTES ((size_t)256 << 10)
 #define ARENA_BYTES ((size_t)1 << 30)
 #define DEFAULT_PROJECT "default"
+#define DSYM_INSIDE "Contents/Resources/DWARF"
 
 struct options {
     const char *data, *project, *tag, *config, *symbolication_id;
@@ -22,6 +25,7 @@ struct options {
 
 struct adding {
     const struct options *options;
+    VEC(const char *) files; /* those of the options, with the ones in dSYM folders */
     struct engine *engine;
     struct arena *arena; /* of one file */
     bool terminal;
@@ -37,8 +41,8 @@ struct adding {
 static void show(struct adding *a, size_t i, const char *doing)
 {
     if (a->terminal)
-        fprintf(stderr, "\r\033[K[%zu of %zu] %s %.60s", i + 1, a->options->files.count, doing,
-                a->options->files.at[i]);
+        fprintf(stderr, "\r\033[K[%zu of %zu] %s %.60s", i + 1, a->files.len, doing,
+                a->files.at[i]);
 }
 
 static void clear(const struct adding *a)
@@ -58,7 +62,12 @@ static bool spool_file(struct spool *s, const char *path, struct err *e)
     ssize_t n = 1;
     while (ok && n > 0) {
         n = read(fd, piece, sizeof piece);
-        if (n < 0)
+        if (n < 0 && errno == EISDIR)
+            ok = err_set(e, ERR_INPUT, 0,
+                         "%.80s is a folder, and has no files in " DSYM_INSIDE
+                         " as a dSYM does: name its files, or an archive of it",
+                         path);
+        else if (n < 0)
             ok = err_set(e, ERR_IO, 0, "%.120s: %s", path, strerror(errno));
         else if (n > 0)
             ok = spool_add(s, (struct bytes){ piece, (size_t)n }, e);
@@ -117,7 +126,7 @@ static bool tell(struct adding *a, const char *path, const struct engine_upload 
 
 static bool add_spooled(struct adding *a, size_t i, struct spool *s, struct err *e)
 {
-    const char *path = a->options->files.at[i];
+    const char *path = a->files.at[i];
     const char *id = a->options->symbolication_id;
     const struct upload_field fields[] = {
         { STR("tag"), str_from_c(a->options->tag), UPLOAD_FROM_QUERY },
@@ -159,6 +168,46 @@ static bool add_file(struct adding *a, size_t i, struct err *e)
     return ok;
 }
 
+/* --- which ------------------------------------------------------------------------------------ */
+
+static int is_shown(const struct dirent *d)
+{
+    return d->d_name[0] != '.';
+}
+
+/* The files of a dSYM folder. None: it is no such folder. False: no memory. */
+static bool take_dsym(struct adding *a, const char *folder, struct arena *arena)
+{
+    struct dirent **list = NULL;
+    struct str inside, path;
+    size_t len = strlen(folder);
+    while (len > 1 && folder[len - 1] == '/')
+        len--;
+    if (!arena_printf(arena, &inside, "%.*s/" DSYM_INSIDE, (int)len, folder))
+        return false;
+    int count = scandir(inside.ptr, &list, is_shown, alphasort);
+    bool ok = true;
+    for (int i = 0; i < count; i++) {
+        ok = ok && arena_printf(arena, &path, "%s/%s", inside.ptr, list[i]->d_name) &&
+             VEC_PUSH(&a->files, path.ptr);
+        free(list[i]);
+    }
+    free(list);
+    return ok;
+}
+
+static bool take_files(struct adding *a, struct arena *arena, struct err *e)
+{
+    const struct arg_operands *given = &a->options->files;
+    for (size_t i = 0; i < given->count; i++) {
+        size_t before = a->files.len;
+        if (!take_dsym(a, given->at[i], arena) ||
+            (a->files.len == before && !VEC_PUSH(&a->files, given->at[i])))
+            return err_set(e, ERR_NOMEM, 0, "no memory for the names of files");
+    }
+    return true;
+}
+
 /* --- all of them ------------------------------------------------------------------------------ */
 
 static bool open_engine(struct adding *a, struct config *c, struct err *e)
@@ -189,7 +238,7 @@ static int add_all(const struct command *command, struct adding *a)
 {
     struct err e = { 0 };
     bool ok = true;
-    for (size_t i = 0; i < a->options->files.count && ok; i++) {
+    for (size_t i = 0; i < a->files.len && ok; i++) {
         ok = add_file(a, i, &e);
         if (!ok && (e.code == ERR_NOT_FOUND || e.code == ERR_INPUT || e.code == ERR_LIMIT)) {
             clear(a);
@@ -212,7 +261,7 @@ static int work(const struct command *command, struct adding *a, struct arena *a
     if (!configure(&config, a->options, &e))
         return e.code == ERR_INPUT ? cli_wrong(command, &e) : cli_fail(command, &e);
     log_set_level(LOG_WARN); /* the progress is told here */
-    if (!open_engine(a, &config, &e))
+    if (!take_files(a, arena, &e) || !open_engine(a, &config, &e))
         return cli_fail(command, &e);
     int status = add_all(command, a);
     engine_close(a->engine);
@@ -246,7 +295,9 @@ static int run(const struct command *command, int argc, char **argv)
                         .terminal = isatty(STDERR_FILENO),
                         .mu = PTHREAD_MUTEX_INITIALIZER,
                         .finished = PTHREAD_COND_INITIALIZER };
-    return work(command, &a, arena);
+    status = work(command, &a, arena);
+    VEC_FREE(&a.files);
+    return status;
 }
 
 const struct command command_symbols_add = {
@@ -257,10 +308,10 @@ const struct command command_symbols_add = {
         "                           [--symbolication-id ID] [--config FILE]\n\n"
         "Does what an upload with the format symbols or sourcemap does, without HTTP. FILE is a\n"
         "Breakpad symbol file (.sym, made by dump_syms), an ELF or Mach-O file with debug\n"
-        "information, a source map, a script with its source map in it, or an archive of such\n"
-        "files (tar, zip, 7z, ...; compressed or not, in folders, and one level of archives\n"
-        "inside); which, its bytes say. Each file is converted once; what is there already is not\n"
-        "stored again.\n"
+        "information, a dSYM folder, a source map, a script with its source map in it, or an\n"
+        "archive of such files (tar, zip, 7z, ...; compressed or not, in folders, and one level\n"
+        "of archives inside); which, its bytes say. Each file is converted once; what is there\n"
+        "already is not stored again.\n"
         "No server may run on DIR meanwhile: if one does, post the files to it, for example\n\n"
         "  curl --data-binary @app.sym http://HOST:6097/UNIVERSE/TOKEN/symbols\n\n"
         "Prints a line for each FILE, and what in it could not be converted and why. The exit "

@@ -98,6 +98,30 @@ def test_nothing_in_it(place):
     assert [f["debug_file"] for f in place.listed()] == ["app"]
 
 
+@pytest.mark.parametrize("end", ["", "/", "//"])
+def test_dsym_folder(end, place):
+    """It is a folder: what lies at the usual place in it is added, file by file."""
+    inside = place.folder / "App.dSYM" / "Contents" / "Resources" / "DWARF"
+    inside.mkdir(parents=True)
+    place.file("App.dSYM/Contents/Info.plist", b"<plist/>")
+    for i, name in enumerate(["one", "two", "._two"]):
+        (inside / name).write_bytes(sym(name, i + 1))
+    out = place.ok("add", f"{place.folder}/App.dSYM{end}", place.file("c.sym", sym("three", 4)))
+    assert out.splitlines() == [f"{path}: 1 new, 0 there already, 0 not converted"
+                                for path in (inside / "one", inside / "two", place.folder / "c.sym")]
+    assert {f["debug_file"] for f in place.listed()} == {"one", "two", "three"}
+
+
+@pytest.mark.parametrize("folder", ["x", "empty.dSYM/Contents/Resources/DWARF", "x.dSYM/Contents"])
+def test_other_folders(folder, place):
+    """What to do is said, and the other files are added."""
+    (place.folder / folder).mkdir(parents=True)
+    top = place.folder / folder.split("/")[0]
+    done = place.refused(1, f"{top} is a folder, and has no files in Contents/Resources/DWARF as a dSYM does: "
+                         "name its files, or an archive of it", "add", top, place.file("a.sym", sym()))
+    assert "a.sym: 1 new" in done.stdout and done.stderr.count("\n") == 1
+
+
 def test_wrong_uses(place):
     place.refused(2, "FILE is missing", "add")
     place.refused(1, "no such file", "add", place.folder / "no such file")
