@@ -29,7 +29,8 @@ bool engine_accept(struct engine *en, struct engine_upload *u, struct err *e)
     u->err = (struct err){ 0 };
     u->errors = STR("");
     u->upload.received_ms = date_now_ms();
-    if (!inbox_takes(&u->upload, e))
+    struct str id;
+    if (!inbox_takes(&u->upload, e) || !symbols_sent_id(&u->upload, u->arena, &id, e))
         return false;
     if (inbox_bytes(en->inbox) > en->config.inbox_max_bytes)
         return err_set(e, ERR_BUSY, 0, "too many uploads wait to be processed; try again later");

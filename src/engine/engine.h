@@ -81,7 +81,8 @@ struct engine_upload {
     uint64_t bucket_count; /* of its combination, before this submission was counted */
     struct str errors;     /* in processing, one sentence a line; empty: none */
 };
-/* Takes it on success: done() will come. ERR_BUSY: too many wait, or the inbox is full. */
+/* Takes it on success: done() will come. ERR_BUSY: too many wait, or the inbox is full. ERR_INPUT:
+ * it names a symbolication_id that no report can have. */
 MUST_CHECK bool engine_accept(struct engine *en, struct engine_upload *u, struct err *e);
 
 /* An attachment for an object that was accepted before. `bucket` as in struct upload: with

@@ -226,9 +226,15 @@ MUST_CHECK bool conversions_take(struct upload_work *w);
 bool conversions_closing(struct engine *en);
 void *converter_run(void *arg); /* arg: struct engine */
 /* process_symbols.c: what is in the upload, into w->row. ERR_NOMEM, ERR_BUSY, and of the store. */
-#define SYMBOLS_NAME_FIELD "file" /* of an upload: the name of its file */
-#define SYMBOLS_NOT_NOW 0         /* the version of rows that are to be done again */
+#define SYMBOLS_NOT_NOW 0 /* the version of rows that are to be done again */
 MUST_CHECK bool process_symbols(struct upload_work *w);
+/* symbols_sent.c: what the sender says of an upload of symbols; borrows. The tag of its files; the
+ * name of its own file (empty: none); and the id of all source maps in it, as script_id makes it
+ * (empty: none; ERR_INPUT: no report can have such). */
+struct str symbols_sent_tag(const struct upload *u);
+struct str symbols_sent_name(const struct upload *u);
+MUST_CHECK bool symbols_sent_id(const struct upload *u, struct arena *a, struct str *out,
+                                struct err *e);
 /* symbols_stored.c. What a row says to the library; borrows. */
 struct library_file symbols_library_file(const struct stored_symbol_file *row, struct str project);
 /* Whether there are symbols, or is a source map, for what a report misses. */

@@ -15,9 +15,7 @@
 #include "base/date.h"
 #include "base/idmap.h"
 #include "base/log.h"
-#include "base/utf8.h"
 #include "engine/helper.h"
-#include "sourcemap/script.h"
 #include "symbols/convert_line.h"
 
 #include <fcntl.h>
@@ -30,7 +28,6 @@
 #define LINE_ARENA ((size_t)1 << 20)
 #define SENTENCES_MAX 20 /* of all that is wrong; the rest is counted */
 #define ERRORS_MAX 65536 /* bytes of them */
-#define TAG_MAX 256      /* bytes */
 #define TEXT_MAX 1024    /* bytes of a name or an id in a cache that is kept in a row */
 
 struct converting {
@@ -332,14 +329,6 @@ static bool open_upload(struct converting *c, int *fd, struct err *e)
     return err_set(e, ERR_BUSY, 0, "no memory for the helper process");
 }
 
-static struct str field(const struct upload *u, struct str name, struct str otherwise)
-{
-    for (size_t i = 0; i < u->field_count; i++)
-        if (str_eq(u->fields[i].name, name) && u->fields[i].value.len > 0)
-            return u->fields[i].value;
-    return otherwise;
-}
-
 static bool is_over(void *ctx)
 {
     const struct converting *c = ctx;
@@ -349,10 +338,8 @@ static bool is_over(void *ctx)
 static bool start(struct converting *c, int upload, struct err *e)
 {
     struct str name;
-    if (!arena_str(c->w->job.arena, field(&c->w->upload, STR(SYMBOLS_NAME_FIELD), STR("")), &name))
+    if (!arena_str(c->w->job.arena, symbols_sent_name(&c->w->upload), &name)) /* ends with a zero */
         return no_memory(e);
-    if (memchr(name.ptr, '\0', name.len) || name.len > TEXT_MAX)
-        name = STR("");
     const struct helper_start how = {
         .program = c->engine->config.helper,
         .upload = upload,
@@ -422,11 +409,15 @@ static bool convert(struct converting *c, struct err *e)
 
 /* --- the same upload once more --------------------------------------------------------------- */
 
-/* Whether rows of another upload of the same file say all there is to say of this one. */
-static bool all_usable(struct engine *en, const struct stored_symbol_file *rows, size_t count)
+/* Whether rows of another upload of the same file say all there is to say of this one. A source map
+ * that came alone may have come under another name, and then it was another. */
+static bool all_usable(const struct converting *c, const struct stored_symbol_file *rows,
+                       size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (!is_usable(en, &rows[i]) || (rows[i].entry.len == 0 && !rows[i].has_cache))
+        if (!is_usable(c->engine, &rows[i]) || (rows[i].entry.len == 0 && !rows[i].has_cache) ||
+            (count == 1 && convert_kind_is_map((enum convert_kind)rows[i].kind) &&
+             !str_eq(rows[i].entry, symbols_sent_name(&c->w->upload))))
             return false;
     return count > 0;
 }
@@ -448,7 +439,7 @@ static bool repeat_upload(struct converting *c, bool *done, struct err *e)
         return true;
     if (!store_symbols_of(c->engine->store, before, c->w->job.arena, &rows, &count, e))
         return false;
-    *done = all_usable(c->engine, rows, count);
+    *done = all_usable(c, rows, count);
     for (size_t i = 0; *done && i < count; i++) {
         struct stored_symbol_file row = new_row(c);
         row.entry = rows[i].entry;
@@ -509,34 +500,28 @@ static bool finish(struct converting *c, struct err *e)
 
 static bool work(struct converting *c, struct err *e)
 {
+    struct err wrong = { 0 };
     bool done;
     if (c->w->ticket.undecoded)
         return push_failure(c, STR("reading it takes more memory than there is"), false, e) &&
                finish(c, e);
+    if (!symbols_sent_id(&c->w->upload, c->w->job.arena, &c->script_id, &wrong)) {
+        if (wrong.code == ERR_INPUT) /* taken by a server that did not mind */
+            return push_failure(c, str_from_c(wrong.msg), false, e) && finish(c, e);
+        *e = wrong;
+        return false;
+    }
     return repeat_upload(c, &done, e) && (done || convert(c, e)) && finish(c, e);
-}
-
-/* One that is too long is none. */
-static bool find_script_id(struct converting *c, struct err *e)
-{
-    const struct upload *u = &c->w->upload;
-    c->script_id = STR("");
-    if (u->format != UPLOAD_SOURCEMAP)
-        return true;
-    struct str id = field(u, STR("symbolication_id"), STR(""));
-    return script_id(id, c->w->job.arena, &c->script_id) || no_memory(e);
 }
 
 bool process_symbols(struct upload_work *w)
 {
     struct converting c = { .w = w, .engine = w->engine };
-    c.tag = field(&w->upload, STR("tag"), STR("anon"));
-    if (c.tag.len > TAG_MAX)
-        c.tag.len = utf8_valid_prefix((struct str){ c.tag.ptr, TAG_MAX });
+    c.tag = symbols_sent_tag(&w->upload);
     c.line_arena = arena_new(LINE_ARENA);
     bool ok = (c.line_arena && idmap_init(&c.by_source)) || no_memory(&w->job.err);
     if (ok) {
-        ok = find_script_id(&c, &w->job.err) && work(&c, &w->job.err);
+        ok = work(&c, &w->job.err);
         idmap_done(&c.by_source);
     }
     VEC_FREE(&c.rows);

@@ -71,6 +71,12 @@ static struct str find_comment(struct str text, struct str name)
     return found;
 }
 
+bool script_has_comment(struct str text)
+{
+    return find_comment(text, STR("sourceMappingURL=")).len > 0 ||
+           find_comment(text, STR("debugId=")).len > 0;
+}
+
 static int hex_value(char c)
 {
     return c >= '0' && c <= '9'   ? c - '0'

@@ -13,6 +13,9 @@
 /* Whether a file of this path is taken for a script: .js, .mjs, .cjs, .jsx, .bundle, .jsbundle. */
 bool script_is_name(struct str path);
 
+/* Whether it says something of a source map, whatever its path: has one of the comments below. */
+bool script_has_comment(struct str text);
+
 #define SCRIPT_UUID_DIGITS 32
 struct script_about {
     struct str debug_id; /* as it stands there; empty: none */

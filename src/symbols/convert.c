@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #define GB ((uint64_t)1 << 30)
-#define SCRIPTS_BYTES ((size_t)512 << 20) /* for what is remembered of scripts */
 
 struct convert_limits convert_limits(void)
 {
@@ -20,6 +19,7 @@ struct convert_limits convert_limits(void)
         .entries = 20000,
         .headers = 200000,
         .memory_bytes = (size_t)(2 * GB),
+        .scripts_bytes = (size_t)(GB / 2),
     };
 }
 
@@ -89,6 +89,28 @@ static bool is_theirs(const struct err *why)
     return why->code != ERR_IO && why->code != ERR_FULL && why->code != ERR_NOT_FOUND;
 }
 
+/* To be unmapped: upload_bytes. */
+static bool map_upload(const struct conversion *c, void **out, struct err *e)
+{
+    *out = mmap(NULL, (size_t)c->upload_bytes, PROT_READ, MAP_PRIVATE, c->job->upload, 0);
+    return *out != MAP_FAILED || err_set(e, errno == ENOMEM ? ERR_NOMEM : ERR_IO, 0,
+                                         "cannot map the upload: %s", strerror(errno));
+}
+
+/* One that comes alone may have no name. It is text, and that has no zeros. */
+static bool is_script(struct conversion *c, struct bytes first, bool *out, struct err *e)
+{
+    void *p;
+    *out = false;
+    if (memchr(first.ptr, '\0', first.len) || c->upload_bytes > c->job->limits.entry_bytes)
+        return true;
+    if (!map_upload(c, &p, e))
+        return false;
+    *out = script_has_comment((struct str){ p, (size_t)c->upload_bytes });
+    munmap(p, (size_t)c->upload_bytes);
+    return true;
+}
+
 static bool single(struct conversion *c, enum convert_kind kind, struct err *e)
 {
     bool open = convert_kind_is_open(kind, c->job->name);
@@ -97,10 +119,9 @@ static bool single(struct conversion *c, enum convert_kind kind, struct err *e)
         advice = "it is larger than a symbol file may be";
     if (advice)
         return convert_not_read(c, c->job->name, kind, c->upload_bytes, advice, e);
-    void *p = mmap(NULL, (size_t)c->upload_bytes, PROT_READ, MAP_PRIVATE, c->job->upload, 0);
-    if (p == MAP_FAILED)
-        return err_set(e, errno == ENOMEM ? ERR_NOMEM : ERR_IO, 0, "cannot map the upload: %s",
-                       strerror(errno));
+    void *p;
+    if (!map_upload(c, &p, e))
+        return false;
     const struct bytes file = { p, (size_t)c->upload_bytes };
     bool ok = convert_file(c, c->job->name, kind, file, e);
     if (ok && c->maps > 0)
@@ -136,17 +157,22 @@ static bool whole(struct conversion *c, struct err *e)
     if (fstat(c->job->upload, &st) != 0 || n < 0)
         return err_set(e, ERR_IO, 0, "cannot read the upload: %s", strerror(errno));
     c->upload_bytes = (uint64_t)st.st_size;
-    enum convert_kind kind = convert_kind_find((struct bytes){ first, (size_t)n });
+    const struct bytes seen = { first, (size_t)n };
+    enum convert_kind kind = convert_kind_find(seen);
     /* libarchive knows more archives than we do. */
-    bool is_archive = kind == CONVERT_ARCHIVE ||
-                      (kind == CONVERT_OTHER && !convert_kind_is_open(kind, c->job->name));
-    return is_archive ? archive(c, e) : single(c, kind, e);
+    if (kind == CONVERT_OTHER && !convert_kind_is_open(kind, c->job->name)) {
+        bool script;
+        if (!is_script(c, seen, &script, e))
+            return false;
+        kind = script ? CONVERT_SCRIPT : CONVERT_ARCHIVE;
+    }
+    return kind == CONVERT_ARCHIVE ? archive(c, e) : single(c, kind, e);
 }
 
 static bool run(struct conversion *c, struct err *e)
 {
     struct err why = { 0 };
-    if (!convert_scripts_init(&c->scripts, SCRIPTS_BYTES))
+    if (!convert_scripts_init(&c->scripts, c->job->limits.scripts_bytes))
         return err_set(e, ERR_NOMEM, 0, "no memory for scripts");
     bool ok = whole(c, e);
     if ((ok || is_theirs(e)) && !convert_other_scripts(c, &why)) {

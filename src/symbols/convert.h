@@ -25,9 +25,10 @@ struct convert_limits {
     uint64_t total_bytes; /* of all that is unpacked */
     /* More than free_bytes may be unpacked only up to so many times the size of the upload. */
     uint64_t ratio, free_bytes;
-    size_t entries;      /* files in all */
-    size_t headers;      /* of archives: files, folders, links ... */
-    size_t memory_bytes; /* for what one file says */
+    size_t entries;       /* files in all */
+    size_t headers;       /* of archives: files, folders, links ... */
+    size_t memory_bytes;  /* for what one file says */
+    size_t scripts_bytes; /* for what is remembered of scripts, half of it for their texts */
 };
 struct convert_limits convert_limits(void);
 

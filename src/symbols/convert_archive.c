@@ -197,7 +197,11 @@ static bool map_and_convert(struct reading *r, int fd, uint64_t size, enum conve
     if (p == MAP_FAILED)
         return err_set(e, errno == ENOMEM ? ERR_NOMEM : ERR_IO, 0, "cannot map a file: %s",
                        strerror(errno));
-    bool ok = convert_file(r->c, entry, kind, (struct bytes){ p, (size_t)size }, e);
+    const struct bytes file = { p, (size_t)size };
+    if (kind == CONVERT_OTHER && !convert_kind_is_open(kind, entry) &&
+        script_has_comment((struct str){ p, file.len }))
+        kind = CONVERT_SCRIPT;
+    bool ok = convert_file(r->c, entry, kind, file, e);
     munmap(p, (size_t)size);
     return ok;
 }
@@ -224,6 +228,12 @@ static bool spool(struct reading *r, size_t length, enum convert_kind kind, stru
     return ok;
 }
 
+/* A file that only was compressed: its name is that of the upload, if there is one. */
+static bool is_alone(const struct reading *r)
+{
+    return dl_archive_format(r->archive) == ARCHIVE_FORMAT_RAW && r->where.len == 0;
+}
+
 /* Whether all of the file is to be looked at. */
 static bool is_wanted(const struct reading *r, enum convert_kind kind, struct str entry)
 {
@@ -231,7 +241,8 @@ static bool is_wanted(const struct reading *r, enum convert_kind kind, struct st
         return r->level + 1 < LEVELS;
     if (r->c->maps_turn)
         return kind == CONVERT_JSON;
-    return convert_kind_is_open(kind, entry) || !convert_kind_advice(kind);
+    return convert_kind_is_open(kind, entry) || !convert_kind_advice(kind) ||
+           (kind == CONVERT_OTHER && is_alone(r));
 }
 
 /* What lies beside symbols and never holds any: the other files of a dSYM folder, and what macOS

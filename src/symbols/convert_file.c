@@ -106,8 +106,10 @@ static bool convert_macho(struct conversion *c, struct str entry, struct symbols
     struct err why = { 0 };
     if (!macho_parts(w->file, parts, &count, &why))
         return convert_not_read(c, entry, w->kind, w->file.len, why.msg, e);
-    if (count == 1)
+    if (count == 1) { /* of a fat file, too */
+        w->file = parts[0].file;
         return convert(c, entry, w, e);
+    }
     struct buf label;
     buf_init(&label, 1 << 20);
     bool ok = true;

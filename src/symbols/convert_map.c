@@ -60,6 +60,8 @@ static void hash_work(const struct map_work *w, struct str script,
     hash_text(&state, library_file_name(w->from.script));
     hash_text(&state, w->from.debug_id);
     hash_text(&state, script);
+    hash_text(&state,
+              w->from.text.len > 0 ? STR("text") : STR("")); /* there may be no room for it */
     crypto_generichash_final(&state, hash, CONVERT_SOURCE_BYTES);
 }
 

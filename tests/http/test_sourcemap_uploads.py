@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import io
 import json
+import random
 import sqlite3
 import zipfile
 
@@ -176,6 +177,21 @@ def test_map_in_its_script(maps):
     assert "raw.js" in maps.names()
 
 
+def test_script_without_a_name(maps):
+    """What it is, its end says; it is found by its MD5, as by older tools."""
+    text = script(SHOP_SCRIPT, inline=shop(file=None))
+    for body in (text, gzip.compress(text)):
+        maps.upload(body)
+    assert maps.counts() == (0, 1, 0)
+    (listed,) = maps.listed()
+    assert listed["kind"] == "script" and listed["debug_file"] == ""
+    assert maps.is_mapped(symbolication_id=uuid_of(text))
+    (told,) = maps.upload(script(map_name="a.js.map"))["errors"]
+    assert "it is a script" in told and "a.js.map, did not come with it" in told
+    (told,) = maps.upload(b"see sourceMappingURL=a.js.map")["errors"]
+    assert "neither" in told
+
+
 def test_functions_of_the_script(maps):
     """Where a map knows no text of its sources, functions have the names that the script gives."""
     maps.upload(zipped({"shop.min.js": script(SHOP_SCRIPT, ID), "shop.min.js.map": shop(contents=False)}))
@@ -189,6 +205,18 @@ def test_script_without_its_map(maps):
     assert maps.counts() == (1, 0, 2)
     assert any(e.startswith("a.js: ") and "a.js.map, did not come with it" in e for e in told["errors"])
     assert any(e.startswith("b.js: ") and "no source map" in e for e in told["errors"])
+
+
+@pytest.mark.parametrize("order", [("one.js", "two.js"), ("two.js", "one.js")])
+def test_scripts_that_claim_one_map(maps, order):
+    """The map is nobody's; the scripts are told so, and not that it did not come."""
+    files = {name: script(f"let {name[0]}", map_name="out.map") for name in order}
+    told = maps.upload(tar({**files, "out.map": shop(ID)}))
+    assert maps.counts() == (1, 0, 2)
+    assert [(f["debug_file"], f["code_id"]) for f in maps.listed()] == [("shop.min.js", "")]
+    assert len(told["errors"]) == 2
+    for name, why in zip(order, told["errors"]):
+        assert why.startswith(f"{name}: ") and "claim its source map, too" in why, why
 
 
 # --- which map it is -----------------------------------------------------------------------------
@@ -224,6 +252,30 @@ def test_newest_of_a_name(maps):
     assert maps.counts() == (0, 1, 0) and file_now() == "src/build1.ts"
     maps.server.restart()
     assert file_now() == "src/build1.ts"
+
+
+@pytest.mark.parametrize("id", ["A" * 65, "-"])
+def test_symbolication_id_that_no_report_has(maps, tmp_path, id):
+    """Its map would be found by nobody: the sender hears of it."""
+    refused = maps.upload(shop(), status=400, symbolication_id=id)
+    assert "symbolication_id" in refused["error"]["message"]
+    maps.server.submit(maps.poster, format="sourcemap", status=400, data={"symbolication_id": id},
+                       files={"upload_file": ("a.js.map", shop())})
+    assert maps.archives() == []
+    maps.upload(shop(), symbolication_id="A-" * 64)
+    assert maps.is_mapped(symbolication_id="a" * 64)
+    maps.upload(gzip.compress(shop()), format="symbols", symbolication_id=id) # not a word of these
+
+
+@pytest.mark.parametrize("kind", ["map", "script"])
+def test_another_name_of_a_long_upload(maps, kind):
+    """A long upload that came before is not opened again, unless its name says something else."""
+    long = source_map(contents=[random.Random(7).randbytes(99999).hex()])
+    body, end = (gzip.compress(long), ".js.map") if kind == "map" else (script(inline=long), ".js")
+    for name, counts in (("a", (1, 0, 0)), ("b", (1, 0, 0)), ("a", (0, 1, 0)), ("b", (0, 1, 0))):
+        maps.upload(body, format="symbols", file=name + end)
+        assert maps.counts() == counts, name
+    assert maps.names() == ["a.js", "b.js"]
 
 
 def test_projects_are_apart(maps):
