@@ -44,6 +44,17 @@ static void write_crash(struct json_writer *w, const struct crash *c)
     json_object_end(w);
 }
 
+static void write_attribute_number(struct json_writer *w, const char *key, const struct crash *c,
+                                   struct str name)
+{
+    const struct attribute *a = attributes_find(&c->attributes, name);
+    uint64_t n = 0;
+    bool known = a && a->type == ATTRIBUTE_UNSIGNED;
+    for (size_t i = 0; known && i < a->text.len; i++) /* which holds at most 2^64 - 1 */
+        n = n * 10 + (uint64_t)(a->text.ptr[i] - '0');
+    stackwalk_write_number(w, key, known, n);
+}
+
 static void write_system(struct json_writer *w, const struct crash *c)
 {
     json_key(w, STR("system"));
@@ -52,9 +63,9 @@ static void write_system(struct json_writer *w, const struct crash *c)
     stackwalk_write_text(w, "os_version", attribute(c, STR("uname.version")));
     stackwalk_write_text(w, "cpu", attribute(c, STR("uname.machine")));
     stackwalk_write_text(w, "cpu_info", attribute(c, STR("cpu.brand")));
-    stackwalk_write_number(w, "cpu_count", false, 0);
-    stackwalk_write_number(w, "pid", false, 0);
-    stackwalk_write_number(w, "uptime", false, 0);
+    write_attribute_number(w, "cpu_count", c, STR("cpu.count"));
+    write_attribute_number(w, "pid", c, STR("process.id"));
+    write_attribute_number(w, "uptime", c, STR("process.age"));
     stackwalk_write_number(w, "time", c->has_timestamp && c->timestamp_ms >= 0,
                            (uint64_t)c->timestamp_ms / 1000);
     json_object_end(w);

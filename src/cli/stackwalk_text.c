@@ -6,39 +6,44 @@
 #define REGISTERS_WIDE 2   /* of 64 bits, in a line */
 #define REGISTERS_NARROW 4 /* of 32 bits */
 
+static void print_line(struct buf *b, struct str front, struct str text)
+{
+    if (text.len == 0)
+        return;
+    buf_str(b, front);
+    stackwalk_add(b, text);
+    buf_char(b, '\n');
+}
+
 static void print_system(struct buf *b, const struct dump *d)
 {
-    buf_str(b, STR("Operating system: "));
-    stackwalk_add(b, d->os_name);
-    buf_str(b, STR("\n                  "));
-    stackwalk_add(b, d->os_version);
-    buf_str(b, STR("\nCPU: "));
-    stackwalk_add(b, d->cpu_name);
-    if (d->cpu_text.len > 0) {
-        buf_str(b, STR("\n     "));
-        stackwalk_add(b, d->cpu_text);
+    print_line(b, STR("Operating system: "), d->os_name.len > 0 ? d->os_name : STR("not known"));
+    print_line(b, STR("                  "), d->os_version);
+    print_line(b, STR("CPU: "), d->cpu_name.len > 0 ? d->cpu_name : STR("not known"));
+    print_line(b, STR("     "), d->cpu_text);
+    if (d->cpu_count > 0) {
+        buf_str(b, STR("     "));
+        stackwalk_add_decimal(b, d->cpu_count, 0);
+        buf_str(b, d->cpu_count == 1 ? STR(" CPU\n") : STR(" CPUs\n"));
     }
-    buf_str(b, STR("\n     "));
-    stackwalk_add_decimal(b, d->cpu_count, 0);
-    buf_str(b, d->cpu_count == 1 ? STR(" CPU\n\n") : STR(" CPUs\n\n"));
+    buf_char(b, '\n');
 }
 
 static void print_crash(struct buf *b, const struct dump *d)
 {
     if (d->has_crash) {
         buf_str(b, STR("Crash reason:  "));
-        stackwalk_add(b, d->reason);
+        stackwalk_add(b, d->reason.len > 0 ? d->reason : STR("not known"));
         buf_str(b, STR("\nCrash address: "));
-        stackwalk_add_hex(b, d->address, 0);
+        if (d->has_address)
+            stackwalk_add_hex(b, d->address, 0);
+        else
+            buf_str(b, STR("not known"));
         buf_char(b, '\n');
     } else {
         buf_str(b, STR("No crash\n"));
     }
-    if (d->assertion.len > 0) {
-        buf_str(b, STR("Assertion: "));
-        stackwalk_add(b, d->assertion);
-        buf_char(b, '\n');
-    }
+    print_line(b, STR("Assertion: "), d->assertion);
     buf_str(b, STR("Process uptime: "));
     if (d->has_uptime) {
         stackwalk_add_decimal(b, (uint64_t)d->uptime_s, 0);

@@ -2,6 +2,7 @@
 and a sentence for each file that is no crash."""
 
 import json
+import re
 import struct
 import subprocess
 
@@ -95,6 +96,31 @@ def test_one_shape(kind, tmp_path):
     text = stackwalk(path, "--no-cache")
     assert (text.returncode, text.stderr) == (0, "")
     assert found["crash"]["reason"] in text.stdout and "(crashed)" in text.stdout
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_what_is_not_known(kind, tmp_path):
+    """Of what the JSON has null for, the text has no empty line and no zero."""
+    path = MADE[kind](tmp_path)
+    found, text = walk(path), stackwalk(path).stdout
+    assert not re.search(r"^(?!$)\W*$|^[^:]+:\W*$", text.split("\nThread ")[0], re.M), text
+    assert ("CPUs" in text or "1 CPU" in text) == (found["system"]["cpu_count"] is not None)
+    if kind != "json":
+        assert f"Crash address: {found['crash']['address'] or 'not known'}\n" in text
+        assert found["crash"]["address"] or kind == "core"
+
+
+def test_report_about_its_process(tmp_path):
+    """Attributes that other kinds have, too, stand where theirs do."""
+    report = small_report()
+    report["attributes"] |= {"process.id": 4711, "process.age": 60, "cpu.count": 8}
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    system = walk(tmp_path / "report.json")["system"]
+    assert [system[key] for key in ("pid", "uptime", "cpu_count")] == [4711, 60, 8]
+    report["attributes"] |= {"process.id": "x", "process.age": -1, "cpu.count": 1 << 64}
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    system = walk(tmp_path / "report.json")["system"]
+    assert [system[key] for key in ("pid", "uptime", "cpu_count")] == [None, None, None]
 
 
 def test_report_as_it_came(tmp_path):
