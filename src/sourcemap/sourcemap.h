@@ -19,6 +19,15 @@ struct str sourcemap_skip_front(struct str text);
  * or `sections` among what is given. */
 bool sourcemap_could_be(struct bytes first);
 
+/* What a map says of itself, found by a look through its text that keeps nothing of the rest: to
+ * choose one of many before it is read. Empty where it says nothing; of what is no map, anything.
+ * Texts are in the arena. */
+struct sourcemap_says {
+    struct str debug_id; /* as in mapcache_about */
+    struct str file;     /* the member, as it stands */
+};
+MUST_CHECK bool sourcemap_says(struct bytes map, struct arena *a, struct sourcemap_says *out);
+
 /* What is known of a map from elsewhere. Any text may be empty. */
 struct sourcemap_from {
     struct str name;     /* path of the map's own file */

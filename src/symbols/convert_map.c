@@ -1,31 +1,18 @@
 /* convert_map.c - from source maps, and the scripts that they are for, to images. */
 #include "symbols/convert_work.h"
 
+#include "base/write_all.h"
 #include "sourcemap/sourcemap.h"
 #include "symbols/library.h"
 
-#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
-#include <unistd.h>
 
 /* What an image is made of. */
 struct map_work {
     struct bytes map;
     struct sourcemap_from from;
 };
-
-static bool write_all(int fd, struct str bytes, struct err *e)
-{
-    for (size_t at = 0; at < bytes.len;) {
-        ssize_t n = write(fd, bytes.ptr + at, bytes.len - at);
-        if (n < 0 && errno != EINTR)
-            return err_set(e, errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO, 0,
-                           "cannot write to the scratch folder: %s", strerror(errno));
-        at += n > 0 ? (size_t)n : 0;
-    }
-    return true;
-}
 
 static bool make(const struct convert_piece *p, struct conversion *c, int fd, struct err *e)
 {
@@ -37,7 +24,7 @@ static bool make(const struct convert_piece *p, struct conversion *c, int fd, st
     buf_init(&out, c->job->limits.memory_bytes);
     bool ok = sourcemap_convert(w->map, &w->from, a, &out, e);
     ok = ok && (buf_ok(&out) || err_set(e, ERR_NOMEM, 0, "it takes more memory than there is"));
-    ok = ok && write_all(fd, buf_view(&out), e);
+    ok = ok && write_all(fd, buf_view(&out), "cannot write to the scratch folder", e);
     buf_done(&out);
     return ok;
 }
@@ -126,7 +113,11 @@ bool convert_other_scripts(struct conversion *c, struct err *e)
         const struct convert_script *s = &c->scripts.list.at[i];
         if (s->used)
             continue;
-        if (s->map_name.len > 0)
+        if (convert_scripts_is_contested(&c->scripts, (uint32_t)i))
+            (void)snprintf(why, sizeof why,
+                           "it is a script, and other scripts that came with it claim its source "
+                           "map, too: upload that with the one script that it is for");
+        else if (s->map_name.len > 0)
             (void)snprintf(why, sizeof why,
                            "it is a script, and the source map that it names, %.128s, did not "
                            "come with it",

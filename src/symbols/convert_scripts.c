@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#define KEY_BYTES_MAX ((size_t)16 << 20)
+
 /* In the order in which a map asks. */
 enum { NAMED_HERE, CALLED_HERE, NAMED_ANYWHERE, CALLED_ANYWHERE };
 
@@ -50,33 +52,39 @@ static struct convert_script_key *key_find(const struct convert_scripts *s, unsi
     return number == IDMAP_NONE ? NULL : &s->keys.at[number];
 }
 
-/* "<folder><name><end>" */
-static bool key_add(struct convert_scripts *s, uint32_t script, unsigned way, struct str folder,
-                    struct str name, const char *end)
+/* What maps ask for in this way: "<folder><name><end>". Empty: nothing. */
+static bool key_text(const struct convert_script *script, unsigned way, struct arena *a,
+                     struct str *out)
+{
+    bool named = way == NAMED_HERE || way == NAMED_ANYWHERE;
+    bool here = way == NAMED_HERE || way == CALLED_HERE;
+    const struct str file = library_file_name(script->path);
+    const struct str folder = { script->path.ptr, here ? script->path.len - file.len : 0 };
+    const struct str name = named ? script->map_name : file;
+    *out = STR("");
+    return name.len == 0 ||
+           arena_printf(a, out, "%.*s%.*s%s", STR_ARG(folder), STR_ARG(name), named ? "" : ".map");
+}
+
+static bool key_add(struct convert_scripts *s, uint32_t script, unsigned way)
 {
     struct convert_script_key new = { .way = way, .script = script };
-    if (!arena_printf(s->arena, &new.text, "%.*s%.*s%s", STR_ARG(folder), STR_ARG(name), end))
+    if (!key_text(&s->list.at[script], way, s->arena, &new.text))
         return false;
     struct convert_script_key *k = key_find(s, way, new.text);
-    if (k) {
+    if (k)
         k->ambiguous |= k->script != script;
+    if (k || new.text.len == 0)
         return true;
-    }
     return VEC_RESERVE(&s->keys, 1) &&
            idmap_insert(&s->by_key, idmap_hash(new.text, way), (uint32_t)s->keys.len) &&
            VEC_PUSH(&s->keys, new);
 }
 
-static bool add_keys(struct convert_scripts *s, uint32_t number)
+static bool add_keys(struct convert_scripts *s, uint32_t script)
 {
-    const struct convert_script script = s->list.at[number];
-    const struct str none = STR(""), name = library_file_name(script.path);
-    const struct str folder = { script.path.ptr, script.path.len - name.len };
-    bool names_one = script.map_name.len > 0;
-    return (!names_one || (key_add(s, number, NAMED_HERE, folder, script.map_name, "") &&
-                           key_add(s, number, NAMED_ANYWHERE, none, script.map_name, ""))) &&
-           key_add(s, number, CALLED_HERE, folder, name, ".map") &&
-           key_add(s, number, CALLED_ANYWHERE, none, name, ".map");
+    return key_add(s, script, NAMED_HERE) && key_add(s, script, NAMED_ANYWHERE) &&
+           key_add(s, script, CALLED_HERE) && key_add(s, script, CALLED_ANYWHERE);
 }
 
 /* --- scripts --------------------------------------------------------------------------------- */
@@ -99,14 +107,30 @@ bool convert_scripts_add(struct convert_scripts *s, struct str path, struct str 
     return ok || err_set(e, ERR_NOMEM, 0, "there are more scripts in it than can be remembered");
 }
 
-struct convert_script *convert_scripts_find(const struct convert_scripts *s, struct str path)
+struct convert_script *convert_scripts_find(struct convert_scripts *s, struct str path)
 {
     struct str name = library_map_name(path);
     for (unsigned way = NAMED_HERE; way <= CALLED_ANYWHERE; way++) {
         bool here = way == NAMED_HERE || way == CALLED_HERE;
-        const struct convert_script_key *k = key_find(s, way, here ? path : name);
+        struct convert_script_key *k = key_find(s, way, here ? path : name);
         if (k && !k->ambiguous)
             return &s->list.at[k->script];
+        if (k)
+            k->asked = true;
     }
     return NULL;
+}
+
+bool convert_scripts_is_contested(struct convert_scripts *s, uint32_t script)
+{
+    CLEANUP(arena_free_p) struct arena *a = arena_new(KEY_BYTES_MAX);
+    for (unsigned way = NAMED_HERE; a && way <= CALLED_ANYWHERE; way++) {
+        struct str text;
+        if (!key_text(&s->list.at[script], way, a, &text))
+            return false;
+        const struct convert_script_key *k = key_find(s, way, text);
+        if (k && k->asked)
+            return true;
+    }
+    return false;
 }

@@ -1,12 +1,13 @@
-/* convert_scripts.h - the scripts of an upload, remembered for the source maps beside them. Only
- * convert*.c include it.
+/* convert_scripts.h - the scripts of an upload, or of folders (folder_maps.c), remembered for the
+ * source maps beside them.
  *
  * An archive gives its files in any order, so it is read twice when there are source maps in it:
  * first for all else, and the scripts among that are noted here; then for the maps, which ask which
- * script is theirs.
+ * script is theirs. So do the files of folders.
  *
  * A script is a map's when it names it (sourceMappingURL), or when it has the map's name without
- * ".map": in the same folder; else anywhere, if there is only one such.
+ * ".map": in the same folder; else anywhere. Of these ways the first counts by which there is just
+ * one; where several scripts claim a map, none of them is its. So the order of files is no matter.
  * Threads: one. */
 #ifndef CRUMPLE_SYMBOLS_CONVERT_SCRIPTS_H
 #define CRUMPLE_SYMBOLS_CONVERT_SCRIPTS_H
@@ -29,7 +30,8 @@ struct convert_script_key {
     unsigned way;
     struct str text; /* path or name of a map */
     uint32_t script;
-    bool ambiguous; /* other scripts have the same */
+    bool ambiguous; /* other scripts have the same, */
+    bool asked;     /* and a map has asked for it */
 };
 struct convert_scripts {
     struct arena *arena;
@@ -46,6 +48,9 @@ void convert_scripts_done(struct convert_scripts *s);
 MUST_CHECK bool convert_scripts_add(struct convert_scripts *s, struct str path, struct str text,
                                     const struct script_about *about, struct err *e);
 /* The script that the map of this path is for; NULL. */
-struct convert_script *convert_scripts_find(const struct convert_scripts *s, struct str path);
+struct convert_script *convert_scripts_find(struct convert_scripts *s, struct str path);
+/* Of a script that no map has found: whether one has looked for it, and found that others claim it,
+ * too. False, too, when memory is short. */
+bool convert_scripts_is_contested(struct convert_scripts *s, uint32_t script);
 
 #endif

@@ -246,16 +246,13 @@ static void release(void *ctx, struct symbols_found *found)
 static bool find_map(void *ctx, const struct script_id *id, struct map_found *out)
 {
     struct symbol_folders *f = ctx;
-    const struct mapcache *map = folder_maps_find(f->maps, f->dirs, f->count, id);
-    if (map)
-        *out = (struct map_found){ map, NULL };
-    return map != NULL;
+    return folder_maps_find(f->maps, f->dirs, f->count, id, out);
 }
 
 static void release_map(void *ctx, struct map_found *found)
 {
-    (void)ctx;
-    *found = (struct map_found){ NULL, NULL };
+    const struct symbol_folders *f = ctx;
+    folder_maps_release(f->maps, found);
 }
 
 struct symbol_source symbol_folders_source(struct symbol_folders *f)

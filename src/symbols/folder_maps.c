@@ -1,196 +1,149 @@
-/* folder_maps.c - see the header. First the scripts of a folder are read, then its maps. */
+/* folder_maps.c - see the header. First the scripts of all folders are looked at, then the maps. */
 #include "symbols/folder_maps.h"
 
 #include "base/vec.h"
-#include "sourcemap/script.h"
 #include "sourcemap/sourcemap.h"
+#include "symbols/convert_scripts.h"
 #include "symbols/folder_cache.h"
-#include "symbols/folder_keep.h"
+#include "symbols/folder_map_open.h"
 #include "symbols/library.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define ENTRIES_MAX 100000
-#define NAMES_BYTES ((size_t)1 << 30) /* for paths and ids */
-#define MEMORY_MAX ((size_t)8 << 30)  /* for the work on one map, and for its image */
-#define KIND "mapcache"
-
-struct script_file {
-    const char *path;
-    struct str name, map_name;
-    struct str debug_id; /* as it stands in the script */
-    struct str uuid;
-    struct file_key key;
-};
+#define NAMES_BYTES ((size_t)1 << 30) /* for paths and ids; for those of scripts as much */
+#define MEMORY_MAX ((size_t)8 << 30)  /* for what one script says */
 
 struct map_file {
-    struct mapcache *cache;
-    struct buf image; /* when it is in memory only */
-    struct str debug_id, script_debug_id, uuid, name;
-    int64_t changed_ns;
+    struct folder_map_file file;
+    struct str debug_id, script_id, uuid, name; /* ids as of script_id() */
+    struct folder_map_opened opened;
+    size_t lent;    /* so many times */
+    uint64_t asked; /* when it was lent last: greater is later */
+    bool damaged;
 };
 
 struct folder_maps {
     char *cache_dir; /* NULL: none */
     struct arena *arena;
+    struct convert_scripts scripts;
     bool scanned;
-    VEC(struct script_file) scripts; /* of the folder that is looked at */
     VEC(struct map_file) maps;
+    uint64_t asked;
 };
 
 struct folder_maps *folder_maps_new(const char *cache_dir)
 {
     struct folder_maps *m = calloc(1, sizeof *m);
-    if (!m)
-        return NULL;
-    m->arena = arena_new(NAMES_BYTES);
-    if (!m->arena || (cache_dir && !(m->cache_dir = strdup(cache_dir)))) {
-        folder_maps_free(m);
+    if (m && !convert_scripts_init(&m->scripts, NAMES_BYTES)) {
+        free(m);
         return NULL;
     }
-    return m;
+    if (m && (m->arena = arena_new(NAMES_BYTES)) &&
+        (!cache_dir || (m->cache_dir = strdup(cache_dir))))
+        return m;
+    folder_maps_free(m);
+    return NULL;
 }
 
 void folder_maps_free(struct folder_maps *m)
 {
     if (!m)
         return;
-    for (size_t i = 0; i < m->maps.len; i++) {
-        mapcache_free(m->maps.at[i].cache);
-        buf_done(&m->maps.at[i].image);
-    }
+    for (size_t i = 0; i < m->maps.len; i++)
+        folder_map_close(&m->maps.at[i].opened);
     VEC_FREE(&m->maps);
-    VEC_FREE(&m->scripts);
+    convert_scripts_done(&m->scripts);
     arena_free(m->arena);
     free(m->cache_dir);
     free(m);
 }
 
-/* --- images ------------------------------------------------------------------------------------
+/* --- what they say -----------------------------------------------------------------------------
  */
 
-static bool write_image(void *ctx, int fd, struct err *e)
+static struct str base_name(const char *path)
 {
-    struct str rest = buf_view(ctx);
-    while (rest.len > 0) {
-        ssize_t n = write(fd, rest.ptr, rest.len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return err_set(e, ERR_IO, 0, "source map: %m");
-        rest.ptr += n;
-        rest.len -= (size_t)n;
-    }
-    return true;
+    return library_file_name(str_from_c(path));
 }
 
-/* What is converted: the map, and the script that it is for. */
-struct map_work {
-    struct bytes map;
-    struct sourcemap_from from;
-    struct file_key key;
-};
-
-static bool open_kept(struct folder_maps *m, const struct map_work *w, struct map_file *out)
+/* Adds a map with what it says, and what its script says. */
+static bool add(struct folder_maps *m, struct map_file *map, const struct sourcemap_says *says,
+                struct str script_id_there, struct str uuid)
 {
-    char path[PATH_MAX];
+    const struct mapcache_about about = {
+        .script = map->file.script_path ? base_name(map->file.script_path)
+                                        : library_file_name(says->file),
+        .name = base_name(map->file.path),
+    };
+    map->debug_id = says->debug_id;
+    return arena_str(m->arena, library_script_name(&about), &map->name) &&
+           arena_str(m->arena, script_id_there, &map->file.script_id) &&
+           arena_str(m->arena, uuid, &map->uuid) &&
+           script_id(script_id_there, m->arena, &map->script_id) && VEC_PUSH(&m->maps, *map);
+}
+
+static void add_inline(struct folder_maps *m, const char *path, const struct script_about *about)
+{
+    const struct bytes text = { (const uint8_t *)about->map.ptr, about->map.len };
+    struct map_file map = { .file = { .path = path, .script_path = path } };
+    struct sourcemap_says says;
+    if (file_key_of(path, &map.file.key) && sourcemap_says(text, m->arena, &says))
+        (void)add(m, &map, &says, about->debug_id, str_from_c(about->uuid)); /* or not found */
+}
+
+/* False: there are too many, and its map goes without it. */
+static bool note_script(struct folder_maps *m, const char *path, const struct script_about *about)
+{
     struct err e = { 0 };
-    return folder_keep_path(m->cache_dir, &w->key, KIND, path) &&
-           mapcache_open_file(&out->cache, path, &e);
+    return convert_scripts_add(&m->scripts, str_from_c(path), STR(""), about, &e);
 }
 
-static bool convert(struct folder_maps *m, const struct map_work *w, struct map_file *out)
-{
-    CLEANUP(arena_free_p) struct arena *a = arena_new(MEMORY_MAX);
-    struct err e = { 0 };
-    char path[PATH_MAX];
-    if (!a || !sourcemap_convert(w->map, &w->from, a, &out->image, &e))
-        return false;
-    if (folder_keep_path(m->cache_dir, &w->key, KIND, path) &&
-        folder_keep(m->cache_dir, path, write_image, &out->image, &e) &&
-        mapcache_open_file(&out->cache, path, &e)) {
-        buf_done(&out->image);
-        return true;
-    }
-    struct str image = buf_view(&out->image);
-    return mapcache_open(&out->cache, (struct bytes){ (const uint8_t *)image.ptr, image.len }, &e);
-}
-
-/* Ids are compared without dashes, in upper case. */
-static bool remember_names(struct folder_maps *m, const struct script_file *script,
-                           struct map_file *out)
-{
-    struct mapcache_about about;
-    mapcache_about(out->cache, &about);
-    out->debug_id = about.debug_id;
-    out->name = library_script_name(&about);
-    if (!script)
-        return true;
-    out->uuid = script->uuid;
-    out->name = script->name;
-    return script_id(script->debug_id, m->arena, &out->script_debug_id);
-}
-
-static void add(struct folder_maps *m, struct map_work *w, const struct script_file *script)
-{
-    struct map_file map = { .changed_ns = w->key.changed_ns };
-    w->key.version = MAPCACHE_VERSION;
-    buf_init(&map.image, MEMORY_MAX);
-    if ((open_kept(m, w, &map) || convert(m, w, &map)) && remember_names(m, script, &map) &&
-        VEC_PUSH(&m->maps, map))
-        return;
-    mapcache_free(map.cache);
-    buf_done(&map.image);
-}
-
-/* --- scripts -----------------------------------------------------------------------------------
- */
-
-static struct str text_of(struct bytes file)
-{
-    return (struct str){ (const char *)file.ptr, file.len };
-}
-
-static bool remember_script(struct folder_maps *m, const char *path, struct str name,
-                            const struct script_about *about, struct script_file *out)
-{
-    out->path = path;
-    return file_key_of(path, &out->key) && arena_str(m->arena, name, &out->name) &&
-           arena_str(m->arena, about->map_name, &out->map_name) &&
-           arena_str(m->arena, about->debug_id, &out->debug_id) &&
-           arena_str(m->arena, str_from_c(about->uuid), &out->uuid);
-}
-
-static void look_at_script(struct folder_maps *m, const char *path, struct str name)
+static void look_at_script(struct folder_maps *m, const char *path)
 {
     CLEANUP(arena_free_p) struct arena *a = arena_new(MEMORY_MAX);
     struct script_about about;
-    struct script_file script;
     struct err e = { 0 };
     struct bytes file;
     if (!a || !folder_map(path, &file))
         return;
-    if (script_read(text_of(file), a, &about, &e) &&
-        remember_script(m, path, name, &about, &script)) {
-        struct map_work w = { .map = { (const uint8_t *)about.map.ptr, about.map.len },
-                              .from = { .name = STR(""),
-                                        .script = script.name,
-                                        .text = text_of(file),
-                                        .debug_id = script.debug_id },
-                              .key = script.key };
+    if (script_read((struct str){ (const char *)file.ptr, file.len }, a, &about, &e)) {
         if (about.map.len > 0)
-            add(m, &w, &script);
+            add_inline(m, path, &about);
         else
-            (void)VEC_PUSH(&m->scripts, script); /* or its map goes without it */
+            (void)note_script(m, path, &about);
     }
     folder_unmap(file);
 }
 
-/* --- maps --------------------------------------------------------------------------------------
+static bool could_be_map(struct folder_maps *m, const char *path, struct sourcemap_says *says)
+{
+    struct bytes file;
+    if (!folder_map(path, &file))
+        return false;
+    bool is = sourcemap_could_be(file) && sourcemap_says(file, m->arena, says);
+    folder_unmap(file);
+    return is;
+}
+
+static void look_at_map(struct folder_maps *m, const char *path)
+{
+    struct map_file map = { .file = { .path = path } };
+    struct sourcemap_says says;
+    struct str id = STR(""), uuid = STR("");
+    if (!file_key_of(path, &map.file.key) || !could_be_map(m, path, &says))
+        return;
+    const struct convert_script *script = convert_scripts_find(&m->scripts, str_from_c(path));
+    if (script && file_key_of(script->path.ptr, &map.file.script_key)) {
+        map.file.script_path = script->path.ptr;
+        id = script->debug_id;
+        uuid = str_from_c(script->uuid);
+    }
+    (void)add(m, &map, &says, id, uuid); /* or it is not found */
+}
+
+/* --- folders -----------------------------------------------------------------------------------
  */
 
 static bool ends_with(struct str name, struct str end)
@@ -203,55 +156,8 @@ static bool is_map_name(struct str name)
     return ends_with(name, STR(".map")) || ends_with(name, STR(".json"));
 }
 
-static const struct script_file *script_of(const struct folder_maps *m, struct str map_name)
-{
-    const struct str end = STR(".map");
-    for (size_t i = 0; i < m->scripts.len; i++)
-        if (str_eq(m->scripts.at[i].map_name, map_name))
-            return &m->scripts.at[i];
-    if (!ends_with(map_name, end))
-        return NULL;
-    struct str name = { map_name.ptr, map_name.len - end.len };
-    for (size_t i = 0; i < m->scripts.len; i++)
-        if (str_eq(m->scripts.at[i].name, name))
-            return &m->scripts.at[i];
-    return NULL;
-}
-
-/* What is made of a map depends on its script, too. */
-static uint64_t key_hash(const struct file_key *k)
-{
-    uint64_t h = k->device * 31 + k->number;
-    h = (h ^ k->size) * UINT64_C(0x9e3779b97f4a7c15);
-    return (h ^ (uint64_t)k->changed_ns) * UINT64_C(0x9e3779b97f4a7c15) | 1;
-}
-
-static void look_at_map(struct folder_maps *m, const char *path, struct str name)
-{
-    const struct script_file *script = script_of(m, name);
-    struct map_work w = {
-        .from = { .name = name, .script = STR(""), .text = STR(""), .debug_id = STR("") }
-    };
-    struct bytes text = { (const uint8_t *)"", 0 };
-    if (!file_key_of(path, &w.key) || !folder_map(path, &w.map))
-        return;
-    if (script && folder_map(script->path, &text)) {
-        w.from.script = script->name;
-        w.from.text = text_of(text);
-        w.from.debug_id = script->debug_id;
-        w.key.part = key_hash(&script->key);
-    }
-    if (sourcemap_could_be(w.map))
-        add(m, &w, script);
-    folder_unmap(text);
-    folder_unmap(w.map);
-}
-
-/* --- folders -----------------------------------------------------------------------------------
- */
-
 static void scan(struct folder_maps *m, const char *dir, bool wanted(struct str name),
-                 void look(struct folder_maps *, const char *path, struct str name))
+                 void look(struct folder_maps *, const char *path))
 {
     DIR *list = opendir(dir);
     size_t entries = 0;
@@ -259,41 +165,115 @@ static void scan(struct folder_maps *m, const char *dir, bool wanted(struct str 
         return;
     for (const struct dirent *d = readdir(list); d && entries < ENTRIES_MAX;
          d = readdir(list), entries++) {
-        struct str path, name = str_from_c(d->d_name);
-        if (wanted(name) && arena_printf(m->arena, &path, "%s/%s", dir, d->d_name))
-            look(m, path.ptr, (struct str){ path.ptr + path.len - name.len, name.len });
+        struct str path;
+        if (wanted(str_from_c(d->d_name)) && arena_printf(m->arena, &path, "%s/%s", dir, d->d_name))
+            look(m, path.ptr);
     }
     closedir(list);
 }
 
-static bool matches(const struct map_file *map, struct str debug_id, struct str uuid,
-                    struct str name)
+/* A folder that is named twice is looked at once. */
+static void scan_all(struct folder_maps *m, const char *const *dirs, size_t count,
+                     bool wanted(struct str name),
+                     void look(struct folder_maps *, const char *path))
 {
-    if (debug_id.len > 0)
-        return str_eq(map->debug_id, debug_id) || str_eq(map->script_debug_id, debug_id);
-    if (uuid.len > 0)
-        return str_eq(map->uuid, uuid);
-    return name.len > 0 && str_eq(map->name, name);
+    for (size_t i = 0; i < count; i++) {
+        size_t first = 0;
+        while (strcmp(dirs[first], dirs[i]) != 0)
+            first++;
+        if (first == i)
+            scan(m, dirs[i], wanted, look);
+    }
 }
 
-const struct mapcache *folder_maps_find(struct folder_maps *m, const char *const *dirs,
-                                        size_t count, const struct script_id *id)
+/* --- which one ---------------------------------------------------------------------------------
+ */
+
+/* Ids as of script_id(). */
+static bool matches(const struct map_file *map, const struct script_id *id)
 {
-    const struct map_file *found = NULL;
-    struct str debug_id, uuid;
-    if (!script_id(id->debug_id, m->arena, &debug_id) || !script_id(id->uuid, m->arena, &uuid))
-        return NULL;
-    for (size_t i = 0; i < count && !m->scanned; i++) {
-        m->scripts.len = 0;
-        scan(m, dirs[i], script_is_name, look_at_script);
-        scan(m, dirs[i], is_map_name, look_at_map);
-    }
-    m->scanned = true;
+    if (id->debug_id.len > 0)
+        return str_eq(map->debug_id, id->debug_id) || str_eq(map->script_id, id->debug_id);
+    if (id->uuid.len > 0)
+        return str_eq(map->uuid, id->uuid);
+    return id->name.len > 0 && str_eq(map->name, id->name);
+}
+
+/* Of two that changed at one time the one whose path comes last: folders have no order. */
+static bool is_newer(const struct folder_map_file *a, const struct folder_map_file *b)
+{
+    if (a->key.changed_ns != b->key.changed_ns)
+        return a->key.changed_ns > b->key.changed_ns;
+    return strcmp(a->path, b->path) > 0;
+}
+
+static struct map_file *newest(const struct folder_maps *m, const struct script_id *id)
+{
+    struct map_file *found = NULL;
     for (size_t i = 0; i < m->maps.len; i++) {
-        const struct map_file *map = &m->maps.at[i];
-        if (matches(map, debug_id, uuid, id->name) &&
-            (!found || map->changed_ns > found->changed_ns))
+        struct map_file *map = &m->maps.at[i];
+        if (!map->damaged && matches(map, id) && (!found || is_newer(&map->file, &found->file)))
             found = map;
     }
-    return found ? found->cache : NULL;
+    return found;
+}
+
+/* --- lending -----------------------------------------------------------------------------------
+ */
+
+static bool hold(struct folder_maps *m, struct map_file *map)
+{
+    if (map->opened.cache)
+        return true;
+    map->damaged = !folder_map_open(&map->file, m->cache_dir, &map->opened);
+    return !map->damaged;
+}
+
+/* If too many are open that nobody has: the one that was asked for longest ago. */
+static void close_one(struct folder_maps *m)
+{
+    size_t unused = 0;
+    struct map_file *oldest = NULL;
+    for (size_t i = 0; i < m->maps.len; i++) {
+        struct map_file *map = &m->maps.at[i];
+        if (!map->opened.cache || map->lent > 0)
+            continue;
+        unused++;
+        if (!oldest || map->asked < oldest->asked)
+            oldest = map;
+    }
+    if (unused > FOLDER_MAPS_HELD_MAX)
+        folder_map_close(&oldest->opened);
+}
+
+bool folder_maps_find(struct folder_maps *m, const char *const *dirs, size_t count,
+                      const struct script_id *id, struct map_found *out)
+{
+    struct script_id wanted = { .name = id->name };
+    if (!script_id(id->debug_id, m->arena, &wanted.debug_id) ||
+        !script_id(id->uuid, m->arena, &wanted.uuid))
+        return false;
+    if (!m->scanned) {
+        scan_all(m, dirs, count, script_is_name, look_at_script);
+        scan_all(m, dirs, count, is_map_name, look_at_map);
+    }
+    m->scanned = true;
+    struct map_file *map = newest(m, &wanted);
+    while (map && !hold(m, map))
+        map = newest(m, &wanted);
+    if (!map)
+        return false;
+    map->lent++;
+    map->asked = ++m->asked;
+    *out = (struct map_found){ map->opened.cache, map };
+    return true;
+}
+
+void folder_maps_release(struct folder_maps *m, struct map_found *found)
+{
+    struct map_file *map = found->lease;
+    *found = (struct map_found){ NULL, NULL };
+    map->lent--;
+    if (map->lent == 0)
+        close_one(m);
 }

@@ -1,11 +1,10 @@
 /* folder_maps.h - the source maps that lie directly in folders: *.map and *.json files, and scripts
  * that hold theirs in a comment.
  *
- * A script that lies beside its map says which ids the map goes by, and gives functions their names
- * where the map cannot: it is the script that names the map in a comment, or the one whose name
- * with ".map" behind is the map's. All maps are converted when the first is asked for, since only
- * then their ids are known; the images are kept (folder_keep.h). What cannot be read is passed
- * over.
+ * A script that lies with its map says which ids the map goes by, and gives functions their names
+ * where the map cannot; convert_scripts.h tells which script is a map's. What maps and scripts say
+ * of themselves is looked up in all of them when the first is asked for; a map is converted when it
+ * is wanted, and the images are kept (folder_keep.h). What cannot be read is passed over.
  *
  * Threads: one at a time. */
 #ifndef CRUMPLE_SYMBOLS_FOLDER_MAPS_H
@@ -18,9 +17,12 @@ struct folder_maps;
 struct folder_maps *folder_maps_new(const char *cache_dir);
 void folder_maps_free(struct folder_maps *m); /* and all that it opened; NULL is fine */
 
-/* As symbol_source's find_map; of several the one whose file changed last. The folders must be the
- * same each time. Open until folder_maps_free. NULL: there is none. */
-const struct mapcache *folder_maps_find(struct folder_maps *m, const char *const *dirs,
-                                        size_t count, const struct script_id *id);
+/* As symbol_source's find_map and release_map; of several the one whose file changed last. The
+ * folders must be the same each time. So many maps that were released stay open, for those who ask
+ * again. */
+#define FOLDER_MAPS_HELD_MAX 16
+bool folder_maps_find(struct folder_maps *m, const char *const *dirs, size_t count,
+                      const struct script_id *id, struct map_found *out);
+void folder_maps_release(struct folder_maps *m, struct map_found *found);
 
 #endif

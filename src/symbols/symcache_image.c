@@ -3,11 +3,10 @@
 #include "symbols/symcache_image.h"
 
 #include "base/utf8.h"
+#include "base/write_all.h"
 #include "report/demangle.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <unistd.h>
 
 #define SCRATCH_BYTES ((size_t)1 << 20) /* for a demangled name */
 
@@ -295,17 +294,7 @@ static void output_done(struct output *o)
 
 static bool write_part_file(void *ctx, const struct buf *part, struct err *e)
 {
-    int fd = *(int *)ctx;
-    for (size_t done = 0; done < part->len;) {
-        ssize_t n = write(fd, part->ptr + done, part->len - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return err_set(e, errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO, 0,
-                           "symbol cache: cannot be written: %s", strerror(errno));
-        done += (size_t)n;
-    }
-    return true;
+    return write_all(*(int *)ctx, buf_view(part), "symbol cache: cannot be written", e);
 }
 
 static bool write_part_buf(void *ctx, const struct buf *part, struct err *e)

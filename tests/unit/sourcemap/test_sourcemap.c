@@ -399,6 +399,75 @@ static void kept(void **state)
     }
 }
 
+/* What a look at a map tells is what reading it tells: of ids and names, and of every map above. */
+static void check_says(const char *what, struct str json)
+{
+    struct made m;
+    struct mapcache_about about;
+    struct sourcemap_says says;
+    struct arena *a = arena_new((size_t)1 << 20);
+    assert_non_null(a);
+    assert_true(sourcemap_says((struct bytes){ (const uint8_t *)json.ptr, json.len }, a, &says));
+    if (made_from(&m, json, NULL)) {
+        mapcache_about(m.cache, &about);
+        if (!str_eq(says.debug_id, about.debug_id) || !str_eq(says.file, about.script))
+            fail_msg("%s: %.*s, %.*s", what, STR_ARG(says.debug_id), STR_ARG(says.file));
+    }
+    made_done(&m);
+    arena_free(a);
+}
+
+static void says(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *id, *file;
+    } rows[] = {
+        { "{\"version\":3,\"sources\":[],\"mappings\":\"\",\"file\":\"a\\u00e4.js\"}", "",
+          "a\xc3\xa4.js" },
+        { ")]}'\n{\"file\" : "
+          "\"a\\\\\",\"version\":3,\"sources\":[\"\\\"file\\\":\"],\"mappings\":\"\"}",
+          "", "a\\" },
+        { "{\"x\":{\"file\":\"b\"},\"y\":[\"file\"],\"file\":\"a\"", "", "a" },
+        { "{\"x\":\"file\",\"file\":null}", "", "" },
+        { "{\"debugId\":\"00000000-0000-0000-0000-00000000000a\"",
+          "0000000000000000000000000000000A", "" },
+        { "{\"debugId\":null,\"debug_id\":\"0000000000000000000000000000000b\"",
+          "0000000000000000000000000000000B", "" },
+        { "{\"debugId\":\"\",\"debug_id\":\"0000000000000000000000000000000b\"}", "", "" },
+        { "]]}{\"file\":\"a\"}", "", "a" },
+        { "{\"file\":\"a", "", "" },
+        { "{\"file\":\"a\\", "", "" },
+        { "{\"file\":", "", "" },
+        { "{\"file", "", "" },
+        { "\"", "", "" },
+        { "", "", "" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct sourcemap_says got;
+        struct arena *a = arena_new((size_t)1 << 20);
+        assert_non_null(a);
+        struct bytes b = { (const uint8_t *)rows[i].json, strlen(rows[i].json) };
+        assert_true(sourcemap_says(b, a, &got));
+        if (!str_eq(got.debug_id, str_from_c(rows[i].id)) ||
+            !str_eq(got.file, str_from_c(rows[i].file)))
+            fail_msg("%s: %.*s, %.*s", rows[i].json, STR_ARG(got.debug_id), STR_ARG(got.file));
+        arena_free(a);
+    }
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char *json = quoted(cases[i].json);
+        check_says(cases[i].name, str_from_c(json));
+        free(json);
+    }
+    for (size_t i = 0; i < COUNT_OF(ids); i++) {
+        char json[300];
+        snprintf(json, sizeof json,
+                 "{\"version\":3,\"file\":\"f\",\"sources\":[],\"mappings\":\"A\"%s}",
+                 ids[i].members);
+        check_says(ids[i].members, str_from_c(json));
+    }
+}
+
 static void could_be(void **state)
 {
     (void)state;
@@ -495,6 +564,7 @@ int main(void)
         cmocka_unit_test(functions_of_sources),
         cmocka_unit_test(functions_of_scripts),
         cmocka_unit_test(kept),
+        cmocka_unit_test(says),
         cmocka_unit_test(could_be),
         cmocka_unit_test(little_memory),
         cmocka_unit_test(empty_lines),

@@ -62,6 +62,56 @@ static void pairs(void **state)
     }
 }
 
+/* Scripts whose map came, but which others claim as well. */
+static const struct {
+    const char *what;
+    struct {
+        const char *path, *map_name;
+        bool contested;
+    } scripts[3];
+    const char *map;
+} contests[] = {
+    { "two that name it",
+      { { "a.js", "out.map", true }, { "b.js", "out.map", true }, { "c.js", "c.map", false } },
+      "out.map" },
+    { "two elsewhere that name it",
+      { { "1/a.js", "out.map", true }, { "2/a.js", "out.map", true } },
+      "3/out.map" },
+    { "two elsewhere that are called so",
+      { { "1/a.js", "", true }, { "2/a.js", "", true } },
+      "3/a.js.map" },
+    { "one that is called so",
+      { { "a.js", "o.js.map", true }, { "b.js", "o.js.map", true }, { "o.js", "", false } },
+      "o.js.map" },
+    { "another map", { { "a.js", "out.map", false }, { "b.js", "out.map", false } }, "a.map" },
+    { "one beside it", { { "1/a.js", "o", false }, { "2/a.js", "o", false } }, "2/o" },
+    { "no name", { { "a.js", "", false }, { "b.js", "", false } }, "c.map" },
+};
+
+static void contested(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof contests / sizeof *contests; i++)
+        for (int back = 0; back < 2; back++) { /* in both orders */
+            struct convert_scripts s;
+            uint32_t n = 0;
+            assert_true(convert_scripts_init(&s, (size_t)1 << 20));
+            while (n < 3 && contests[i].scripts[n].path)
+                n++;
+            for (uint32_t k = 0; k < n; k++) {
+                uint32_t from = back ? n - 1 - k : k;
+                add(&s, contests[i].scripts[from].path, contests[i].scripts[from].map_name,
+                    STR(""));
+            }
+            (void)convert_scripts_find(&s, str_from_c(contests[i].map));
+            for (uint32_t k = 0; k < n; k++)
+                if (convert_scripts_is_contested(&s, back ? n - 1 - k : k) !=
+                    contests[i].scripts[k].contested)
+                    fail_msg("%s: %s", contests[i].what, contests[i].scripts[k].path);
+            convert_scripts_done(&s);
+        }
+}
+
 /* Texts are kept as far as there is room for them, and scripts as far as there is for those. */
 static void limits(void **state)
 {
@@ -99,6 +149,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pairs),
+        cmocka_unit_test(contested),
         cmocka_unit_test(limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
