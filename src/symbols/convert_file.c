@@ -97,7 +97,17 @@ static bool convert(struct conversion *c, struct str entry, const struct symbols
     return convert_piece(c, &p, e);
 }
 
-/* Each processor's part is a file of its own: "libfoo (arm64)". */
+/* "libfoo (arm64)"; of a file that was sent without a name, "arm64". */
+static void put_label(struct buf *label, struct str entry, struct str part)
+{
+    buf_reset(label);
+    if (entry.len > 0)
+        buf_printf(label, "%.*s (%.*s)", STR_ARG(entry), STR_ARG(part));
+    else
+        buf_str(label, part);
+}
+
+/* Each processor's part is a file of its own. */
 static bool convert_macho(struct conversion *c, struct str entry, struct symbols_work *w,
                           struct err *e)
 {
@@ -115,8 +125,7 @@ static bool convert_macho(struct conversion *c, struct str entry, struct symbols
     bool ok = true;
     for (size_t i = 0; i < count && ok; i++) {
         w->file = parts[i].file;
-        buf_reset(&label);
-        buf_printf(&label, "%.*s (%.*s)", STR_ARG(entry), STR_ARG(parts[i].name));
+        put_label(&label, entry, parts[i].name);
         ok = (buf_ok(&label) || err_set(e, ERR_NOMEM, 0, "no memory for names")) &&
              convert(c, buf_view(&label), w, e);
     }

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import struct
 import subprocess
 
 import pytest
@@ -177,6 +178,16 @@ def test_convert(tmp_path):
     assert [line["image"] for line in lines if line["say"] == "made"] == [0, 1]
     assert lines[-1]["error"] == ""
     assert sorted(os.listdir(tmp_path / "scratch")) == ["0", "1"]
+
+
+def test_convert_parts_of_a_file_without_a_name(tmp_path):
+    """Each processor's part is told of by the processor alone."""
+    header = struct.pack(">II", 0xCAFEBABE, 2)
+    header += struct.pack(">IIIII", 0x0100000C, 0, 4096, 32, 12)
+    header += struct.pack(">IIIII", 0x01000007, 3, 8192, 32, 12)
+    parts = [struct.pack("<IIIIIIII", 0xFEEDFACF, cpu, 0, 2, 9, 9, 0, 0) for cpu in (0x0100000C, 0x01000007)]
+    lines, _ = convert(tmp_path, header.ljust(4096, b"\0") + parts[0].ljust(4096, b"\0") + parts[1])
+    assert [line["entry"] for line in lines if "entry" in line] == ["arm64", "x86_64"]
 
 
 def test_convert_what_is_known(tmp_path):
