@@ -24,13 +24,16 @@ static void ask(const struct mapcache *c, uint32_t line, uint32_t column)
         touch(text);
 }
 
-static void ask_all(struct buf *image)
+static void ask_all(struct buf *image, const struct sourcemap_says *says)
 {
     struct mapcache *c = NULL;
     struct err e = { 0 };
     struct bytes b = { (const uint8_t *)image->ptr, image->len };
     bool ok = mapcache_open(&c, b, &e) && mapcache_verify(c, &e);
     assert(ok);
+    struct mapcache_about about;
+    mapcache_about(c, &about);
+    assert(str_eq(about.debug_id, says->debug_id));
     for (uint32_t line = 1; line < 20; line++)
         for (uint32_t column = 1; column < 100; column++)
             ask(c, line, column);
@@ -54,8 +57,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(a);
     buf_init(&image, (size_t)64 << 20);
     (void)sourcemap_could_be((struct bytes){ data, n });
+    struct sourcemap_says says;
+    bool said = sourcemap_says((struct bytes){ data, n }, a, &says);
+    assert(said);
     if (sourcemap_convert((struct bytes){ data, n }, &from, a, &image, &e))
-        ask_all(&image);
+        ask_all(&image, &says);
     else
         assert(e.code != ERR_NONE && e.msg[0] != '\0');
     buf_done(&image);
