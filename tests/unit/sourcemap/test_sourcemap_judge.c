@@ -118,6 +118,32 @@ static void check_ignored(struct str test, struct made *m, const struct json *ac
         fail_msg("%.*s: %zu sources are ignored", STR_ARG(test), ignored_ones);
 }
 
+static bool is_number_in(const struct json *list, uint32_t number)
+{
+    char digits[16];
+    snprintf(digits, sizeof digits, "%u", number);
+    return list && is_listed(list, str_from_c(digits));
+}
+
+/* Most tests do not ask which sources are ignored: those that the map's own list has, without one
+ * none. */
+static void check_flags(struct str test, struct made *m, struct str text)
+{
+    const struct json *map;
+    struct mapcache_about about;
+    struct arena *a = arena_new((size_t)16 << 20);
+    assert_true(json_parse(&map, text, (struct json_limits){ 16, 100000 }, a, &m->e));
+    mapcache_about(m->cache, &about);
+    for (uint32_t i = 0; i < about.sources; i++) {
+        struct str file;
+        bool ignored;
+        assert_true(mapcache_source(m->cache, i, &file, &ignored));
+        if (ignored != is_number_in(json_get(map, STR("ignoreList")), i))
+            fail_msg("%.*s: source %u is%s ignored", STR_ARG(test), i, ignored ? "" : " not");
+    }
+    arena_free(a);
+}
+
 static void check_test(const struct json *test)
 {
     struct str name = text_of(test, "name"), json;
@@ -129,6 +155,8 @@ static void check_test(const struct json *test)
         fail_msg("%.*s: %s", STR_ARG(name), ok ? "is read" : m.e.msg);
     if (!ok)
         assert_int_equal(m.e.code, ERR_INPUT);
+    else
+        check_flags(name, &m, json);
     const struct json *actions = json_get(test, STR("testActions"));
     for (const struct json *j = actions ? actions->first : NULL; ok && j; j = j->next) {
         if (str_eq(text_of(j, "actionType"), STR("checkIgnoreList")))
