@@ -7,15 +7,14 @@
  * what is known of earlier uploads is looked up within the project, and caches have their names
  * from their own bytes.
  *
- * What cannot be read is kept with the upload, as a row and a sentence. What we could not do now (a
- * full disk; a process that somebody has ended) gets a row of version 0: it is done again after a
- * while (later.h), and at the next start. */
+ * What cannot be read is kept with the upload, as a row and a sentence (symbol_rows.h). What we
+ * could not do now (a full disk; a process that somebody has ended) gets a row of version 0: it is
+ * done again after a while (later.h), and at the next start. */
 #include "engine/inside.h"
 
-#include "base/date.h"
-#include "base/idmap.h"
 #include "base/log.h"
 #include "engine/helper.h"
+#include "engine/symbol_rows.h"
 #include "symbols/convert_line.h"
 
 #include <fcntl.h>
@@ -23,12 +22,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define ROWS_MAX 30000 /* more than a helper may find */
-#define KILLED_MAX 5   /* then the upload is to blame, for taking too much memory or the like */
+#define KILLED_MAX 5 /* then the upload is to blame, for taking too much memory or the like */
 #define LINE_ARENA ((size_t)1 << 20)
-#define SENTENCES_MAX 20 /* of all that is wrong; the rest is counted */
-#define ERRORS_MAX 65536 /* bytes of them */
-#define TEXT_MAX 1024    /* bytes of a name or an id in a cache that is kept in a row */
+#define TEXT_MAX 1024 /* bytes of a name or an id in a cache that is kept in a row */
 
 struct converting {
     struct upload_work *w;
@@ -36,15 +32,12 @@ struct converting {
     struct symbol_scratch scratch;
     struct helper helper;
     struct arena *line_arena;
-    VEC(struct stored_symbol_file) rows; /* texts in the work's arena */
-    struct idmap by_source;              /* of rows */
-    bool asked;                          /* the helper converts `row` now */
+    struct symbol_rows rows;
+    bool asked; /* the helper converts `row` now */
     struct stored_symbol_file row;
-    uint32_t images; /* it has made */
-    bool ended;      /* it has said so */
-    struct str end;  /* and this, when it could not read all */
-    size_t failure;  /* one more than the place of the row that tells of it; 0: none */
-    struct str tag;
+    uint32_t images;      /* it has made */
+    bool ended;           /* it has said so */
+    struct str end;       /* and this, when it could not read all */
     struct str script_id; /* that the sender gives to all source maps in it; empty: none */
 };
 
@@ -53,59 +46,7 @@ static bool no_memory(struct err *e)
     return err_set(e, ERR_NOMEM, 0, "no memory to read symbols");
 }
 
-/* --- rows ---------------------------------------------------------------------------------- */
-
-static bool is_source(const void *ctx, uint32_t row)
-{
-    const struct converting *c = ctx;
-    return row < c->rows.len && c->rows.at[row].has_source &&
-           memcmp(c->rows.at[row].source, c->row.source, sizeof c->row.source) == 0;
-}
-
-static uint64_t source_hash(const struct stored_symbol_file *f)
-{
-    return idmap_hash((struct str){ (const char *)f->source, sizeof f->source }, 0);
-}
-
-static bool push_row(struct converting *c, const struct stored_symbol_file *row, struct err *e)
-{
-    if (c->rows.len == ROWS_MAX)
-        return err_set(e, ERR_LIMIT, 0, "there are too many files in it");
-    if (row->has_source && !idmap_insert(&c->by_source, source_hash(row), (uint32_t)c->rows.len))
-        return no_memory(e);
-    return VEC_PUSH(&c->rows, *row) || no_memory(e);
-}
-
-/* What is the same in all rows. */
-static struct stored_symbol_file new_row(const struct converting *c)
-{
-    return (struct stored_symbol_file){
-        .object = c->w->upload.object,
-        .project = c->w->upload.project,
-        .entry = STR(""),
-        .version = convert_kind_version(CONVERT_OTHER),
-        .debug_file = STR(""),
-        .debug_id = STR(""),
-        .code_file = STR(""),
-        .code_id = STR(""),
-        .tag = c->tag,
-        .error = STR(""),
-        .converted_ms = date_now_ms(),
-    };
-}
-
-/* The upload as a whole cannot be read (on); later: not now. */
-static bool push_failure(struct converting *c, struct str why, bool later, struct err *e)
-{
-    struct stored_symbol_file row = new_row(c);
-    if (later)
-        row.version = SYMBOLS_NOT_NOW;
-    if (!arena_str(c->w->job.arena, why, &row.error) ||
-        !VEC_PUSH(&c->rows, row)) /* beyond ROWS_MAX, too */
-        return no_memory(e);
-    c->failure = c->rows.len;
-    return true;
-}
+/* --- what came before ----------------------------------------------------------------------- */
 
 /* What is known of these bytes, for another row of theirs. */
 static void repeat(struct stored_symbol_file *row, const struct stored_symbol_file *known)
@@ -127,17 +68,15 @@ static bool is_usable(struct engine *en, const struct stored_symbol_file *f)
            (!f->has_cache || library_has_image(en->library, f->hash));
 }
 
-/* --- what the helper says ------------------------------------------------------------------ */
-
 /* *known: these bytes came before, here or earlier in the project; c->row says what they are. */
 static bool look_up(struct converting *c, bool *known, struct err *e)
 {
     struct stored_symbol_file found;
     struct err none = { 0 };
-    uint32_t here = idmap_find(&c->by_source, source_hash(&c->row), is_source, c);
-    *known = here != IDMAP_NONE;
+    const struct stored_symbol_file *here = symbol_rows_find(&c->rows, c->row.source);
+    *known = here != NULL;
     if (*known) {
-        repeat(&c->row, &c->rows.at[here]);
+        repeat(&c->row, here);
         c->row.duplicate = c->row.has_cache;
         return true;
     }
@@ -154,9 +93,11 @@ static bool look_up(struct converting *c, bool *known, struct err *e)
     return true;
 }
 
+/* --- what the helper says ------------------------------------------------------------------ */
+
 static bool row_of_line(struct converting *c, const struct convert_line *line, struct err *e)
 {
-    c->row = new_row(c);
+    c->row = symbol_rows_new(&c->rows);
     c->row.kind = line->kind;
     c->row.version = convert_kind_version(line->kind);
     c->row.size = line->size;
@@ -190,7 +131,7 @@ static bool asked(struct converting *c, const struct convert_line *line, struct 
         !arena_str(c->w->job.arena, c->script_id.len > 0 ? c->script_id : line->script,
                    &c->row.code_id))
         return no_memory(e);
-    if (!look_up(c, &known, e) || (known && !push_row(c, &c->row, e)))
+    if (!look_up(c, &known, e) || (known && !symbol_rows_push(&c->rows, &c->row, e)))
         return false;
     c->asked = !known;
     helper_tell(&c->helper, known ? CONVERT_KNOWN : CONVERT_DO);
@@ -257,7 +198,7 @@ static bool made(struct converting *c, const struct convert_line *line, struct e
     c->row.has_cache = true;
     bool ok = identify_image(c, &image, e);
     symbol_image_free(&image);
-    return ok && push_row(c, &c->row, e);
+    return ok && symbol_rows_push(&c->rows, &c->row, e);
 }
 
 static bool failed(struct converting *c, const struct convert_line *line, struct err *e)
@@ -265,7 +206,7 @@ static bool failed(struct converting *c, const struct convert_line *line, struct
     if (line->later)
         c->row.version = SYMBOLS_NOT_NOW;
     return (arena_str(c->w->job.arena, line->error, &c->row.error) || no_memory(e)) &&
-           push_row(c, &c->row, e);
+           symbol_rows_push(&c->rows, &c->row, e);
 }
 
 /* False: something that a helper would not say now, or what we could not do. */
@@ -283,7 +224,7 @@ static bool take_line(struct converting *c, const struct convert_line *line, str
     case CONVERT_ASK:
         return asked(c, line, e);
     case CONVERT_NOT_READ:
-        return row_of_line(c, line, e) && push_row(c, &c->row, e);
+        return row_of_line(c, line, e) && symbol_rows_push(&c->rows, &c->row, e);
     case CONVERT_END:
         c->ended = true;
         return arena_str(c->w->job.arena, line->error, &c->end) || no_memory(e);
@@ -359,19 +300,19 @@ static bool conclude(struct converting *c, const struct err *wrong, struct err *
     enum helper_end how = helper_end(&c->helper, !c->ended, &why);
     if (wrong->code != ERR_NONE) {
         bool theirs = wrong->code == ERR_INPUT || wrong->code == ERR_LIMIT;
-        return push_failure(c, str_from_c(wrong->msg), !theirs, e);
+        return symbol_rows_push_failure(&c->rows, str_from_c(wrong->msg), !theirs, e);
     }
     if (c->ended && how != HELPER_WELL) /* it has said all, and yet something is wrong with it */
         log_line(LOG_ERROR, "helper_ended_badly", "object=%llx reason=%s",
                  (unsigned long long)c->w->upload.object, log_str(str_from_c(why.msg)));
     if (c->ended)
-        return c->end.len == 0 || push_failure(c, c->end, false, e);
+        return c->end.len == 0 || symbol_rows_push_failure(&c->rows, c->end, false, e);
     if (how == HELPER_WELL)
         (void)err_set(&why, ERR_IO, 0, "the process that read it ended too early");
     bool again =
         how == HELPER_LATER ||
         (how == HELPER_KILLED && later_killed(c->engine->later, c->w->upload.object) < KILLED_MAX);
-    return push_failure(c, str_from_c(why.msg), again, e);
+    return symbol_rows_push_failure(&c->rows, str_from_c(why.msg), again, e);
 }
 
 static bool talk(struct converting *c, int upload, struct err *e)
@@ -441,10 +382,10 @@ static bool repeat_upload(struct converting *c, bool *done, struct err *e)
         return false;
     *done = all_usable(c, rows, count);
     for (size_t i = 0; *done && i < count; i++) {
-        struct stored_symbol_file row = new_row(c);
+        struct stored_symbol_file row = symbol_rows_new(&c->rows);
         row.entry = rows[i].entry;
         repeat(&row, &rows[i]);
-        if (!push_row(c, &row, e))
+        if (!symbol_rows_push(&c->rows, &row, e))
             return false;
     }
     return true;
@@ -452,79 +393,33 @@ static bool repeat_upload(struct converting *c, bool *done, struct err *e)
 
 /* --- the whole ------------------------------------------------------------------------------ */
 
-static void add_sentence(struct buf *out, const struct stored_symbol_file *row)
-{
-    if (out->len > 0)
-        buf_char(out, '\n');
-    size_t begin = out->len;
-    if (row->entry.len > 0)
-        buf_printf(out, "%.*s: ", STR_ARG(row->entry));
-    buf_str(out, row->error);
-    for (size_t i = begin; i < out->len; i++) /* it is one line, whatever the entry's name */
-        if ((unsigned char)out->ptr[i] < ' ')
-            out->ptr[i] = ' ';
-}
-
-/* What is wrong, for the upload's sender: one sentence a line. What ended the reading is more than
- * what is wrong with one file, and comes first. */
-static bool sum_up(struct converting *c, struct err *e)
-{
-    struct buf out;
-    size_t wrong = 0;
-    buf_init(&out, ERRORS_MAX);
-    if (c->failure > 0 && wrong++ < SENTENCES_MAX)
-        add_sentence(&out, &c->rows.at[c->failure - 1]);
-    for (size_t i = 0; i < c->rows.len; i++)
-        if (c->rows.at[i].error.len > 0 && i + 1 != c->failure && wrong++ < SENTENCES_MAX)
-            add_sentence(&out, &c->rows.at[i]);
-    if (wrong > SENTENCES_MAX)
-        buf_printf(&out, "\nand %zu more", wrong - SENTENCES_MAX);
-    bool ok = buf_ok(&out) && arena_str(c->w->job.arena, buf_view(&out), &c->w->row.error);
-    buf_done(&out);
-    return ok || no_memory(e);
-}
-
-static bool finish(struct converting *c, struct err *e)
-{
-    struct upload_work *w = c->w;
-    if (c->rows.len == 0 && !push_failure(c, STR("there is no file in it"), false, e))
-        return false;
-    struct stored_symbol_file *rows = arena_array(w->job.arena, c->rows.len, sizeof *rows);
-    if (!rows)
-        return no_memory(e);
-    memcpy(rows, c->rows.at, c->rows.len * sizeof *rows);
-    w->row.symbol_files = rows;
-    w->row.symbol_file_count = c->rows.len;
-    return sum_up(c, e);
-}
-
 static bool work(struct converting *c, struct err *e)
 {
     struct err wrong = { 0 };
     bool done;
     if (c->w->ticket.undecoded)
-        return push_failure(c, STR("reading it takes more memory than there is"), false, e) &&
-               finish(c, e);
+        return symbol_rows_push_failure(&c->rows, STR("reading it takes more memory than there is"),
+                                        false, e) &&
+               symbol_rows_finish(&c->rows, e);
     if (!symbols_sent_id(&c->w->upload, c->w->job.arena, &c->script_id, &wrong)) {
         if (wrong.code == ERR_INPUT) /* taken by a server that did not mind */
-            return push_failure(c, str_from_c(wrong.msg), false, e) && finish(c, e);
+            return symbol_rows_push_failure(&c->rows, str_from_c(wrong.msg), false, e) &&
+                   symbol_rows_finish(&c->rows, e);
         *e = wrong;
         return false;
     }
-    return repeat_upload(c, &done, e) && (done || convert(c, e)) && finish(c, e);
+    return repeat_upload(c, &done, e) && (done || convert(c, e)) && symbol_rows_finish(&c->rows, e);
 }
 
 bool process_symbols(struct upload_work *w)
 {
     struct converting c = { .w = w, .engine = w->engine };
-    c.tag = symbols_sent_tag(&w->upload);
     c.line_arena = arena_new(LINE_ARENA);
-    bool ok = (c.line_arena && idmap_init(&c.by_source)) || no_memory(&w->job.err);
+    bool ok = (c.line_arena && symbol_rows_init(&c.rows, w)) || no_memory(&w->job.err);
     if (ok) {
         ok = work(&c, &w->job.err);
-        idmap_done(&c.by_source);
+        symbol_rows_done(&c.rows);
     }
-    VEC_FREE(&c.rows);
     arena_free(c.line_arena);
     return ok;
 }
