@@ -158,11 +158,12 @@ static bool set_thresholds(struct config *c, const struct key *key, const char *
     return true;
 }
 
+/* A list that goes on in lines that are indented comes line by line. */
 static bool set_ignored(struct config *c, const struct key *key, const char *value, struct err *e)
 {
     (void)key;
     struct str rest = str_from_c(value), word;
-    size_t n = 0;
+    size_t n = c->engine.grouping.ignored == c->ignored ? c->engine.grouping.ignored_count : 0;
     while (next_word(&rest, &word)) {
         if (n == CONFIG_IGNORED_MAX)
             return err_set(e, ERR_INPUT, 0, "there may be at most %d ignored fields",

@@ -96,7 +96,7 @@ static void test_values(void **state)
                    "log_level=debug\ncors_origin =\n"
                    "tls_cert = /c.pem\ntls_key = /k.pem\n"
                    "[grouping]\nthresholds = 0.5, 2 3.25\ndefault_threshold=2\n"
-                   "ignore_fields = a.b c\n"
+                   "ignore_fields = a.b\n    c\n"
                    "[limits]\nbody_bytes=3M ; inline\nidle_timeout_s = 7\nqueue_jobs = 12\n"
                    "upload_bytes = 1G\nupload_parts = 9\ninbox_bytes = 2M\n"
                    "failed_tokens_burst = 5\n",
