@@ -158,7 +158,7 @@ static bool set_thresholds(struct config *c, const struct key *key, const char *
     return true;
 }
 
-/* A list that goes on in lines that are indented comes line by line. */
+/* A list that goes on in indented lines comes as the same key once more. */
 static bool set_ignored(struct config *c, const struct key *key, const char *value, struct err *e)
 {
     (void)key;
@@ -338,7 +338,7 @@ static bool set_key(struct reading *r, const char *section, const char *name, co
         section_known |= here;
         if (!here || strcmp(keys[i].name, name) != 0)
             continue;
-        if (r->seen[i])
+        if (r->seen[i] && keys[i].set != set_ignored)
             return err_set(r->e, ERR_INPUT, 0, "%s stands here for the second time", name);
         r->seen[i] = true;
         return keys[i].set(r->config, &keys[i], value, r->e);
