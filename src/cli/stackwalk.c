@@ -5,6 +5,7 @@
 #include "cli/stackwalk.h"
 
 #include "cli/cli.h"
+#include "cli/stackwalk_parts.h"
 #include "decode/core.h"
 #include "decode/decode.h"
 #include "decode/minidump.h"
@@ -197,6 +198,25 @@ static bool walk(const struct options *o, struct bytes file, const struct symbol
     }
 }
 
+/* Why there are no names, when there could be some. The crash is read nevertheless. */
+static void tell_unread(const struct symbol_folders *folders)
+{
+    const struct unread_file *files;
+    size_t count = symbol_folders_unread(folders, &files);
+    struct buf text;
+    buf_init(&text, OUTPUT_MAX);
+    for (size_t i = 0; i < count; i++) {
+        buf_str(&text, STR("crumple stackwalk: "));
+        stackwalk_add(&text, str_from_c(files[i].path));
+        buf_str(&text, STR(": "));
+        stackwalk_add(&text, files[i].why);
+        buf_char(&text, '\n');
+    }
+    if (buf_ok(&text))
+        (void)fwrite(buf_view(&text).ptr, 1, buf_view(&text).len, stderr);
+    buf_done(&text);
+}
+
 static bool walk_file(const struct options *o, struct arena *a, struct err *e)
 {
     CLEANUP(symbol_folders_close_p) struct symbol_folders *folders = NULL;
@@ -212,6 +232,8 @@ static bool walk_file(const struct options *o, struct arena *a, struct err *e)
     }
     if (ok)
         ok = walk(o, (struct bytes){ m.at, m.len }, folders ? &symbols : NULL, a, e);
+    if (folders)
+        tell_unread(folders);
     unmap(&m);
     return ok;
 }

@@ -14,6 +14,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #define DEBUG_ID_MIN 33 /* a GUID and an age */
@@ -32,6 +33,7 @@ struct symbol_folders {
     const char **dirs;
     struct folder_scan scan;
     bool scanned;
+    struct folder_unread unread;
     VEC(struct answer) answers;
     struct folder_maps *maps;
 };
@@ -40,8 +42,9 @@ static bool open_all(struct symbol_folders *f, const char *const *dirs, size_t c
                      const char *cache_dir)
 {
     f->arena = arena_new(ARENA_BYTES);
-    f->cache = folder_cache_new(cache_dir);
-    f->maps = folder_maps_new(cache_dir);
+    f->unread.arena = f->arena;
+    f->cache = folder_cache_new(cache_dir, &f->unread);
+    f->maps = folder_maps_new(cache_dir, &f->unread);
     if (!f->arena || !f->cache || !f->maps ||
         !(f->dirs = arena_array(f->arena, count + 1, sizeof *f->dirs)))
         return false;
@@ -87,6 +90,7 @@ void symbol_folders_close(struct symbol_folders *f)
     VEC_FREE(&f->answers);
     folder_cache_free(f->cache);
     folder_maps_free(f->maps);
+    folder_unread_done(&f->unread);
     arena_free(f->arena);
     free(f);
 }
@@ -183,6 +187,27 @@ static bool same_id(struct str a, struct str b)
     return zeros < a.len && a.len == b.len && strncasecmp(a.ptr, b.ptr, a.len) == 0;
 }
 
+/* NAME, NAME.sym or NAME.debug, and so for a PDB. */
+static bool is_named(const char *path, struct str name)
+{
+    const char *slash = strrchr(path, '/');
+    struct str file = str_from_c(slash ? slash + 1 : path);
+    if (name.len == 0 || file.len < name.len || memcmp(file.ptr, name.ptr, name.len) != 0)
+        return false;
+    struct str end = { file.ptr + name.len, file.len - name.len };
+    return end.len == 0 || str_eq(end, STR(".sym")) || str_eq(end, STR(".debug"));
+}
+
+/* What is damaged has no ids; by its name it would have been the one, and so it is told of. */
+static void note_damaged(struct symbol_folders *f, const struct module_id *id)
+{
+    for (size_t i = 0; i < f->scan.found.len; i++) {
+        const struct scanned *s = &f->scan.found.at[i];
+        if (s->unknown && (is_named(s->path, id->debug_file) || is_named(s->path, id->code_file)))
+            (void)folder_cache_get(f->cache, s->path, s->part);
+    }
+}
+
 static void find_by_id(struct symbol_folders *f, const struct module_id *id, struct answer *a)
 {
     for (size_t i = 0; i < f->count && !f->scanned; i++)
@@ -194,6 +219,14 @@ static void find_by_id(struct symbol_folders *f, const struct module_id *id, str
         if (same_id(s->debug_id, id->debug_id) || same_id(s->code_id, id->code_id))
             consider(a, folder_cache_get(f->cache, s->path, s->part));
     }
+    if (!a->names)
+        note_damaged(f, id);
+}
+
+size_t symbol_folders_unread(const struct symbol_folders *f, const struct unread_file **out)
+{
+    *out = f->unread.files.at;
+    return f->unread.files.len;
 }
 
 /* ---- the source ---- */

@@ -15,6 +15,7 @@
 #define CRUMPLE_SYMBOLS_FOLDER_H
 
 #include "base/arena.h"
+#include "symbols/folder_unread.h"
 #include "symbols/source.h"
 
 struct symbol_folders;
@@ -25,5 +26,8 @@ MUST_CHECK bool symbol_folders_open(struct symbol_folders **out, const char *con
 void symbol_folders_close(struct symbol_folders *f);
 DEFINE_CLEANUP(struct symbol_folders, symbol_folders_close)
 struct symbol_source symbol_folders_source(struct symbol_folders *f);
+/* How many files that somebody asked for could not be read, each once; until the next is asked for
+ * or the folders are closed. */
+size_t symbol_folders_unread(const struct symbol_folders *f, const struct unread_file **out);
 
 #endif

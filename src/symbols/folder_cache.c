@@ -23,12 +23,15 @@ struct opened {
 
 struct folder_cache {
     char *dir; /* NULL: none */
+    struct folder_unread *unread;
     VEC(struct opened) files;
 };
 
-struct folder_cache *folder_cache_new(const char *dir)
+struct folder_cache *folder_cache_new(const char *dir, struct folder_unread *unread)
 {
     struct folder_cache *f = calloc(1, sizeof *f);
+    if (f)
+        f->unread = unread;
     if (f && dir && !(f->dir = strdup(dir))) {
         free(f);
         return NULL;
@@ -120,13 +123,13 @@ static bool convert(struct folder_cache *f, const char *path, struct opened *o, 
     const char *slash = strrchr(path, '/');
     struct err ignored = { 0 };
     if (!b)
-        return err_set(e, ERR_NOMEM, 0, "%s: no memory", path);
+        return err_set(e, ERR_NOMEM, 0, "no memory to read it");
     if (!folder_map(path, &file))
-        return err_set(e, ERR_IO, 0, "%s: cannot be read", path);
+        return err_set(e, ERR_IO, 0, "it cannot be read");
     bool ok = read_symbols(file, str_from_c(slash ? slash + 1 : path), (size_t)o->key.part, b, e);
     folder_unmap(file);
     if (!ok)
-        return err_prefix(e, "%s: ", path);
+        return false;
     if (folder_keep_path(f->dir, &o->key, KIND, kept) &&
         folder_keep(f->dir, kept, write_cache, b, &ignored) &&
         symcache_open_file(&o->cache, kept, &ignored))
@@ -151,6 +154,7 @@ const struct symcache *folder_cache_get(struct folder_cache *f, const char *path
     bool there =
         folder_keep_path(f->dir, &o.key, KIND, kept) && symcache_open_file(&o.cache, kept, &e);
     if (!there && !convert(f, path, &o, &e)) {
+        folder_unread_add(f->unread, path, &e);
         buf_done(&o.image);
         o.cache = NULL;
     }

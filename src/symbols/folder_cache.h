@@ -4,11 +4,13 @@
 #ifndef CRUMPLE_SYMBOLS_FOLDER_CACHE_H
 #define CRUMPLE_SYMBOLS_FOLDER_CACHE_H
 
+#include "symbols/folder_unread.h"
 #include "symbols/symcache.h"
 
 struct folder_cache;
-/* `dir` NULL: images stay in memory. The text is copied. NULL: no memory. */
-struct folder_cache *folder_cache_new(const char *dir);
+/* `dir` NULL: images stay in memory. The text is copied. `unread` takes what cannot be read. NULL:
+ * no memory. */
+struct folder_cache *folder_cache_new(const char *dir, struct folder_unread *unread);
 void folder_cache_free(struct folder_cache *f); /* and all that it opened */
 DEFINE_CLEANUP(struct folder_cache, folder_cache_free)
 

@@ -21,9 +21,10 @@ struct folder_map_opened {
     struct buf image;       /* when it is in memory only */
 };
 
-/* cache_dir NULL: the image stays in memory. False: it cannot be read, or memory is short. */
+/* cache_dir NULL: the image stays in memory. False: it cannot be read, or memory is short; the
+ * sentence is without the path. */
 MUST_CHECK bool folder_map_open(const struct folder_map_file *f, const char *cache_dir,
-                                struct folder_map_opened *out);
+                                struct folder_map_opened *out, struct err *e);
 void folder_map_close(struct folder_map_opened *o);
 
 #endif

@@ -21,11 +21,12 @@ struct map_file {
     struct folder_map_opened opened;
     size_t lent;    /* so many times */
     uint64_t asked; /* when it was lent last: greater is later */
-    bool damaged;
+    bool damaged, tried;
 };
 
 struct folder_maps {
     char *cache_dir; /* NULL: none */
+    struct folder_unread *unread;
     struct arena *arena;
     struct convert_scripts scripts;
     bool scanned;
@@ -33,9 +34,11 @@ struct folder_maps {
     uint64_t asked;
 };
 
-struct folder_maps *folder_maps_new(const char *cache_dir)
+struct folder_maps *folder_maps_new(const char *cache_dir, struct folder_unread *unread)
 {
     struct folder_maps *m = calloc(1, sizeof *m);
+    if (m)
+        m->unread = unread;
     if (m && !convert_scripts_init(&m->scripts, NAMES_BYTES)) {
         free(m);
         return NULL;
@@ -66,6 +69,11 @@ void folder_maps_free(struct folder_maps *m)
 static struct str base_name(const char *path)
 {
     return library_file_name(str_from_c(path));
+}
+
+static bool ends_with(struct str name, struct str end)
+{
+    return name.len > end.len && strncasecmp(name.ptr + name.len - end.len, end.ptr, end.len) == 0;
 }
 
 /* Adds a map with what it says, and what its script says. */
@@ -108,21 +116,25 @@ static void look_at_script(struct folder_maps *m, const char *path)
     struct bytes file;
     if (!a || !folder_map(path, &file))
         return;
-    if (script_read((struct str){ (const char *)file.ptr, file.len }, a, &about, &e)) {
-        if (about.map.len > 0)
-            add_inline(m, path, &about);
-        else
-            (void)note_script(m, path, &about);
-    }
+    bool ok = script_read((struct str){ (const char *)file.ptr, file.len }, a, &about, &e);
+    if (!ok) /* the map in it is damaged */
+        about = (struct script_about){ .debug_id = STR(""), .map = STR("") };
+    if (!ok || about.map.len > 0)
+        add_inline(m, path, &about);
+    else
+        (void)note_script(m, path, &about);
     folder_unmap(file);
 }
 
-static bool could_be_map(struct folder_maps *m, const char *path, struct sourcemap_says *says)
+/* is_map: so say others. */
+static bool could_be_map(struct folder_maps *m, const char *path, bool is_map,
+                         struct sourcemap_says *says)
 {
     struct bytes file;
+    *says = (struct sourcemap_says){ STR(""), STR("") };
     if (!folder_map(path, &file))
-        return false;
-    bool is = sourcemap_could_be(file) && sourcemap_says(file, m->arena, says);
+        return is_map;
+    bool is = (is_map || sourcemap_could_be(file)) && sourcemap_says(file, m->arena, says);
     folder_unmap(file);
     return is;
 }
@@ -132,9 +144,10 @@ static void look_at_map(struct folder_maps *m, const char *path)
     struct map_file map = { .file = { .path = path } };
     struct sourcemap_says says;
     struct str id = STR(""), uuid = STR("");
-    if (!file_key_of(path, &map.file.key) || !could_be_map(m, path, &says))
-        return;
     const struct convert_script *script = convert_scripts_find(&m->scripts, str_from_c(path));
+    bool is_map = script || ends_with(str_from_c(path), STR(".map"));
+    if (!file_key_of(path, &map.file.key) || !could_be_map(m, path, is_map, &says))
+        return;
     if (script && file_key_of(script->path.ptr, &map.file.script_key)) {
         map.file.script_path = script->path.ptr;
         id = script->debug_id;
@@ -145,11 +158,6 @@ static void look_at_map(struct folder_maps *m, const char *path)
 
 /* --- folders -----------------------------------------------------------------------------------
  */
-
-static bool ends_with(struct str name, struct str end)
-{
-    return name.len > end.len && strncasecmp(name.ptr + name.len - end.len, end.ptr, end.len) == 0;
-}
 
 static bool is_map_name(struct str name)
 {
@@ -225,7 +233,10 @@ static bool hold(struct folder_maps *m, struct map_file *map)
 {
     if (map->opened.cache)
         return true;
-    map->damaged = !folder_map_open(&map->file, m->cache_dir, &map->opened);
+    struct err e = { 0 };
+    map->damaged = !folder_map_open(&map->file, m->cache_dir, &map->opened, &e);
+    if (map->damaged)
+        folder_unread_add(m->unread, map->file.path, &e);
     return !map->damaged;
 }
 
@@ -246,6 +257,20 @@ static void close_one(struct folder_maps *m)
         folder_map_close(&oldest->opened);
 }
 
+/* A map that is cut off may have lost its id: by its name it would have been the one. */
+static void note_damaged(struct folder_maps *m, const struct script_id *id)
+{
+    for (size_t i = 0; id->name.len > 0 && i < m->maps.len; i++) {
+        struct map_file *map = &m->maps.at[i];
+        size_t ids = id->debug_id.len > 0 ? map->debug_id.len + map->script_id.len : map->uuid.len;
+        if (map->tried || map->opened.cache || ids > 0 || !str_eq(map->name, id->name))
+            continue;
+        map->tried = true; /* once is enough */
+        if (!map->damaged && hold(m, map))
+            folder_map_close(&map->opened);
+    }
+}
+
 bool folder_maps_find(struct folder_maps *m, const char *const *dirs, size_t count,
                       const struct script_id *id, struct map_found *out)
 {
@@ -261,8 +286,10 @@ bool folder_maps_find(struct folder_maps *m, const char *const *dirs, size_t cou
     struct map_file *map = newest(m, &wanted);
     while (map && !hold(m, map))
         map = newest(m, &wanted);
-    if (!map)
+    if (!map) {
+        note_damaged(m, &wanted);
         return false;
+    }
     map->lent++;
     map->asked = ++m->asked;
     *out = (struct map_found){ map->opened.cache, map };

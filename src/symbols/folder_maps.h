@@ -4,17 +4,19 @@
  * A script that lies with its map says which ids the map goes by, and gives functions their names
  * where the map cannot; convert_scripts.h tells which script is a map's. What maps and scripts say
  * of themselves is looked up in all of them when the first is asked for; a map is converted when it
- * is wanted, and the images are kept (folder_keep.h). What cannot be read is passed over.
+ * is wanted, and the images are kept (folder_keep.h). What cannot be read is passed over, and
+ * told of when it is what was asked for (folder_unread.h).
  *
  * Threads: one at a time. */
 #ifndef CRUMPLE_SYMBOLS_FOLDER_MAPS_H
 #define CRUMPLE_SYMBOLS_FOLDER_MAPS_H
 
+#include "symbols/folder_unread.h"
 #include "symbols/source.h"
 
 struct folder_maps;
 /* `cache_dir` NULL: images stay in memory. The text is copied. NULL: no memory. */
-struct folder_maps *folder_maps_new(const char *cache_dir);
+struct folder_maps *folder_maps_new(const char *cache_dir, struct folder_unread *unread);
 void folder_maps_free(struct folder_maps *m); /* and all that it opened; NULL is fine */
 
 /* As symbol_source's find_map and release_map; of several the one whose file changed last. The

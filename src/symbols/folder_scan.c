@@ -24,12 +24,21 @@ static bool add(struct folder_scan *s, const char *path, size_t part,
            arena_str(a, about->code_id, &one.code_id) && VEC_PUSH(&s->found, one);
 }
 
+static bool add_unknown(struct folder_scan *s, const char *path)
+{
+    const struct scanned one = {
+        .path = path, .debug_id = STR(""), .code_id = STR(""), .unknown = true
+    };
+    return VEC_PUSH(&s->found, one);
+}
+
 static bool look_at_elf(struct folder_scan *s, const char *path, struct bytes file, struct str name,
                         struct arena *a)
 {
     struct symcache_about about = { 0 };
     struct err e = { 0 };
-    return !elf_identify(file, name, a, &about, &e) || add(s, path, 0, &about, a);
+    return elf_identify(file, name, a, &about, &e) ? add(s, path, 0, &about, a)
+                                                   : add_unknown(s, path);
 }
 
 static bool look_at_macho(struct folder_scan *s, const char *path, struct bytes file,
@@ -40,11 +49,15 @@ static bool look_at_macho(struct folder_scan *s, const char *path, struct bytes 
     struct err e = { 0 };
     size_t count;
     if (!macho_parts(file, parts, &count, &e))
-        return true;
+        return add_unknown(s, path);
+    bool known = false;
     for (size_t i = 0; i < count; i++)
-        if (macho_identify(parts[i].file, name, a, &about, &e) && !add(s, path, i, &about, a))
-            return false;
-    return true;
+        if (macho_identify(parts[i].file, name, a, &about, &e)) {
+            known = true;
+            if (!add(s, path, i, &about, a))
+                return false;
+        }
+    return known || add_unknown(s, path);
 }
 
 static bool look_at_whole(struct folder_scan *s, const char *path, struct str name, struct arena *a)
@@ -72,7 +85,8 @@ static bool look_at_file(struct folder_scan *s, int dir, const char *path, const
     struct bytes bytes = { first, n > 0 ? (size_t)n : 0 };
     if (breakpad_is(bytes) && breakpad_identify(bytes, &about, &e))
         return add(s, path, 0, &about, a);
-    return (!elf_is(bytes) && !macho_is(bytes)) || look_at_whole(s, path, str_from_c(name), a);
+    return elf_is(bytes) || macho_is(bytes) ? look_at_whole(s, path, str_from_c(name), a)
+                                            : add_unknown(s, path);
 }
 
 static bool is_file(int dir, const struct dirent *d)

@@ -2,6 +2,7 @@
 and a sentence for each file that is no crash."""
 
 import json
+import os
 import re
 import struct
 import subprocess
@@ -243,6 +244,83 @@ def test_source_map_for_people(tmp_path):
     assert "Crash reason:  RangeError: negative total" in done.stdout
     assert "check [src/shop.ts : 9 : 24]\n    In the script: e" in done.stdout
     assert "Found by: source map" in done.stdout and "shop.min.js" in done.stdout
+
+
+# What matched and could not be read.
+
+CUT = sourcemaps.shop(file=None)[:300]
+CUT_IN_IT = sourcemaps.script(SCRIPT, inline=CUT)
+DAMAGED = {
+    "cut off": ({"shop.min.js.map": CUT}, {}, "shop.min.js.map: "),
+    "cut off, without its debug id": ({"shop.min.js.map": CUT}, {"debug_identifier": ID}, "shop.min.js.map: "),
+    "empty": ({"shop.min.js.map": b""}, {}, "shop.min.js.map: "),
+    "no JSON": ({"shop.min.js.map": b"\0" * 1000}, {}, "shop.min.js.map: "),
+    "another object": ({"shop.min.js.map": b"{}"}, {}, "shop.min.js.map: "),
+    "named by its script": ({"x.json": CUT, "shop.min.js": sourcemaps.script(SCRIPT, map_name="x.json")}, {},
+                            "x.json: "),
+    "by its script's id": ({"x.json": CUT, "x.js": sourcemaps.script(SCRIPT, map_name="x.json", debug_id=ID)},
+                           {"debug_identifier": ID}, "x.json: "),
+    "in its script": ({"shop.min.js": CUT_IN_IT}, {}, "shop.min.js: "),
+    "in its script, without its debug id": ({"shop.min.js": CUT_IN_IT}, {"debug_identifier": ID},
+                                            "shop.min.js: "),
+    "no base 64": ({"shop.min.js": SCRIPT.encode() +
+                    b"\n//# sourceMappingURL=data:application/json;base64,???\n"}, {}, "shop.min.js: "),
+    "mappings": ({"x.map": b'{"version":3,"file":"shop.min.js","sources":[],"mappings":"!"}'}, {}, "x.map: "),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_damaged_map_is_told(case, tmp_path):
+    files, names, start = DAMAGED[case]
+    folder = fill(tmp_path / "maps", files)
+    (tmp_path / "report.json").write_text(json.dumps(small_report(**names)))
+    done = stackwalk(tmp_path / "report.json", "--symbols", folder, "--json", "--no-cache")
+    assert done.returncode == 0 and json.loads(done.stdout)["modules"][0]["symbols"] is False
+    assert done.stderr.startswith(f"crumple stackwalk: {folder}/{start}") and done.stderr.count("\n") == 1
+    assert len(done.stderr) > len(f"crumple stackwalk: {folder}/{start}") + 10
+
+
+def test_damaged_map_before_a_good_one(tmp_path):
+    """The one that changed last would have been taken: it is told of, and the next is taken."""
+    fill(tmp_path / "maps", {"shop.min.js.map": CUT, "x.map": sourcemaps.shop()})
+    os.utime(tmp_path / "maps" / "x.map", (1000000, 1000000))
+    made_json(tmp_path)
+    done = stackwalk(tmp_path / "report.json", "--symbols", tmp_path / "maps", "--json", "--no-cache")
+    assert places(json.loads(done.stdout)) == IN_SOURCE
+    assert "shop.min.js.map: " in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_of_no_concern(tmp_path):
+    """Of other files nothing is said, however damaged they are."""
+    fill(tmp_path / "maps", {"y.js.map": CUT, "y.min.js": CUT_IN_IT, "shop.min.json": b"{", "shop.map": CUT,
+                             "shop.min.js.txt": b"?", "app.sym": b"?"})
+    for names in ({}, {"debug_identifier": ID}):
+        walk_report(tmp_path / "maps", names, "--no-cache") # which asserts that nothing is said
+
+
+@pytest.mark.parametrize("name, content, words", [
+    ("app.sym", b"MODULE Linux\n", "it has no MODULE record"),
+    ("app.sym", b"", "neither Breakpad symbols nor an ELF or Mach-O file"),
+    ("app", b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\0>\0" + bytes(100), ""),
+    ("app.debug", b"\xcf\xfa\xed\xfe", ""),
+    ("app", b"Microsoft C/C++ MSF 7.00\r\n", "neither Breakpad symbols nor an ELF or Mach-O file"),
+], ids=["record", "empty", "ELF", "Mach-O", "PDB"])
+def test_damaged_symbols_are_told(name, content, words, tmp_path):
+    dump = Dump(SMALL, tmp_path)
+    fill(tmp_path / "damaged", {name: content, "other" + name: content})
+    done = stackwalk(dump.file, "--symbols", tmp_path / "damaged", "--json", "--no-cache")
+    assert done.returncode == 0 and json.loads(done.stdout)
+    assert done.stderr.startswith(f"crumple stackwalk: {tmp_path}/damaged/{name}: "), done.stderr
+    assert words in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_damaged_symbols_at_their_place(tmp_path):
+    dump = Dump(SMALL, tmp_path)
+    path = next(dump.symbols.rglob("app.sym"))
+    path.write_bytes(b"?" * 1000)
+    done = stackwalk(dump.file, "--symbols", dump.symbols, "--no-cache")
+    assert done.returncode == 0 and "(WARNING: No symbols, app" in done.stdout
+    assert done.stderr.startswith(f"crumple stackwalk: {path}: ") and done.stderr.count("\n") == 1
 
 
 # Mach-O files.

@@ -50,9 +50,14 @@ static void put(const char *path, const char *content)
     assert_int_equal(utimensat(AT_FDCWD, whole, times, 0), 0);
 }
 
+static struct folder_unread unread;
+
 static struct folder_maps *open_folders(const char *cache_dir)
 {
-    struct folder_maps *m = folder_maps_new(cache_dir);
+    if (!unread.arena)
+        unread.arena = arena_new((size_t)1 << 20);
+    assert_non_null(unread.arena);
+    struct folder_maps *m = folder_maps_new(cache_dir, &unread);
     assert_non_null(m);
     return m;
 }
