@@ -142,9 +142,11 @@ bool convert_file(struct conversion *c, struct str entry, enum convert_kind by_f
     struct symbols_work w = { kind, library_file_name(entry), file };
     const char *advice = convert_kind_advice(kind);
     if (c->maps_turn || kind == CONVERT_SOURCEMAP) {
-        bool now = c->maps_turn && kind == CONVERT_SOURCEMAP;
-        c->maps += !c->maps_turn;
-        return !now || convert_map(c, entry, file, e);
+        if (!c->maps_turn) {
+            c->maps++;
+            return convert_scripts_note_map(&c->scripts, entry, e);
+        }
+        return kind != CONVERT_SOURCEMAP || convert_map(c, entry, file, e);
     }
     if (kind == CONVERT_SCRIPT)
         return convert_script(c, entry, file, e);

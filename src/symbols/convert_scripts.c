@@ -25,6 +25,7 @@ void convert_scripts_done(struct convert_scripts *s)
 {
     VEC_FREE(&s->list);
     VEC_FREE(&s->keys);
+    VEC_FREE(&s->maps);
     idmap_done(&s->by_key);
     arena_free(s->arena);
 }
@@ -107,15 +108,37 @@ bool convert_scripts_add(struct convert_scripts *s, struct str path, struct str 
     return ok || err_set(e, ERR_NOMEM, 0, "there are more scripts in it than can be remembered");
 }
 
+bool convert_scripts_note_map(struct convert_scripts *s, struct str path, struct err *e)
+{
+    struct str kept;
+    return (arena_str(s->arena, path, &kept) && VEC_PUSH(&s->maps, kept)) ||
+           err_set(e, ERR_NOMEM, 0, "there are more source maps in it than can be remembered");
+}
+
+/* Scripts with a map beside them. */
+static void settle(struct convert_scripts *s)
+{
+    for (size_t i = 0; i < s->maps.len; i++)
+        for (unsigned way = NAMED_HERE; way <= CALLED_HERE; way++) {
+            const struct convert_script_key *k = key_find(s, way, s->maps.at[i]);
+            if (k && !k->ambiguous)
+                s->list.at[k->script].has_map = true;
+        }
+    s->settled = true;
+}
+
 struct convert_script *convert_scripts_find(struct convert_scripts *s, struct str path)
 {
     struct str name = library_map_name(path);
+    if (!s->settled)
+        settle(s);
     for (unsigned way = NAMED_HERE; way <= CALLED_ANYWHERE; way++) {
         bool here = way == NAMED_HERE || way == CALLED_HERE;
         struct convert_script_key *k = key_find(s, way, here ? path : name);
-        if (k && !k->ambiguous)
+        bool is_other = k && !here && s->list.at[k->script].has_map;
+        if (k && !k->ambiguous && !is_other)
             return &s->list.at[k->script];
-        if (k)
+        if (k && k->ambiguous)
             k->asked = true;
     }
     return NULL;

@@ -139,6 +139,12 @@ static bool could_be_map(struct folder_maps *m, const char *path, bool is_map,
     return is;
 }
 
+static void note_map(struct folder_maps *m, const char *path)
+{
+    struct err e = { 0 };
+    (void)!convert_scripts_note_map(&m->scripts, str_from_c(path), &e); /* a guess less */
+}
+
 static void look_at_map(struct folder_maps *m, const char *path)
 {
     struct map_file map = { .file = { .path = path } };
@@ -280,6 +286,7 @@ bool folder_maps_find(struct folder_maps *m, const char *const *dirs, size_t cou
         return false;
     if (!m->scanned) {
         scan_all(m, dirs, count, script_is_name, look_at_script);
+        scan_all(m, dirs, count, is_map_name, note_map);
         scan_all(m, dirs, count, is_map_name, look_at_map);
     }
     m->scanned = true;

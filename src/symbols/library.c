@@ -115,8 +115,9 @@ static bool choose(const struct library *l, struct str project, const struct mod
                    struct choice *out)
 {
     unsigned way = id->debug_id.len > 0 ? BY_DEBUG_ID : BY_CODE_ID;
-    const struct key_of of = { project, false, way,
-                               way == BY_DEBUG_ID ? id->debug_id : id->code_id };
+    const struct key_of of = { .project = project,
+                               .way = way,
+                               .id = way == BY_DEBUG_ID ? id->debug_id : id->code_id };
     uint32_t key = library_key_find(l, &of);
     *out = (struct choice){ NONE, NONE, 0, 0 }; /* all scores are more */
     for (uint32_t i = key == NONE ? NONE : l->keys.at[key].first; i != NONE;
@@ -134,16 +135,23 @@ static bool choose(const struct library *l, struct str project, const struct mod
     return out->names != NONE;
 }
 
+static uint32_t latest_map(const struct library *l, struct str project, unsigned way, struct str id,
+                           struct str name)
+{
+    const struct key_of of = { project, true, way, id, name };
+    uint32_t key = library_key_find(l, &of);
+    return key == NONE ? NONE : library_latest(l, key);
+}
+
 /* The latest source map for the script; NONE. */
 static uint32_t choose_map(const struct library *l, struct str project, const struct script_id *id)
 {
-    struct key_of of = { project, true, BY_NAME, id->name };
     if (id->debug_id.len > 0)
-        of = (struct key_of){ project, true, BY_DEBUG_ID, id->debug_id };
-    else if (id->uuid.len > 0)
-        of = (struct key_of){ project, true, BY_CODE_ID, id->uuid };
-    uint32_t key = library_key_find(l, &of);
-    return key == NONE ? NONE : library_latest(l, key);
+        return latest_map(l, project, BY_DEBUG_ID, id->debug_id, STR(""));
+    if (id->uuid.len == 0)
+        return latest_map(l, project, BY_NAME, id->name, STR(""));
+    uint32_t named = latest_map(l, project, BY_ID_AND_NAME, id->uuid, id->name);
+    return named != NONE ? named : latest_map(l, project, BY_CODE_ID, id->uuid, STR(""));
 }
 
 bool library_has(struct library *l, struct str project, const struct module_id *id)

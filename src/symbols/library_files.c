@@ -4,19 +4,25 @@
 
 #include <ctype.h>
 
-#define WORD_MAX (ID_MAX > LIBRARY_NAME_MAX ? ID_MAX : LIBRARY_NAME_MAX)
-#define KEY_MAX (2 + WORD_MAX + 512) /* a project's name, and an id or a script's */
+#define KEY_MAX (3 + ID_MAX + LIBRARY_NAME_MAX + 512) /* a project's name, an id, a script's name  \
+                                                       */
 
 /* --- keys ---------------------------------------------------------------------------------- */
+
+static bool is_good_name(struct str name)
+{
+    return name.len > 0 && name.len <= LIBRARY_NAME_MAX;
+}
 
 /* The text of a key; its length, 0 when there is none. */
 static size_t key_text(char out[KEY_MAX], const struct key_of *of)
 {
-    static const char letters[2][OF_CACHE] = { { 'd', 'c', 'n' }, { 'D', 'C', 'N' } };
+    static const char letters[2][OF_CACHE] = { { 'd', 'c', 'n', 'b' }, { 'D', 'C', 'N', 'B' } };
     bool by_name = of->way == BY_NAME;
-    bool is_good =
-        by_name ? of->id.len > 0 && of->id.len <= LIBRARY_NAME_MAX : library_is_good_id(of->id);
-    if (!is_good || of->project.len > KEY_MAX - WORD_MAX - 2)
+    bool is_good = by_name ? is_good_name(of->id) : library_is_good_id(of->id);
+    if (of->way == BY_ID_AND_NAME)
+        is_good = is_good && is_good_name(of->name);
+    if (!is_good || of->project.len > KEY_MAX - ID_MAX - LIBRARY_NAME_MAX - 3)
         return 0;
     size_t n = of->project.len;
     memcpy(out, of->project.ptr, n);
@@ -28,6 +34,11 @@ static size_t key_text(char out[KEY_MAX], const struct key_of *of)
             out[n++] = c;
         else if (c != '-' || !of->is_map)
             out[n++] = (char)toupper((unsigned char)c);
+    }
+    if (of->way == BY_ID_AND_NAME) {
+        out[n++] = '\0';
+        memcpy(out + n, of->name.ptr, of->name.len);
+        n += of->name.len;
     }
     return n;
 }
@@ -196,10 +207,10 @@ static bool file_make(struct library *l, const struct library_file *is, struct c
                       uint32_t *out)
 {
     struct file f = { .is = *is, .cache = cache };
-    const struct str ids[OF_CACHE] = { is->debug_id, is->code_id,
-                                       is->is_map ? is->debug_file : STR("") };
+    const struct str name = is->is_map ? is->debug_file : STR("");
+    const struct str ids[OF_CACHE] = { is->debug_id, is->code_id, name, is->code_id };
     for (unsigned way = 0; way < OF_CACHE; way++) {
-        const struct key_of of = { is->project, is->is_map, way, ids[way] };
+        const struct key_of of = { is->project, is->is_map, way, ids[way], name };
         if (!key_make(l, &of, &f.key[way]) ||
             (is->is_map && f.key[way] != NONE && !library_latest_reserve(l, f.key[way])))
             return false;

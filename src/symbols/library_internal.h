@@ -50,8 +50,9 @@ struct key {
 };
 
 /* The lists that a file stands in: of each of its keys, and of its cache. Symbols have no keys by
- * name; source maps stand in the heaps of their keys instead. */
-enum { BY_DEBUG_ID, BY_CODE_ID, BY_NAME, OF_CACHE, LISTS };
+ * name; source maps stand in the heaps of their keys instead. BY_ID_AND_NAME is the code id with
+ * the name: one symbolication id can be given to the maps of several scripts. */
+enum { BY_DEBUG_ID, BY_CODE_ID, BY_NAME, BY_ID_AND_NAME, OF_CACHE, LISTS };
 struct file {
     struct library_file is; /* its texts are in `texts`; its objects are those of its uses */
     char *texts;            /* heap; NULL: this place is free, the next such is next[0] */
@@ -113,7 +114,8 @@ struct key_of {
     struct str project;
     bool is_map; /* symbols and source maps have keys of their own */
     unsigned way;
-    struct str id; /* or the name */
+    struct str id;   /* or the name */
+    struct str name; /* BY_ID_AND_NAME only */
 };
 /* NONE: there is no such key, so there are no files. */
 uint32_t library_key_find(const struct library *l, const struct key_of *of);

@@ -27,7 +27,8 @@ struct symbols_found {
  */
 struct script_id {
     struct str debug_id; /* with or without dashes, in any case; so is uuid */
-    struct str uuid;     /* a symbolication id, or the MD5 of the script */
+    struct str uuid;     /* a symbolication id, or the MD5 of the script; of several maps with one
+                          * such id the one that has the script's name goes before */
     struct str name;     /* base name */
 };
 struct map_found {

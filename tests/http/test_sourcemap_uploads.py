@@ -221,6 +221,27 @@ def test_scripts_that_claim_one_map(maps, order):
 
 # --- which map it is -----------------------------------------------------------------------------
 
+def test_one_symbolication_id_for_all(maps):
+    """It is the build's, as older tools have it: each script has the map of its name."""
+    own = debug_id(0xA11)
+    other = source_map(file=None, sources=["other.ts"], contents=["x\n"])
+    for first in (True, False):
+        pair = {"shop.min.js.map": shop(file=None), "z.min.js.map": other}
+        maps.upload(tar(pair if first else dict(reversed(pair.items()))), symbolication_id=own)
+        assert maps.place_of(maps.report(symbolication_id=own)) == ("check", "src/shop.ts")
+    maps.upload(other, symbolication_id=own, file="y.min.js.map")
+    assert maps.place_of(maps.report(symbolication_id=own)) == ("check", "src/shop.ts")
+
+
+def test_maps_of_other_folders(maps):
+    """A script with a map beside it does not lend its ids to another."""
+    text = script("shop()", map_name="main.js.map", debug_id=ID)
+    other = source_map(file=None, sources=["other.ts"], contents=["x\n"])
+    maps.upload(tar({"b/main.js": text, "b/main.js.map": shop(file=None), "a/main.js.map": other}))
+    assert maps.is_mapped(script="main.js", debug_identifier=ID)
+    assert maps.is_mapped(script="main.js", symbolication_id=uuid_of(text))
+
+
 def test_symbolication_id(maps):
     own = debug_id(0xABC)
     maps.upload(shop(file=None), symbolication_id=own)

@@ -113,7 +113,7 @@ def test_format_as_a_field(place):
 @pytest.mark.parametrize("format", ["symbols", "sourcemap", "proguard"])
 def test_symbols(place, format):
     body = {"symbols": b"MODULE Linux x86_64 000000000000000000000000000000010 a\n",
-            "sourcemap": b'{"version": 3, "sources": [], "mappings": ""}\n',
+            "sourcemap": b'{"version": 3, "file": "a.js", "sources": [], "mappings": ""}\n',
             "proguard": b"a.b -> c.d:\n"}[format]
     told = place.server.submit(place.symbols, body, format=format, params={"tag": "v1"})
     assert set(told) == {"response", "_rxid"}

@@ -62,6 +62,27 @@ static void pairs(void **state)
     }
 }
 
+/* A script with a map beside it is no other map's, whichever is asked for first. */
+static void maps_of_others(void **state)
+{
+    (void)state;
+    static const char *const maps[] = { "a/main.js.map", "b/main.js.map" };
+    for (unsigned first = 0; first < 2; first++) {
+        struct convert_scripts s;
+        struct err e = { 0 };
+        assert_true(convert_scripts_init(&s, (size_t)1 << 20));
+        assert_true(convert_scripts_note_map(&s, str_from_c(maps[first]), &e));
+        add(&s, "b/main.js", "main.js.map", STR("x"));
+        assert_true(convert_scripts_note_map(&s, str_from_c(maps[1 - first]), &e));
+        for (unsigned i = 0; i < 2; i++) {
+            const char *map = maps[first ^ i];
+            const struct convert_script *got = convert_scripts_find(&s, str_from_c(map));
+            assert_int_equal(got != NULL, map[0] == 'b');
+        }
+        convert_scripts_done(&s);
+    }
+}
+
 /* Scripts whose map came, but which others claim as well. */
 static const struct {
     const char *what;
@@ -149,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pairs),
+        cmocka_unit_test(maps_of_others),
         cmocka_unit_test(contested),
         cmocka_unit_test(limits),
     };

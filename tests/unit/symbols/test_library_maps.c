@@ -323,15 +323,20 @@ static void model_add(struct model *m, struct use u)
 
 static int model_find(const struct model *m, struct script_id id)
 {
+    int of_id = -1; /* the latest with the uuid, whatever its name */
     for (size_t i = m->count; i > 0; i--) {
         const struct made *is = &m->uses[i - 1].m;
+        bool named = id.name.len > 0 && str_eq(id.name, str_from_c(is->name));
+        bool by_uuid = id.debug_id.len == 0 && id.uuid.len > 0;
         bool found = id.debug_id.len > 0 ? str_eq(id.debug_id, str_from_c(is->debug_id))
-                     : id.uuid.len > 0   ? str_eq(id.uuid, str_from_c(is->uuid))
-                                         : id.name.len > 0 && str_eq(id.name, str_from_c(is->name));
-        if (found)
+                     : by_uuid           ? str_eq(id.uuid, str_from_c(is->uuid))
+                                         : named;
+        if (found && (!by_uuid || named))
             return (int)m->uses[i - 1].image;
+        if (found && of_id < 0)
+            of_id = (int)m->uses[i - 1].image;
     }
-    return -1;
+    return of_id;
 }
 
 static void model_remove(struct model *m, uint64_t object)
