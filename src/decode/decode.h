@@ -44,9 +44,10 @@ MUST_CHECK bool decode_check_json(struct str text, struct arena *a, struct str *
  * source map; ERR_LIMIT, ERR_NOMEM. What is in it is read later. */
 MUST_CHECK bool decode_check_sourcemap(struct str text, struct arena *a, struct err *e);
 
-/* Fills *out, by what the bytes are; `format` counts where they do not say. Stacks of dumps are walked with these symbols (NULL: without). Attributes are the
- * report's own only: see decode_merge. ERR_INPUT, ERR_LIMIT: it cannot be read; ERR_NOMEM. Oddities
- * that can be passed over become out->errors. */
+/* Fills *out, by what the bytes are; `format` counts where they do not say. Stacks of dumps are
+ * walked with these symbols (NULL: without). Attributes are the report's own only: see
+ * decode_merge. ERR_INPUT, ERR_LIMIT: it cannot be read; ERR_NOMEM. Oddities that can be passed
+ * over become out->errors. */
 MUST_CHECK bool decode_upload(enum upload_format format, struct str bytes,
                               const struct symbol_source *symbols, struct crash *out,
                               struct arena *a, struct err *e);

@@ -4,8 +4,9 @@
 
 #include <ctype.h>
 
-#define KEY_MAX (3 + ID_MAX + LIBRARY_NAME_MAX + 512) /* a project's name, an id, a script's name  \
-                                                       */
+#define KEY_MAX                                                                                    \
+    (3 + ID_MAX + LIBRARY_NAME_MAX + 512) /* a project's name, an id, a script's name              \
+                                           */
 
 /* --- keys ---------------------------------------------------------------------------------- */
 
