@@ -4,9 +4,8 @@
 
 #include <ctype.h>
 
-#define KEY_MAX                                                                                    \
-    (3 + ID_MAX + LIBRARY_NAME_MAX + 512) /* a project's name, an id, a script's name              \
-                                           */
+/* A project's name, an id, and a script's name. */
+#define KEY_MAX (3 + 512 + ID_MAX + LIBRARY_NAME_MAX)
 
 /* --- keys ---------------------------------------------------------------------------------- */
 
