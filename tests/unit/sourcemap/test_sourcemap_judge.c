@@ -174,9 +174,9 @@ static void specification(void **state)
     struct str text;
     const struct json *all;
     struct err e = { 0 };
-    struct arena *a = arena_new((size_t)16 << 20);
     if (!read_shared("", STR("tests.json"), &text))
         skip();
+    struct arena *a = arena_new((size_t)16 << 20);
     assert_true(json_parse(&all, text, (struct json_limits){ 16, 100000 }, a, &e));
     size_t count = 0;
     for (const struct json *j = json_get(all, STR("tests"))->first; j; j = j->next, count++)
