@@ -138,11 +138,7 @@ void stackwalk_print_json(struct buf *out, const struct dump *d)
     for (size_t i = 0; i < d->thread_count; i++)
         write_thread(&w, d, &d->threads[i]);
     json_list_end(&w);
-    json_key(&w, STR("errors"));
-    json_list(&w);
-    for (size_t i = 0; i < d->error_count; i++)
-        json_str(&w, d->errors[i]);
-    json_list_end(&w);
+    stackwalk_write_errors(&w, d->errors, d->error_count);
     json_object_end(&w);
     buf_char(out, '\n');
 }

@@ -31,6 +31,15 @@ void stackwalk_write_number(struct json_writer *w, const char *key, bool known, 
         json_null(w);
 }
 
+void stackwalk_write_errors(struct json_writer *w, const struct str *errors, size_t count)
+{
+    json_key(w, STR("errors"));
+    json_list(w);
+    for (size_t i = 0; i < count; i++)
+        json_str(w, errors[i]);
+    json_list_end(w);
+}
+
 void stackwalk_add(struct buf *b, struct str text)
 {
     for (size_t i = 0; i < text.len; i++) {

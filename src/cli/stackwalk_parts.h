@@ -11,6 +11,8 @@
 void stackwalk_write_text(struct json_writer *w, const char *key, struct str text);
 void stackwalk_write_hex(struct json_writer *w, struct str key, bool known, uint64_t n);
 void stackwalk_write_number(struct json_writer *w, const char *key, bool known, uint64_t n);
+/* The member `errors`. */
+void stackwalk_write_errors(struct json_writer *w, const struct str *errors, size_t count);
 
 /* Foreign text: no control character reaches a terminal. */
 void stackwalk_add(struct buf *b, struct str text);

@@ -158,11 +158,7 @@ void stackwalk_print_report_json(struct buf *out, const struct crash *c)
     for (size_t i = 0; i < c->thread_count; i++)
         write_thread(&w, &c->threads[i]);
     json_list_end(&w);
-    json_key(&w, STR("errors"));
-    json_list(&w);
-    for (size_t i = 0; i < c->error_count; i++)
-        json_str(&w, c->errors[i]);
-    json_list_end(&w);
+    stackwalk_write_errors(&w, c->errors, c->error_count);
     json_object_end(&w);
     buf_char(out, '\n');
 }

@@ -8,6 +8,7 @@
 #include "symbols/convert_work.h"
 
 #include "base/dynlib.h"
+#include "base/write_all.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -153,21 +154,6 @@ static bool read_block(struct reading *r, size_t *length, struct err *e)
     return conversion_count_bytes(r->c, *length, e);
 }
 
-static bool write_all(int fd, const uint8_t *p, size_t n, struct err *e)
-{
-    while (n > 0) {
-        ssize_t done = write(fd, p, n);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0)
-            return err_set(e, errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO, 0,
-                           "cannot write to the scratch folder: %s", strerror(errno));
-        p += done;
-        n -= (size_t)done;
-    }
-    return true;
-}
-
 /* The file whose first `length` bytes are in the block goes on: to fd, or nowhere (-1). *size is
  * all of it; *too_large: it is, and only was looked through. */
 static bool read_rest(struct reading *r, int fd, size_t length, uint64_t *size, bool *too_large,
@@ -178,7 +164,9 @@ static bool read_rest(struct reading *r, int fd, size_t length, uint64_t *size, 
     while (length > 0) {
         *size += length;
         *too_large = *size > r->c->job->limits.entry_bytes;
-        if (fd >= 0 && !*too_large && !write_all(fd, r->block, length, e))
+        if (fd >= 0 && !*too_large &&
+            !write_all(fd, (struct str){ (const char *)r->block, length },
+                       "cannot write to the scratch folder", e))
             return false;
         if (length < BLOCK_BYTES)
             break;
