@@ -151,13 +151,25 @@ static bool read_row(const struct mapcache *c, const struct block *b, unsigned r
 
 /* ---- sources and functions ---- */
 
-static bool find_source(const struct mapcache *c, uint32_t number, struct reader *record)
+/* The record of a source; `functions` stands at how its functions are kept. */
+struct source {
+    struct str file;
+    uint32_t content; /* record of its text, + 1; 0: it is not known */
+    bool ignored;
+    struct reader functions;
+};
+
+static bool read_source(const struct mapcache *c, uint32_t number, struct source *out)
 {
     const uint8_t *records = c->sections[SECTION_SOURCE_RECORDS].ptr;
     if (number >= c->about.sources)
         return false;
-    *record = (struct reader){ .in = { records + (size_t)number * SOURCE_RECORD_BYTES,
-                                       SOURCE_RECORD_BYTES } };
+    struct reader r = { .in = { records + (size_t)number * SOURCE_RECORD_BYTES,
+                                SOURCE_RECORD_BYTES } };
+    out->file = mapcache_text_or_none(c, reader_u32(&r));
+    out->content = reader_u32(&r);
+    out->ignored = reader_u32(&r) & 1;
+    out->functions = r;
     return true;
 }
 
@@ -192,12 +204,11 @@ static struct str find_function(const struct mapcache *c, const struct mapcache_
 
 bool mapcache_source(const struct mapcache *c, uint32_t source, struct str *file, bool *ignored)
 {
-    struct reader record;
-    if (!find_source(c, source, &record))
+    struct source it;
+    if (!read_source(c, source, &it))
         return false;
-    *file = mapcache_text_or_none(c, reader_u32(&record));
-    reader_skip(&record, 4);
-    *ignored = reader_u32(&record) & 1;
+    *file = it.file;
+    *ignored = it.ignored;
     return true;
 }
 
@@ -206,15 +217,14 @@ static void fill_source(const struct mapcache *c, uint32_t line, uint32_t column
                         struct mapcache_spot *s)
 {
     struct mapcache_points functions;
-    struct reader record;
-    if (!find_source(c, s->source, &record))
+    struct source it;
+    if (!read_source(c, s->source, &it))
         return;
-    s->file = mapcache_text_or_none(c, reader_u32(&record));
-    bool has_text = reader_u32(&record) > 0;
-    s->ignored = reader_u32(&record) & 1;
-    if (!has_text)
+    s->file = it.file;
+    s->ignored = it.ignored;
+    if (it.content == 0)
         s->function = find_function(c, &c->script, line, column);
-    else if (mapcache_read_points(&functions, &record))
+    else if (mapcache_read_points(&functions, &it.functions))
         s->function = find_function(c, &functions, s->line, s->column);
 }
 
@@ -245,16 +255,12 @@ struct content {
 
 static bool find_content(const struct mapcache *c, uint32_t source, struct content *out)
 {
-    struct reader record;
+    struct source it;
     struct bytes text;
-    if (!find_source(c, source, &record))
-        return false;
-    reader_skip(&record, 4);
-    uint32_t number = reader_u32(&record);
-    if (number == 0 || number > c->contents)
+    if (!read_source(c, source, &it) || it.content == 0 || it.content > c->contents)
         return false;
     const uint8_t *p =
-        c->sections[SECTION_CONTENT_RECORDS].ptr + (size_t)(number - 1) * CONTENT_RECORD_BYTES;
+        c->sections[SECTION_CONTENT_RECORDS].ptr + (size_t)(it.content - 1) * CONTENT_RECORD_BYTES;
     if (!bytes_slice(c->sections[SECTION_CONTENTS], load_le32(p), load_le32(p + 4), &text))
         return false;
     out->text = (struct str){ (const char *)text.ptr, text.len };
